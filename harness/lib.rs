@@ -1,0 +1,3 @@
+//! Validation gates for k1s profiles: the `WorkerBee` runbook as an integration-test harness.
+
+pub mod stack;
