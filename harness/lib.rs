@@ -1,3 +1,57 @@
 //! Validation gates for k1s profiles: the `WorkerBee` runbook as an integration-test harness.
+//!
+//! A *gate* is one expensive operation against a `WorkerBee` project of its own; a *check* is one verdict over what a
+//! gate found, and one trial of the test target. A consumer's whole test target is
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode { k1s_profile_gates::main() }
+//! ```
+//!
+//! and with a check of its own
+//!
+//! ```no_run
+//! use k1s_profile_gates::{Failure, Harness, HarnessError};
+//! use serde_json::Value;
+//!
+//! fn main() -> Result<std::process::ExitCode, HarnessError> {
+//!     let harness = Harness::new().check("startup::k1s-ha-min", "three-controllers", |evidence| {
+//!         let controllers: Vec<Value> = evidence.reply("validate", "/status/components")?;
+//!         match controllers.iter().filter(|one| one["role"] == "controller").count() {
+//!             3 => Ok(()),
+//!             n => Err(Failure::new("not three controllers").expected("3").seen(n.to_string())),
+//!         }
+//!     })?;
+//!     Ok(harness.main())
+//! }
+//! ```
+//!
+//! The map of the library:
+//!
+//! - [`plan`]: the gates, their profiles and projects.
+//! - `gates`: what each gate does and what is checked of it, one file each.
+//! - [`checks`]: the building blocks of checks.
+//! - [`workerbee`]: its command line, its JSON, its names.
+//! - [`attest`]: what the harness sees for itself.
+//! - [`evidence`]: the run's folder, records, redaction, shapes.
+//! - [`run`]: the supervisor that a run's trials share, lanes, the ledger.
+//! - [`stack`]: what the harness provides where the user brings nothing.
 
+pub mod attest;
+pub mod checks;
+pub mod evidence;
+mod failure;
+mod gates;
+pub mod plan;
+pub mod run;
 pub mod stack;
+mod trials;
+pub mod workerbee;
+
+pub use evidence::Evidence;
+pub use failure::Failure;
+pub use trials::{Harness, HarnessError};
+
+/// Runs the gates as the command line asks: the whole of a test target's `main`.
+pub fn main() -> std::process::ExitCode {
+    Harness::new().main()
+}

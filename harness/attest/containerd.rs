@@ -1,0 +1,155 @@
+//! containerd, asked directly.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use containerd_client::services::v1::containers_client::ContainersClient;
+use containerd_client::services::v1::images_client::ImagesClient;
+use containerd_client::services::v1::namespaces_client::NamespacesClient;
+use containerd_client::services::v1::tasks_client::TasksClient;
+use containerd_client::services::v1::version_client::VersionClient;
+use containerd_client::services::v1::{
+    DeleteImageRequest, DeleteNamespaceRequest, ListContainersRequest, ListImagesRequest, ListNamespacesRequest,
+    ListTasksRequest,
+};
+use containerd_client::tonic::transport::Channel;
+use containerd_client::tonic::{Request, Status};
+
+use crate::failure::Failure;
+
+/// How long one question may take.
+const QUESTION: Duration = Duration::from_secs(20);
+
+/// A connection to containerd.
+#[derive(Debug, Clone)]
+pub struct Containerd {
+    channel: Channel,
+    address: PathBuf,
+}
+
+/// What a namespace holds that runs or could run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// Ids of containers.
+    pub containers: Vec<String>,
+    /// Ids of tasks, with their main process.
+    pub tasks: Vec<String>,
+}
+
+impl Contents {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.containers.is_empty() && self.tasks.is_empty()
+    }
+}
+
+impl Containerd {
+    /// Connects to a socket.
+    pub async fn connect(address: &Path) -> Result<Self, Failure> {
+        let channel =
+            containerd_client::connect(address).await.map_err(|error| unreachable(address, &error.to_string()))?;
+        Ok(Self { channel, address: address.to_owned() })
+    }
+
+    /// Waits until containerd answers.
+    pub async fn wait_for(address: &Path, limit: Duration) -> Result<Self, Failure> {
+        let begin = Instant::now();
+        loop {
+            let last = match Self::connect(address).await {
+                Ok(containerd) => match VersionClient::new(containerd.channel.clone()).version(()).await {
+                    Ok(_) => return Ok(containerd),
+                    Err(status) => unreachable(address, status.message()),
+                },
+                Err(failure) => failure,
+            };
+            if begin.elapsed() > limit {
+                return Err(last.expected(format!("an answer within {} s", limit.as_secs())));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The names of all namespaces.
+    pub async fn namespaces(&self) -> Result<Vec<String>, Failure> {
+        let mut client = NamespacesClient::new(self.channel.clone());
+        let answer =
+            client.list(timed(ListNamespacesRequest::default())).await.map_err(|status| self.refused(&status))?;
+        Ok(answer.into_inner().namespaces.into_iter().map(|namespace| namespace.name).collect())
+    }
+
+    /// The containers and tasks of a namespace.
+    pub async fn contents(&self, namespace: &str) -> Result<Contents, Failure> {
+        let mut containers = ContainersClient::new(self.channel.clone());
+        let listed = containers
+            .list(in_namespace(ListContainersRequest::default(), namespace)?)
+            .await
+            .map_err(|status| self.refused(&status))?;
+        let mut tasks = TasksClient::new(self.channel.clone());
+        let running = tasks
+            .list(in_namespace(ListTasksRequest::default(), namespace)?)
+            .await
+            .map_err(|status| self.refused(&status))?;
+        Ok(Contents {
+            containers: listed.into_inner().containers.into_iter().map(|container| container.id).collect(),
+            tasks: running
+                .into_inner()
+                .tasks
+                .into_iter()
+                .map(|task| format!("{} (pid {})", task.id, task.pid))
+                .collect(),
+        })
+    }
+
+    /// Removes a namespace that holds no container any more, with its images.
+    pub async fn remove_namespace(&self, namespace: &str) -> Result<(), Failure> {
+        let mut images = ImagesClient::new(self.channel.clone());
+        let listed = images
+            .list(in_namespace(ListImagesRequest::default(), namespace)?)
+            .await
+            .map_err(|status| self.refused(&status))?;
+        for image in listed.into_inner().images {
+            // Synchronous: what the image alone held is collected before the answer.
+            let request = DeleteImageRequest { name: image.name, sync: true, ..Default::default() };
+            images.delete(in_namespace(request, namespace)?).await.map_err(|status| self.refused(&status))?;
+        }
+        let begin = Instant::now();
+        let mut client = NamespacesClient::new(self.channel.clone());
+        loop {
+            let request = DeleteNamespaceRequest { name: namespace.to_owned() };
+            match client.delete(timed(request)).await {
+                Ok(_) => return Ok(()),
+                // Snapshots and blobs go a moment after what held them.
+                Err(_) if begin.elapsed() < QUESTION => tokio::time::sleep(Duration::from_millis(200)).await,
+                Err(status) => return Err(self.refused(&status)),
+            }
+        }
+    }
+
+    fn refused(&self, status: &Status) -> Failure {
+        unreachable(&self.address, status.message())
+    }
+}
+
+fn timed<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(QUESTION);
+    request
+}
+
+fn in_namespace<T>(message: T, namespace: &str) -> Result<Request<T>, Failure> {
+    let mut request = timed(message);
+    let value = namespace.parse().map_err(|_| {
+        Failure::new(format!("`{namespace}` is no namespace")).expected("ASCII letters, digits and dashes")
+    })?;
+    request.metadata_mut().insert("containerd-namespace", value);
+    Ok(request)
+}
+
+fn unreachable(address: &Path, seen: &str) -> Failure {
+    Failure::new(format!("containerd does not answer as it should: {seen}"))
+        .expected(format!("containerd on {}", address.display()))
+        .seen(seen)
+        .remedy(
+            "see that containerd runs and that its socket may be read; WORKERBEE_CONTAINERD_ADDRESS names another one",
+        )
+}

@@ -1,0 +1,4 @@
+//! What the harness sees for itself, beside what `WorkerBee` says.
+
+pub mod containerd;
+pub mod leader;

@@ -1,0 +1,90 @@
+//! Checks: one verdict each over what a gate found. Pure, and each able to fail.
+
+mod reported;
+mod snapshot;
+
+pub use reported::{WORKERBEE_OK, no_unknown_checks, reported, verdict};
+pub use snapshot::snapshot;
+
+use std::fmt;
+
+use crate::evidence::{Evidence, exit};
+use crate::failure::Failure;
+
+/// One verdict over a gate's evidence; one trial.
+pub struct Check {
+    /// Its name within the gate.
+    pub name: String,
+    judge: Box<dyn Fn(&Evidence) -> Result<(), Failure> + Send + Sync>,
+}
+
+impl Check {
+    /// A check by name and rule.
+    pub fn new(
+        name: impl Into<String>,
+        judge: impl Fn(&Evidence) -> Result<(), Failure> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), judge: Box::new(judge) }
+    }
+
+    /// Its verdict.
+    pub fn judge(&self, evidence: &Evidence) -> Result<(), Failure> {
+        (self.judge)(evidence)
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Check").field(&self.name).finish()
+    }
+}
+
+/// What the harness saw for itself, under the name that the gate gave it.
+pub fn attested(name: &str, attestation: &str) -> Check {
+    let attestation = attestation.to_owned();
+    Check::new(name, move |evidence| evidence.attestation(&attestation))
+}
+
+/// A call ended with exit status 0 and `ok: true`: one without the other is no success.
+pub fn succeeded(name: &str, label: &'static str) -> Check {
+    Check::new(name, move |evidence| {
+        let reply: crate::workerbee::reply::Reply = evidence.reply(label, "")?;
+        let call = evidence.call(label)?;
+        if call.exit == Some(0) && reply.ok == Some(true) {
+            return Ok(());
+        }
+        Err(reported::failed(&reply, &format!("`{label}` did not succeed"))
+            .expected("exit status 0 and \"ok\": true")
+            .seen(format!("exit {}, \"ok\": {:?}{}", exit(call), reply.ok, reported::error_text(&reply)))
+            .evidence(evidence.path(call)))
+    })
+}
+
+/// A rule over a part of a call's answer: `judge` returns what it saw when it is not as expected.
+pub fn part<T: serde::de::DeserializeOwned>(
+    name: &str,
+    label: &'static str,
+    pointer: &'static str,
+    expected: &'static str,
+    judge: impl Fn(&T) -> Result<(), String> + Send + Sync + 'static,
+) -> Check {
+    let named = name.to_owned();
+    Check::new(name, move |evidence| {
+        // The error that WorkerBee gave instead of an answer says more than the member that it therefore lacks.
+        let reply: crate::workerbee::reply::Reply = evidence.reply(label, "")?;
+        let file = evidence.path(evidence.call(label)?);
+        if reply.error.is_some() {
+            return Err(reported::failed(&reply, &format!("{named}: WorkerBee failed"))
+                .expected(expected)
+                .evidence(file));
+        }
+        let part: T = evidence.reply(label, pointer)?;
+        judge(&part).map_err(|seen| {
+            Failure::new(format!("{named}: {seen}"))
+                .expected(expected)
+                .seen(seen)
+                .evidence(file)
+                .remedy(format!("read {} of the evidence file", if pointer.is_empty() { "all" } else { pointer }))
+        })
+    })
+}

@@ -1,0 +1,86 @@
+//! What `WorkerBee` itself reports, under its own names.
+
+use super::Check;
+use crate::evidence::Evidence;
+use crate::failure::Failure;
+use crate::workerbee::reply::Reply;
+
+/// The name of the check over a whole answer.
+pub const WORKERBEE_OK: &str = "ok";
+
+/// One of `WorkerBee`'s own checks. One that it does not report is as red as one that it reports red.
+pub fn reported(label: &'static str, name: &str) -> Check {
+    let wanted = name.to_owned();
+    Check::new(name, move |evidence| verdict(evidence, label, &wanted))
+}
+
+/// The verdict that `WorkerBee` reports for `name` in the answer to `label`.
+pub fn verdict(evidence: &Evidence, label: &str, name: &str) -> Result<(), Failure> {
+    let reply: Reply = evidence.reply(label, "")?;
+    let file = evidence.path(evidence.call(label)?);
+    let found: Vec<_> = reply.checks.iter().filter(|check| check.name == name).collect();
+    let seen = match found.as_slice() {
+        [check] if check.ok => return Ok(()),
+        [_] => format!("\"ok\": false{}", details(&reply)),
+        [] => format!("no check of that name among {:?}{}", names(&reply), error_text(&reply)),
+        many => format!("{} checks of that name", many.len()),
+    };
+    Err(failed(&reply, &format!("WorkerBee's check `{name}` is not green: {seen}"))
+        .expected(format!("one check `{name}` with \"ok\": true"))
+        .seen(seen)
+        .evidence(file))
+}
+
+/// `WorkerBee` reports checks, and none that nobody knows: a new one must be looked at before it counts as passed.
+pub fn no_unknown_checks(label: &'static str, known: &'static [&'static str]) -> Check {
+    Check::new("no-unknown-checks", move |evidence| {
+        let reply: Reply = evidence.reply(label, "")?;
+        let unknown: Vec<&str> = names(&reply).into_iter().filter(|name| !known.contains(name)).collect();
+        if unknown.is_empty() && !reply.checks.is_empty() {
+            return Ok(());
+        }
+        let seen = if unknown.is_empty() {
+            format!("no checks at all{}", error_text(&reply))
+        } else {
+            format!("unknown: {unknown:?}")
+        };
+        Err(failed(&reply, &format!("WorkerBee's list of checks is not the known one: {seen}"))
+            .expected(format!("some of {known:?} and no other"))
+            .seen(seen)
+            .evidence(evidence.path(evidence.call(label)?)))
+    })
+}
+
+/// A failure that carries what `WorkerBee` advises, when it advises anything.
+pub(super) fn failed(reply: &Reply, what: &str) -> Failure {
+    let error = reply.error.as_ref();
+    let remedy = error.and_then(|error| error.remediation.clone()).unwrap_or_else(|| {
+        "read the evidence file; the gate's folder holds the container logs of a failed profile".to_owned()
+    });
+    let cause = error.and_then(|error| error.code.clone()).map(|code| format!(" ({code})")).unwrap_or_default();
+    Failure::new(format!("{what}{cause}")).seen(error_text(reply)).remedy(remedy)
+}
+
+/// `WorkerBee`'s error in words, with its code.
+pub(super) fn error_text(reply: &Reply) -> String {
+    let Some(error) = &reply.error else { return String::new() };
+    let code = error.code.as_deref().unwrap_or("an error without a code");
+    let message: String = error.message.as_deref().unwrap_or_default().chars().take(600).collect();
+    format!("; WorkerBee says {code}: {message}")
+}
+
+fn names(reply: &Reply) -> Vec<&str> {
+    reply.checks.iter().map(|check| check.name.as_str()).collect()
+}
+
+/// What the answer says elsewhere about a red check.
+fn details(reply: &Reply) -> String {
+    let errors = ["/started/readiness/errors", "/profile_start/readiness/errors"].iter().find_map(|pointer| {
+        let rest = serde_json::Value::Object(reply.rest.clone());
+        rest.pointer(pointer).and_then(|errors| errors.as_array().cloned())
+    });
+    errors
+        .filter(|errors| !errors.is_empty())
+        .map(|errors| format!("; readiness errors: {}", serde_json::Value::from(errors)))
+        .unwrap_or_default()
+}

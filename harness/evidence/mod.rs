@@ -1,0 +1,11 @@
+//! Evidence: what a gate leaves in the run's folder.
+
+mod record;
+mod redact;
+mod shape;
+mod store;
+
+pub use record::{Attestation, Evidence, Phase, Record, exit};
+pub use redact::Redactor;
+pub use shape::shape;
+pub use store::{Store, StoreError};

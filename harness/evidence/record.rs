@@ -1,0 +1,181 @@
+//! What is known of one gate: its calls, what the harness saw for itself, its phases.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::plan::Gate;
+use crate::workerbee::cli::Call;
+
+/// The record of one gate, `gates/<gate>/record.json` in the run's folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// Which gate.
+    pub gate: Gate,
+    /// 1, or more when nextest retried a trial of it.
+    pub attempt: u32,
+    /// Its own project.
+    pub project: String,
+    /// When it began, RFC 3339.
+    pub started: String,
+    /// How long it took in all.
+    pub seconds: f64,
+    /// `WorkerBee`'s calls, by what they were for.
+    pub calls: BTreeMap<String, Call>,
+    /// What the harness saw for itself, by check.
+    pub attestations: BTreeMap<String, Attestation>,
+    /// Where the time went.
+    pub phases: Vec<Phase>,
+    /// What kept the gate from going on, if anything did.
+    pub failure: Option<Failure>,
+    /// Versions of what it ran on.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// What the harness saw for itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Attestation {
+    /// The verdict.
+    pub ok: bool,
+    /// What was expected.
+    pub expected: String,
+    /// What was seen.
+    pub seen: String,
+    /// What to do when it is red.
+    pub remedy: String,
+}
+
+/// A part of a gate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Phase {
+    /// What was done.
+    pub name: String,
+    /// Seconds after the gate began.
+    pub at: f64,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// A finished gate, as its checks see it.
+#[derive(Debug)]
+pub struct Evidence {
+    /// The run's folder.
+    pub run_dir: PathBuf,
+    /// The record's own file.
+    pub file: PathBuf,
+    /// The record.
+    pub record: Record,
+}
+
+impl Evidence {
+    /// Reads a record.
+    pub fn load(run_dir: &Path, file: &Path) -> Result<Self, Failure> {
+        let unreadable = |error: String| {
+            Failure::new("the gate left no readable record")
+                .expected("the record of the gate")
+                .seen(error)
+                .evidence(file)
+                .remedy("look at the gate's log beside it")
+        };
+        let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+        let record = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        Ok(Self { run_dir: run_dir.to_owned(), file: file.to_owned(), record })
+    }
+
+    /// The call that was made for `label`; a call that was not made is a failure, with what kept the gate from it.
+    pub fn call(&self, label: &str) -> Result<&Call, Failure> {
+        self.record.calls.get(label).ok_or_else(|| self.not_reached(&format!("the call `{label}`")))
+    }
+
+    /// The file of a call, for messages.
+    pub fn path(&self, call: &Call) -> PathBuf {
+        self.run_dir.join(&call.file)
+    }
+
+    /// The JSON of a call.
+    pub fn json(&self, label: &str) -> Result<Value, Failure> {
+        let call = self.call(label)?;
+        let file = self.path(call);
+        if let Some(problem) = &call.problem {
+            return Err(Failure::new(format!("WorkerBee gave no answer to `{label}`: {problem}"))
+                .expected("JSON on standard output")
+                .seen(format!("exit {}; {problem}", exit(call)))
+                .evidence(file)
+                .remedy(format!("run it by hand: {}", call.command.join(" "))));
+        }
+        let unreadable = |error: String| {
+            Failure::new(format!("the evidence of `{label}` cannot be read"))
+                .expected("the JSON that WorkerBee printed")
+                .seen(error)
+                .evidence(&file)
+                .remedy("the file was changed or removed after the gate: run the gate again")
+        };
+        let bytes = std::fs::read(&file).map_err(|error| unreadable(error.to_string()))?;
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// The JSON of a call as a type; `pointer` selects a part of it (RFC 6901, empty for all).
+    pub fn reply<T: DeserializeOwned>(&self, label: &str, pointer: &str) -> Result<T, Failure> {
+        let json = self.json(label)?;
+        let file = self.path(self.call(label)?);
+        let part = json.pointer(pointer).ok_or_else(|| {
+            Failure::new(format!("WorkerBee's answer to `{label}` has no {pointer}"))
+                .expected(format!("a member at {pointer}"))
+                .seen(outline(&json))
+                .evidence(&file)
+                .remedy("see what WorkerBee answered; a new version may have renamed it")
+        })?;
+        T::deserialize(part).map_err(|error| {
+            Failure::new(format!("WorkerBee's answer to `{label}` has another shape than it should"))
+                .expected("the shape of WorkerBee 0.1.7")
+                .seen(error.to_string())
+                .evidence(&file)
+                .remedy("compare the file with the snapshot of this gate")
+        })
+    }
+
+    /// What the harness attested for `name`.
+    pub fn attestation(&self, name: &str) -> Result<(), Failure> {
+        let Some(seen) = self.record.attestations.get(name) else {
+            return Err(self.not_reached(&format!("the attestation `{name}`")));
+        };
+        if seen.ok {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{name}: {}", seen.seen))
+            .expected(&seen.expected)
+            .seen(&seen.seen)
+            .evidence(&self.file)
+            .remedy(&seen.remedy))
+    }
+
+    fn not_reached(&self, what: &str) -> Failure {
+        match &self.record.failure {
+            Some(failure) => failure.clone(),
+            None => Failure::new(format!("{what} is missing from the gate's evidence"))
+                .expected(what)
+                .seen("nothing under that name")
+                .evidence(&self.file)
+                .remedy("the harness did not run it: report this with the record attached"),
+        }
+    }
+}
+
+/// The exit status in words.
+pub fn exit(call: &Call) -> String {
+    call.exit.map_or_else(|| "by a signal or never started".to_owned(), |code| code.to_string())
+}
+
+fn outline(json: &Value) -> String {
+    match json {
+        Value::Object(members) => {
+            format!("an object of {}", members.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(items) => format!("an array of {}", items.len()),
+        other => other.to_string(),
+    }
+}

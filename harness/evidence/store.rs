@@ -1,0 +1,66 @@
+//! The run's folder: files appear whole or not at all, and without secrets.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::redact::Redactor;
+
+/// A folder that evidence is written to.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+    redactor: Redactor,
+}
+
+/// Evidence that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write {}: {source}", path.display())]
+pub struct StoreError {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl Store {
+    /// A store in `root`, which is made when it is not there.
+    pub fn open(root: &Path, redactor: Redactor) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(root).map_err(|source| StoreError { path: root.to_owned(), source })?;
+        Ok(Self { root: root.to_owned(), redactor })
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Writes a file under the folder, secrets replaced, atomically.
+    pub fn write(&self, file: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+        let path = self.root.join(file);
+        let write = || {
+            let folder = path.parent().unwrap_or(&self.root);
+            std::fs::create_dir_all(folder)?;
+            let mut temporary = tempfile::Builder::new().prefix(".part-").tempfile_in(folder)?;
+            temporary.write_all(&self.redactor.redact(bytes))?;
+            temporary.as_file().sync_data()?;
+            readable(temporary.as_file())?;
+            temporary.persist(&path).map_err(|error| error.error)
+        };
+        write().map_err(|source| StoreError { path: path.clone(), source })?;
+        Ok(path)
+    }
+
+    /// Writes a value as indented JSON.
+    pub fn write_json(&self, file: &Path, value: &impl Serialize) -> Result<PathBuf, StoreError> {
+        let mut bytes = serde_json::to_vec_pretty(value)
+            .map_err(|error| StoreError { path: self.root.join(file), source: error.into() })?;
+        bytes.push(b'\n');
+        self.write(file, &bytes)
+    }
+}
+
+/// Temporary files are private; evidence is to be read by the person who started the run, and by CI.
+fn readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}

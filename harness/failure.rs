@@ -1,0 +1,77 @@
+//! What a red check says: expected, seen, where the evidence is, what to do next.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Why a check is red, or why a gate could not be run at all.
+///
+/// Its `Display` starts with `Error: `, the line that nextest takes as JUnit's message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub struct Failure {
+    /// One line: what went wrong.
+    pub what: String,
+    /// What the check wanted to see.
+    pub expected: String,
+    /// What it saw.
+    pub seen: String,
+    /// The file that shows it.
+    pub evidence: Option<PathBuf>,
+    /// What to do next.
+    pub remedy: String,
+}
+
+impl Failure {
+    /// A failure with its one-line cause; the rest is added with the other methods.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), expected: String::new(), seen: String::new(), evidence: None, remedy: String::new() }
+    }
+
+    /// Adds what was expected.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = expected.into();
+        self
+    }
+
+    /// Adds what was seen.
+    #[must_use]
+    pub fn seen(mut self, seen: impl Into<String>) -> Self {
+        self.seen = seen.into();
+        self
+    }
+
+    /// Adds the evidence file.
+    #[must_use]
+    pub fn evidence(mut self, file: impl AsRef<Path>) -> Self {
+        self.evidence = Some(file.as_ref().to_owned());
+        self
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error: {}", first_line(&self.what))?;
+        let evidence = self.evidence.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+        for (label, text) in
+            [("expected", &self.expected), ("seen", &self.seen), ("evidence", &evidence), ("remedy", &self.remedy)]
+        {
+            if !text.is_empty() {
+                write!(f, "\n  {:<9} {}", format!("{label}:"), text.trim_end().replace('\n', "\n            "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}

@@ -1,0 +1,91 @@
+//! The MCP daemon: accepted as it is, or restarted, as in the runbook.
+
+use std::time::{Duration, Instant};
+
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use super::session::Session;
+use crate::failure::Failure;
+use crate::workerbee::reply::McpStatus;
+
+/// The port of the runbook; in a lane it is the lane's own.
+const PORT: &str = "8765";
+/// How long the dashboard may take after the daemon has reported itself started.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// Files of the daemon's three calls.
+pub(super) struct Files {
+    pub(super) before: String,
+    pub(super) restart: String,
+    pub(super) after: String,
+}
+
+/// Asks, restarts when the answer is not accepted, asks again until it is.
+pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<McpStatus, Failure> {
+    let address = ["--host", "127.0.0.1", "--port", PORT];
+    let status: Vec<&str> = ["mcp", "status"].into_iter().chain(address).collect();
+    let before = session.query("mcp-status-before", &files.before, &status).await?;
+    if !accepted(&before) {
+        session.ground()?.seed_system().await?;
+        let timeout = session.limits().restart;
+        let text = timeout.to_string();
+        let restart: Vec<&str> = ["mcp", "restart"].into_iter().chain(address).chain(["--timeout", &text]).collect();
+        // WorkerBee waits for the old daemon, for the port and for the new daemon: each with a limit of its own.
+        session.call("mcp-restart", &files.restart, &restart, Duration::from_secs(timeout + 60)).await?;
+    }
+    let begin = Instant::now();
+    loop {
+        let after = session.query("mcp-status-after", &files.after, &status).await?;
+        if accepted(&after) || begin.elapsed() > SETTLING || !running(&after) {
+            return Ok(McpStatus::deserialize(&after).unwrap_or_default());
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// The same for a gate that needs the daemon and has no check for it: without one it cannot go on.
+pub(super) async fn require(session: &mut Session<'_>) -> Result<(), Failure> {
+    let files = Files {
+        before: session.own("mcp-status-before.json"),
+        restart: session.own("mcp-restart.json"),
+        after: session.own("mcp-status-after.json"),
+    };
+    let status = ensure(session, &files).await?;
+    if status.accepted() {
+        return Ok(());
+    }
+    let restart = session.record.calls.get("mcp-restart").map(|call| session.store.root().join(&call.file));
+    let said = restart
+        .as_ref()
+        .and_then(|file| std::fs::read(file).ok())
+        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    Err(not_ready(&status, said.as_ref()).evidence(restart.unwrap_or_else(|| session.store.root().join(&files.after))))
+}
+
+/// Why a daemon is not accepted, with what `WorkerBee` said when it was restarted.
+pub(super) fn not_ready(status: &McpStatus, restart: Option<&Value>) -> Failure {
+    let error = restart.and_then(|said| {
+        ["/error", "/start/error"].iter().find_map(|pointer| said.pointer(pointer).filter(|error| error.is_object()))
+    });
+    let text = |member: &str| error.and_then(|error| error.get(member)?.as_str().map(str::to_owned));
+    let cause = text("code").map(|code| format!(": {code}")).unwrap_or_default();
+    Failure::new(format!("WorkerBee's MCP daemon is not ready{cause}"))
+        .expected("running, on containerd, with a healthy dashboard")
+        .seen(format!(
+            "running {}, runtime {}, dashboard healthy {}{}",
+            status.running,
+            status.runtime.as_deref().unwrap_or("none"),
+            status.global_dashboard.health_probe.as_ref().is_some_and(|probe| probe.ok),
+            text("message").map(|message| format!("; WorkerBee says: {message}")).unwrap_or_default(),
+        ))
+        .remedy(text("remediation").unwrap_or_else(|| "see global/mcp-daemon.log in WorkerBee's state root".to_owned()))
+}
+
+fn accepted(status: &Value) -> bool {
+    McpStatus::deserialize(status).is_ok_and(|status| status.accepted())
+}
+
+fn running(status: &Value) -> bool {
+    McpStatus::deserialize(status).is_ok_and(|status| status.running)
+}

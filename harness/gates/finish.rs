@@ -1,0 +1,140 @@
+//! The end of every gate that started a profile: capture, stop, purge, and proof that nothing is left.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::session::Session;
+use crate::checks::{Check, attested, succeeded};
+use crate::failure::Failure;
+use crate::workerbee::naming;
+
+/// A project that exists before its gate is somebody else's: neither used nor, later, removed.
+pub(super) async fn refuse_existing(session: &Session<'_>) -> Result<(), Failure> {
+    let folder = session.project_folder()?;
+    let namespace = naming::namespace(&session.ground()?.state_root, &session.spec.project);
+    let namespaces = session.containerd().await?.namespaces().await?;
+    let seen = match (folder.exists(), namespaces.contains(&namespace)) {
+        (false, false) => return Ok(()),
+        (true, _) => format!("the folder {}", folder.display()),
+        (_, true) => format!("the containerd namespace {namespace}"),
+    };
+    Err(Failure::new(format!("the project `{}` exists already and is left alone", session.spec.project))
+        .expected("a project name that is not in use")
+        .seen(seen)
+        .remedy("set WB_PROJECT_BASE to a name that is not in use"))
+}
+
+/// The container logs of a profile that is not as it should be, before they are gone.
+pub(super) fn keep_logs(session: &Session<'_>) -> Result<(), Failure> {
+    let mut logs = Vec::new();
+    collect_logs(&session.project_folder()?.join("containerd-data"), &mut logs);
+    for log in logs {
+        let id = log.file_stem().and_then(|stem| stem.to_str()).unwrap_or("container").trim_end_matches("-json");
+        let file = session.spec.folder().join("logs").join(format!("{}.log", id.get(..12).unwrap_or(id)));
+        if let Ok(bytes) = std::fs::read(&log) {
+            // Losing a log must not keep the gate from cleaning up.
+            let _ = session.store.write(&file, &bytes);
+        }
+    }
+    Ok(())
+}
+
+fn collect_logs(folder: &Path, logs: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect_logs(&path, logs);
+        } else if path.to_string_lossy().ends_with("-json.log") {
+            logs.push(path);
+        }
+    }
+}
+
+/// Captures, stops, purges, and looks for what is left.
+pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
+    let k1s_root = session.spec.k1s_root.display().to_string();
+    let file = session.own("profile-status-after.json");
+    session.query("profile-status-after", &file, &["profile", "status", "--k1s-root", &k1s_root]).await?;
+    let file = session.own("projects-after.json");
+    session.query("projects-after", &file, &["projects"]).await?;
+    let limit = Duration::from_secs(session.limits().stop);
+    let file = session.own("profile-stop.json");
+    session.call("profile-stop", &file, &["profile", "stop", "--k1s-root", &k1s_root], limit).await?;
+    let file = session.own("profile-purge.json");
+    session.call("profile-purge", &file, &["profile", "stop", "--k1s-root", &k1s_root, "--purge"], limit).await?;
+    prove_empty(session).await
+}
+
+async fn prove_empty(session: &mut Session<'_>) -> Result<(), Failure> {
+    let begin = Instant::now();
+    let namespace = naming::namespace(&session.ground()?.state_root, &session.spec.project);
+    let containerd = session.containerd().await?;
+    let left = containerd.contents(&namespace).await?;
+    session.attest(
+        "namespace-empty",
+        left.is_empty(),
+        format!("no container and no task in {namespace}"),
+        if left.is_empty() {
+            "none".to_owned()
+        } else {
+            format!("containers {:?}, tasks {:?}", left.containers, left.tasks)
+        },
+        "WorkerBee's purge left them; `nerdctl --namespace <it> rm -f <id>` removes them",
+    );
+    if left.is_empty() {
+        // WorkerBee leaves the namespace and its images. Both are this gate's own: the project did not exist before it.
+        let removed = containerd.remove_namespace(&namespace).await;
+        let seen = containerd.namespaces().await?;
+        let gone = removed.is_ok() && !seen.contains(&namespace);
+        let text = removed.err().map_or_else(|| format!("gone: {gone}"), |failure| failure.seen);
+        session.attest(
+            "namespace-removed",
+            gone,
+            format!("no namespace {namespace}"),
+            text,
+            "`nerdctl namespace remove <it>`",
+        );
+        remove_folder(session)?;
+    }
+    session.phase("proof of cleanup", begin);
+    Ok(())
+}
+
+/// The project's state folder holds tokens and keys of a project that is no more.
+fn remove_folder(session: &Session<'_>) -> Result<(), Failure> {
+    let folder = session.project_folder()?;
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::new(format!("the project's folder {} could not be removed", folder.display()))
+                .expected("no folder of a purged project")
+                .seen(error.to_string())
+                .remedy("remove it by hand"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `cleanup::…`: the checks of the end.
+pub(super) fn checks() -> Vec<Check> {
+    vec![
+        Check::new("profile-status-after", |evidence| {
+            // While the profile was alive; `stop` comes after.
+            let status: Value = evidence.reply("profile-status-after", "")?;
+            let call = evidence.call("profile-status-after")?;
+            if status["running"] == Value::Bool(true) {
+                return Ok(());
+            }
+            Err(Failure::new("the profile was no longer running when its gate ended")
+                .expected("\"running\": true after all checks, before the stop")
+                .seen(format!("\"running\": {}", status["running"]))
+                .evidence(evidence.path(call))
+                .remedy("a component died during the gate: see the logs in the gate's folder"))
+        }),
+        succeeded("cleanup::profile-stop", "profile-stop"),
+        succeeded("cleanup::profile-purge", "profile-purge"),
+        attested("cleanup::namespace-empty", "namespace-empty"),
+        attested("cleanup::namespace-removed", "namespace-removed"),
+    ]
+}

@@ -1,0 +1,57 @@
+//! Inventory: which profiles `WorkerBee` offers.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::session::Session;
+use crate::checks::{Check, WORKERBEE_OK, part, snapshot, succeeded};
+use crate::failure::Failure;
+use crate::plan::{Component, Profile};
+
+const LABEL: &str = "profile-list";
+
+pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
+    session.query(LABEL, "profile-list.json", &["profile", "list"]).await.map(drop)
+}
+
+pub(super) fn checks() -> Vec<Check> {
+    vec![
+        succeeded(WORKERBEE_OK, LABEL),
+        part("runtime-containerd", LABEL, "/runtime_requirement", "\"containerd\"", |seen: &String| {
+            if seen == "containerd" { Ok(()) } else { Err(format!("{seen:?}")) }
+        }),
+        part("no-host-processes", LABEL, "/host_k1s_processes", "false", |seen: &Value| {
+            if *seen == Value::Bool(false) { Ok(()) } else { Err(seen.to_string()) }
+        }),
+        part(
+            "expected-profiles",
+            LABEL,
+            "/profiles",
+            "the four profiles of the runbook, as they are known",
+            |seen: &Vec<Offered>| {
+                let wrong: Vec<String> =
+                    Profile::ALL.into_iter().filter_map(|profile| differs(profile, seen)).collect();
+                if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+            },
+        ),
+        snapshot(LABEL),
+    ]
+}
+
+#[derive(Debug, Deserialize)]
+struct Offered {
+    name: String,
+    controllers: usize,
+    etcd: bool,
+    nats: bool,
+}
+
+fn differs(profile: Profile, offered: &[Offered]) -> Option<String> {
+    let found: Vec<&Offered> = offered.iter().filter(|offered| offered.name == profile.name()).collect();
+    let [one] = found.as_slice() else { return Some(format!("{profile}: {} of that name", found.len())) };
+    let components = profile.components();
+    let controllers = components.iter().filter(|component| matches!(component, Component::Controller(_))).count();
+    let (etcd, nats) = (components.contains(&Component::Etcd), components.contains(&Component::Nats));
+    let same = (one.controllers, one.etcd, one.nats) == (controllers, etcd, nats);
+    (!same).then(|| format!("{profile}: {} controllers, etcd {}, NATS {}", one.controllers, one.etcd, one.nats))
+}

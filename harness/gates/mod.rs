@@ -1,0 +1,43 @@
+//! The gates: one file each, with what it does and what is checked of it.
+
+mod daemon;
+mod finish;
+mod inventory;
+mod preflight;
+mod session;
+mod startup;
+mod workload;
+
+use crate::checks::Check;
+use crate::failure::Failure;
+use crate::plan::Gate;
+use crate::run::{GateKey, Spec};
+use session::Session;
+
+/// Everything that is checked of a gate.
+pub fn checks(gate: Gate) -> Vec<Check> {
+    match gate {
+        Gate::Preflight => preflight::checks(),
+        Gate::Inventory => inventory::checks(),
+        Gate::Startup(profile) => startup::checks(profile),
+        Gate::Workload(profile) => workload::checks(profile),
+    }
+}
+
+/// Runs a gate and leaves its record. What keeps it from going on is in the record, for its checks to say.
+pub(crate) async fn run(key: GateKey, spec: &Spec) -> Result<(), Failure> {
+    let mut session = Session::open(key, spec)?;
+    let outcome = drive(&mut session).await;
+    session.close(outcome.err())
+}
+
+async fn drive(session: &mut Session<'_>) -> Result<(), Failure> {
+    session.refuse_unfit_names()?;
+    session.stand_on_ground().await?;
+    match session.key.gate {
+        Gate::Preflight => preflight::run(session).await,
+        Gate::Inventory => inventory::run(session).await,
+        Gate::Startup(profile) => startup::run(session, profile).await,
+        Gate::Workload(profile) => workload::run(session, profile).await,
+    }
+}

@@ -1,0 +1,178 @@
+//! A gate at work: what it has at hand, and the record that it fills.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::attest::containerd::Containerd;
+use crate::evidence::{Attestation, Phase, Record, Redactor, Store, StoreError};
+use crate::failure::Failure;
+use crate::run::{GateKey, Ground, Limits, Mode, Spec, StartToken};
+use crate::workerbee::cli::Cli;
+use crate::workerbee::naming;
+
+/// One gate while it runs.
+pub(super) struct Session<'a> {
+    pub(super) key: GateKey,
+    pub(super) spec: &'a Spec,
+    pub(super) record: Record,
+    pub(super) store: Store,
+    ground: Option<Ground>,
+    begin: Instant,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn open(key: GateKey, spec: &'a Spec) -> Result<Self, Failure> {
+        let store = Store::open(&spec.settings.run_dir, Redactor::default()).map_err(|error| unwritable(&error))?;
+        let record = Record {
+            gate: key.gate,
+            attempt: key.attempt,
+            project: spec.project.clone(),
+            started: jiff::Timestamp::now().to_string(),
+            seconds: 0.0,
+            calls: BTreeMap::new(),
+            attestations: BTreeMap::new(),
+            phases: Vec::new(),
+            failure: None,
+            versions: spec.versions.clone(),
+        };
+        Ok(Self { key, spec, record, store, ground: None, begin: Instant::now() })
+    }
+
+    /// Writes the record: with it the gate is complete, whatever became of it.
+    pub(super) fn close(mut self, failure: Option<Failure>) -> Result<(), Failure> {
+        self.record.failure = failure;
+        self.record.seconds = self.begin.elapsed().as_secs_f64();
+        let file = self.spec.folder().join("record.json");
+        self.store.write_json(&file, &self.record).map(drop).map_err(|error| unwritable(&error))
+    }
+
+    /// A project name that leaves a component without a DNS label fails only after minutes: refused at once.
+    pub(super) fn refuse_unfit_names(&self) -> Result<(), Failure> {
+        let Some(profile) = self.key.gate.profile() else { return Ok(()) };
+        let (project, budget) = (&self.spec.project, naming::project_budget(profile));
+        if project.len() <= budget {
+            return Ok(());
+        }
+        Err(Failure::new(format!("the project name `{project}` is too long for {profile}"))
+            .expected(format!(
+                "at most {budget} characters: a component's container name is its DNS label, of 63 at most"
+            ))
+            .seen(format!("{} characters", project.len()))
+            .remedy("set WB_PROJECT_BASE (WB_PROJECT, WB_SINGLE_PROJECT) to a shorter name, or leave it unset"))
+    }
+
+    pub(super) async fn stand_on_ground(&mut self) -> Result<(), Failure> {
+        let begin = Instant::now();
+        self.ground = Some(Ground::prepare(self.spec).await?);
+        self.phase("ground", begin);
+        Ok(())
+    }
+
+    pub(super) fn ground(&self) -> Result<&Ground, Failure> {
+        self.ground.as_ref().ok_or_else(|| Failure::new("the gate has no ground to stand on").remedy("report this"))
+    }
+
+    pub(super) fn cli(&self) -> Result<Cli, Failure> {
+        Ok(self.ground()?.cli(self.spec))
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.spec.settings.limits
+    }
+
+    pub(super) async fn containerd(&self) -> Result<Containerd, Failure> {
+        Containerd::connect(&self.ground()?.address).await
+    }
+
+    /// Calls `WorkerBee`, keeps what it prints as `file` and the call in the record under `label`.
+    /// Returns the JSON, or null when there is none: the checks say why.
+    pub(super) async fn call(
+        &mut self,
+        label: &str,
+        file: &str,
+        args: &[&str],
+        limit: Duration,
+    ) -> Result<Value, Failure> {
+        let begin = Instant::now();
+        let file = self.file(file);
+        let call = self.cli()?.call(&self.store, &file, args, limit).await;
+        let json = match &call.problem {
+            None => std::fs::read(self.store.root().join(&call.file))
+                .ok()
+                .and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+            Some(_) => None,
+        };
+        self.record.calls.insert(label.to_owned(), call);
+        self.phase(label, begin);
+        Ok(json.unwrap_or_default())
+    }
+
+    /// A call that only asks.
+    pub(super) async fn query(&mut self, label: &str, file: &str, args: &[&str]) -> Result<Value, Failure> {
+        let limit = Duration::from_secs(self.limits().query);
+        self.call(label, file, args, limit).await
+    }
+
+    /// The name of a file of this gate's own where the runbook, which runs once through, has one for all.
+    pub(super) fn own(&self, file: &str) -> String {
+        format!("{}-{file}", self.spec.project)
+    }
+
+    /// A retry's files lie beside those of the first attempt.
+    fn file(&self, name: &str) -> String {
+        if self.key.attempt > 1 { format!("attempt-{}/{name}", self.key.attempt) } else { name.to_owned() }
+    }
+
+    pub(super) fn phase(&mut self, name: &str, begin: Instant) {
+        let at = begin.duration_since(self.begin).as_secs_f64();
+        self.record.phases.push(Phase { name: name.to_owned(), at, seconds: begin.elapsed().as_secs_f64() });
+    }
+
+    /// Records what the harness saw for itself.
+    pub(super) fn attest(
+        &mut self,
+        name: &str,
+        ok: bool,
+        expected: impl Into<String>,
+        seen: impl Into<String>,
+        remedy: &str,
+    ) {
+        let attestation = Attestation { ok, expected: expected.into(), seen: seen.into(), remedy: remedy.to_owned() };
+        self.record.attestations.insert(name.to_owned(), attestation);
+    }
+
+    /// Records a finding as evidence of its own.
+    pub(super) fn keep(&self, file: &str, value: &impl serde::Serialize) -> Result<(), Failure> {
+        self.store.write_json(Path::new(&self.file(file)), value).map(drop).map_err(|error| unwritable(&error))
+    }
+
+    /// The token under which profiles start one at a time: of the run in lanes, of the host otherwise.
+    pub(super) async fn start_token(&mut self) -> Result<StartToken, Failure> {
+        let begin = Instant::now();
+        let file = match &self.spec.settings.mode {
+            Mode::Embedded => self.spec.settings.run_dir.join("gates/start.lock"),
+            Mode::External(external) => external.state_root.join("global/k1s-gates-start.lock"),
+        };
+        let token = StartToken::take(&file).await.map_err(|error| {
+            Failure::new(format!("the start token {} cannot be taken: {error}", file.display()))
+                .remedy("see that the folder can be written to")
+        })?;
+        self.phase("waited for the start token", begin);
+        Ok(token)
+    }
+
+    /// The project's folder in the state root.
+    pub(super) fn project_folder(&self) -> Result<PathBuf, Failure> {
+        Ok(self.ground()?.state_root.join("projects").join(&self.spec.project))
+    }
+}
+
+fn unwritable(error: &StoreError) -> Failure {
+    Failure::new(format!("evidence cannot be kept: {error}"))
+        .expected("a RUN_DIR that can be written to")
+        .seen(error.to_string())
+        .remedy("free some room, or set RUN_DIR to another folder")
+}

@@ -1,0 +1,144 @@
+//! Startup: a profile comes up in containers.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::session::Session;
+use super::{daemon, finish};
+use crate::attest::leader;
+use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, part, reported, snapshot, succeeded};
+use crate::failure::Failure;
+use crate::plan::Profile;
+use crate::run::Limits;
+use crate::workerbee::reply::{ComponentStatus, ProfileStatus};
+
+const LABEL: &str = "validate";
+const REPORTED: [&str; 3] = ["profile-start", "components-running", "containerized-components"];
+const KNOWN: [&str; 4] = ["profile-start", "components-running", "containerized-components", "ha-leader-observed"];
+
+pub(super) async fn run(session: &mut Session<'_>, profile: Profile) -> Result<(), Failure> {
+    let timeout = session.limits().startup;
+    let file = format!("{profile}-profile.json");
+    validate(session, profile, "k1s-profile", timeout, &file).await
+}
+
+/// Prepares the project, validates it by a scenario of `WorkerBee`'s, and cleans up: what both profile gates do.
+pub(super) async fn validate(
+    session: &mut Session<'_>,
+    profile: Profile,
+    scenario: &str,
+    timeout: u64,
+    file: &str,
+) -> Result<(), Failure> {
+    finish::refuse_existing(session).await?;
+    let images = async {
+        let project = session.spec.project.clone();
+        session.ground()?.seed_project(&project, &profile.images()).await
+    };
+    images.await?;
+    daemon::require(session).await?;
+    let token = session.start_token().await?;
+    let (name, seconds) = (profile.name(), timeout.to_string());
+    let k1s_root = session.spec.k1s_root.display().to_string();
+    let arguments =
+        ["validate", "--scenario", scenario, "--profile", name, "--k1s-root", &k1s_root, "--timeout", &seconds];
+    let state_root = session.ground()?.state_root.clone();
+    let project = session.spec.project.clone();
+    let limit = Limits::validation(timeout);
+    let watch = tokio::spawn(async move {
+        let started = leader::until_up(&state_root, &project, profile, limit).await;
+        drop(token);
+        started
+    });
+    let stop_watching = watch.abort_handle();
+    let answer = session.call(LABEL, file, &arguments, limit).await;
+    // By now the profile is up or has failed: the watch is over in a moment, or would wait for nothing.
+    let started = tokio::time::timeout(std::time::Duration::from_secs(3), watch).await;
+    stop_watching.abort();
+    if let Ok(Ok(started)) = started {
+        session.keep(&session.own("profile-started.json"), &started)?;
+    }
+    if answer?["ok"] != Value::Bool(true) {
+        finish::keep_logs(session)?;
+    }
+    finish::run(session).await
+}
+
+pub(super) fn checks(profile: Profile) -> Vec<Check> {
+    let mut checks = vec![succeeded(WORKERBEE_OK, LABEL)];
+    checks.extend(REPORTED.map(|name| reported(LABEL, name)));
+    if profile == Profile::HaMin {
+        checks.push(reported(LABEL, "ha-leader-observed"));
+    }
+    checks.extend([
+        no_unknown_checks(LABEL, &KNOWN),
+        part(
+            "components",
+            LABEL,
+            "/status",
+            "every component of the profile, once, and no other",
+            move |status: &ProfileStatus| components(profile, &status.components),
+        ),
+        part(
+            "component-ids",
+            LABEL,
+            "/status",
+            "a containerd id for each component, no two alike",
+            |status: &ProfileStatus| ids(&status.components),
+        ),
+        part("routes", LABEL, "/status", "HTTPS routes to controller, dashboard and API", |status: &ProfileStatus| {
+            routes(&status.profile.ingress_urls)
+        }),
+        snapshot(LABEL),
+    ]);
+    checks.extend(finish::checks());
+    checks
+}
+
+/// The components that the profile must have, by role and name.
+fn components(profile: Profile, seen: &[ComponentStatus]) -> Result<(), String> {
+    let mut names: Vec<String> = seen
+        .iter()
+        .map(|component| {
+            component.name.rsplit_once(profile.name()).map_or("?", |(_, rest)| rest.trim_start_matches('-')).to_owned()
+        })
+        .collect();
+    let mut wanted: Vec<String> = profile.components().iter().map(ToString::to_string).collect();
+    names.sort();
+    wanted.sort();
+    let stopped: Vec<&str> =
+        seen.iter().filter(|component| !component.running).map(|component| component.name.as_str()).collect();
+    if names != wanted {
+        return Err(format!("components {names:?} instead of {wanted:?}"));
+    }
+    if stopped.is_empty() { Ok(()) } else { Err(format!("not running: {stopped:?}")) }
+}
+
+/// containerd's ids are 64 hex digits.
+fn ids(components: &[ComponentStatus]) -> Result<(), String> {
+    let mut ids: Vec<&str> =
+        components.iter().map(|component| component.container_id.as_deref().unwrap_or_default()).collect();
+    let odd: Vec<String> = ids
+        .iter()
+        .filter(|id| id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .map(|id| format!("{id:?}"))
+        .collect();
+    let total = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    match (total, odd.is_empty(), ids.len() == total) {
+        (0, _, _) => Err("no components".to_owned()),
+        (_, false, _) => Err(format!("no containerd ids: {}", odd.join(", "))),
+        (_, _, false) => Err(format!("{total} components share {} ids", ids.len())),
+        _ => Ok(()),
+    }
+}
+
+/// The routes that the runbook asks for. What is behind them is not looked at here.
+fn routes(urls: &BTreeMap<String, String>) -> Result<(), String> {
+    let wanted = ["controller", "controller_health", "dashboard", "docs", "api", "api_healthz"];
+    let missing: Vec<&str> =
+        wanted.into_iter().filter(|name| !urls.get(*name).is_some_and(|url| url.starts_with("https://"))).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("no HTTPS route for {missing:?} among {:?}", urls.keys())) }
+}

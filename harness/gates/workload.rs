@@ -1,0 +1,163 @@
+//! Workload: images are built, an app is deployed into the nested engine, probed and exported.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::session::Session;
+use super::{finish, startup};
+use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, snapshot, succeeded, verdict};
+use crate::evidence::Evidence;
+use crate::failure::Failure;
+use crate::plan::Profile;
+
+const LABEL: &str = "validate";
+const KNOWN: [&str; 8] = [
+    "profile-start",
+    "images-built",
+    "manifest-deploy",
+    "workload-status",
+    "control-plane-urls",
+    "https-probes",
+    "websocket-probe",
+    "exports",
+];
+
+pub(super) async fn run(session: &mut Session<'_>, profile: Profile) -> Result<(), Failure> {
+    let timeout = session.limits().workload;
+    let file = session.own(&format!("{profile}-workload.json"));
+    startup::validate(session, profile, "profile-workload", timeout, &file).await
+}
+
+pub(super) fn checks(_profile: Profile) -> Vec<Check> {
+    let mut checks = vec![
+        succeeded(WORKERBEE_OK, LABEL),
+        backed("profile-start", "/profile_start", "a started profile that was found ready", |start: &Value| {
+            if start["readiness"]["ok"] == Value::Bool(true) {
+                Ok(())
+            } else {
+                Err(format!("readiness {}", start["readiness"]))
+            }
+        }),
+        backed("images-built", "/builds", "three built images", |builds: &Vec<Value>| all_ok(builds, 3)),
+        backed("manifest-deploy", "/deploy/apply", "three applied manifests", |applied: &Vec<Value>| {
+            all_ok(applied, 3)
+        }),
+        backed(
+            "workload-status",
+            "/status/resources",
+            "pods, services, deployments and ingresses",
+            |seen: &BTreeMap<String, Resource>| resources(seen),
+        ),
+        backed("control-plane-urls", "/url_checks", "control-plane URLs that answer 200", |urls: &Vec<Value>| {
+            all_ok(urls, 1)
+        }),
+        backed("https-probes", "/probes", "three probes over verified TLS", |probes: &Vec<Probe>| https(probes)),
+        backed("websocket-probe", "/websocket", "the echo that was asked for", |seen: &Echo| {
+            if seen.ok && !seen.expected.is_empty() && seen.message == seen.expected {
+                Ok(())
+            } else {
+                Err(format!("{:?} instead of {:?}", seen.message, seen.expected))
+            }
+        }),
+        backed("exports", "/exports", "k1s, k8s and helm, each with files", |seen: &Map<String, Value>| exports(seen)),
+        no_unknown_checks(LABEL, &KNOWN),
+        snapshot(LABEL),
+    ];
+    checks.extend(finish::checks());
+    checks
+}
+
+/// A check of `WorkerBee`'s together with what it stands on: `WorkerBee` finds an empty list good.
+fn backed<T: serde::de::DeserializeOwned>(
+    name: &'static str,
+    pointer: &'static str,
+    expected: &'static str,
+    judge: impl Fn(&T) -> Result<(), String> + Send + Sync + 'static,
+) -> Check {
+    Check::new(name, move |evidence: &Evidence| {
+        verdict(evidence, LABEL, name)?;
+        let part: T = evidence.reply(LABEL, pointer)?;
+        let file = evidence.path(evidence.call(LABEL)?);
+        judge(&part).map_err(|seen| {
+            Failure::new(format!("{name}: WorkerBee says ok, its answer does not: {seen}"))
+                .expected(expected)
+                .seen(seen)
+                .evidence(file)
+                .remedy(format!("read {pointer} of the evidence file"))
+        })
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct Resource {
+    status: u16,
+    count: usize,
+}
+
+#[derive(Debug, Deserialize)]
+struct Probe {
+    ok: bool,
+    status: u16,
+    tls_verified: bool,
+    url: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Echo {
+    ok: bool,
+    expected: String,
+    message: String,
+}
+
+/// At least so many items, each with `"ok": true`.
+fn all_ok(items: &[Value], least: usize) -> Result<(), String> {
+    let failed: Vec<String> =
+        items.iter().filter(|item| item["ok"] != Value::Bool(true)).map(ToString::to_string).collect();
+    if items.len() < least {
+        return Err(format!("{} of at least {least}", items.len()));
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("not ok: {}", failed.join(", ").chars().take(400).collect::<String>()))
+    }
+}
+
+fn resources(seen: &BTreeMap<String, Resource>) -> Result<(), String> {
+    let wanted = ["pods", "services", "deployments", "ingresses"];
+    let wrong: Vec<String> = wanted
+        .into_iter()
+        .filter_map(|kind| match seen.get(kind) {
+            Some(resource) if resource.status == 200 && resource.count > 0 => None,
+            Some(resource) => Some(format!("{kind}: status {}, {} of them", resource.status, resource.count)),
+            None => Some(format!("{kind}: not reported")),
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+}
+
+fn https(probes: &[Probe]) -> Result<(), String> {
+    let failed: Vec<String> = probes
+        .iter()
+        .filter(|probe| !(probe.ok && probe.tls_verified && probe.status == 200))
+        .map(|probe| format!("{}: status {}, TLS verified {}", probe.url, probe.status, probe.tls_verified))
+        .collect();
+    if probes.len() < 3 {
+        return Err(format!("{} of at least 3 probes", probes.len()));
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+}
+
+fn exports(seen: &Map<String, Value>) -> Result<(), String> {
+    let wrong: Vec<String> = ["k1s", "k8s", "helm"]
+        .into_iter()
+        .filter_map(|format| {
+            let files = seen.get(format).and_then(|export| export["files"].as_array()).map_or(0, Vec::len);
+            let ok = seen.get(format).is_some_and(|export| export["ok"] == Value::Bool(true));
+            (!ok || files == 0).then(|| format!("{format}: ok {ok}, {files} files"))
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+}

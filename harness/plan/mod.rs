@@ -1,0 +1,114 @@
+//! The plan: which gates there are, which profile each starts, and what its project is called.
+
+mod profile;
+
+pub use profile::{Component, Profile};
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One expensive operation against a `WorkerBee` project of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Gate {
+    /// The runbook's preflight: MCP daemon, ingress, privilege, names.
+    Preflight,
+    /// `workerbee profile list`.
+    Inventory,
+    /// `workerbee validate --scenario k1s-profile`.
+    Startup(Profile),
+    /// `workerbee validate --scenario profile-workload`.
+    Workload(Profile),
+}
+
+impl Gate {
+    /// Every gate of the runbook, in the runbook's order.
+    pub const ALL: [Self; 8] = [
+        Self::Preflight,
+        Self::Inventory,
+        Self::Startup(Profile::DevMinSqlite),
+        Self::Startup(Profile::DevEtcdLabs),
+        Self::Startup(Profile::SingleEtcdContainerd),
+        Self::Startup(Profile::HaMin),
+        Self::Workload(Profile::SingleEtcdContainerd),
+        Self::Workload(Profile::HaMin),
+    ];
+
+    /// The profile that the gate starts, if it starts one.
+    pub fn profile(self) -> Option<Profile> {
+        match self {
+            Self::Preflight | Self::Inventory => None,
+            Self::Startup(profile) | Self::Workload(profile) => Some(profile),
+        }
+    }
+
+    /// The letter that makes the gate's project out of the project base. `s` and `h` are the runbook's own.
+    pub fn suffix(self) -> char {
+        match self {
+            Self::Preflight => 'p',
+            Self::Inventory => 'i',
+            Self::Startup(Profile::DevMinSqlite) => 'q',
+            Self::Startup(Profile::DevEtcdLabs) => 'e',
+            Self::Startup(Profile::SingleEtcdContainerd) => 'c',
+            Self::Startup(Profile::HaMin) => 'm',
+            Self::Workload(Profile::HaMin) => 'h',
+            Self::Workload(_) => 's',
+        }
+    }
+
+    /// The gate's place when several wait: the longest first, and of all the one whose start suffers from company.
+    ///
+    /// `WorkerBee` applies to controller 0 of k1s-ha-min, whichever controller holds the lease; on a loaded machine
+    /// another one may win it and the apply ends in a 409. Started first, the gate starts on an idle machine.
+    pub fn priority(self) -> u8 {
+        match self {
+            Self::Workload(Profile::HaMin) => 0,
+            Self::Workload(_) => 1,
+            Self::Startup(Profile::HaMin) => 2,
+            Self::Startup(_) => 3,
+            Self::Preflight | Self::Inventory => 4,
+        }
+    }
+
+    /// The gate's name as part of a file name.
+    pub fn slug(self) -> String {
+        self.to_string().replace("::", "-")
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Preflight => f.write_str("preflight"),
+            Self::Inventory => f.write_str("inventory"),
+            Self::Startup(profile) => write!(f, "startup::{profile}"),
+            Self::Workload(profile) => write!(f, "workload::{profile}"),
+        }
+    }
+}
+
+/// A name that is no gate's.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no gate `{0}`")]
+pub struct UnknownGate(String);
+
+impl FromStr for Gate {
+    type Err = UnknownGate;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|gate| gate.to_string() == name).ok_or_else(|| UnknownGate(name.to_owned()))
+    }
+}
+
+impl Serialize for Gate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Gate {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

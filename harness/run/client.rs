@@ -1,0 +1,89 @@
+//! A trial's side: find the run's supervisor or start it, ask for a gate, wait.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::key::RunKey;
+use super::launch;
+use super::protocol::{Answer, GateKey, Request};
+use super::settings::Settings;
+use crate::evidence::Evidence;
+use crate::failure::Failure;
+use crate::plan::Gate;
+
+/// How long a supervisor may take from its start until it listens.
+const STARTUP: Duration = Duration::from_secs(20);
+
+/// The evidence of a gate: runs it, unless another trial of the same run had it run already.
+pub fn evidence(gate: Gate) -> Result<Evidence, Failure> {
+    let key = RunKey::of_this_process()?;
+    let stream = connect(&key)?;
+    match ask(stream, GateKey { gate, attempt: attempt() })? {
+        Answer::Record { run_dir, file } => Evidence::load(&run_dir, &file),
+        Answer::Failed(failure) => Err(failure),
+    }
+}
+
+/// A retry must never see the verdict of the try before it, nor one stress iteration that of another.
+fn attempt() -> u32 {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
+    let attempt = number("NEXTEST_ATTEMPT").unwrap_or(1).max(1);
+    let total = number("NEXTEST_TOTAL_ATTEMPTS").unwrap_or(1).max(1);
+    attempt + total * number("NEXTEST_STRESS_CURRENT").unwrap_or(0)
+}
+
+fn connect(key: &RunKey) -> Result<UnixStream, Failure> {
+    let broken = |what: &str, error: &std::io::Error| {
+        Failure::new(format!("{what}: {error}"))
+            .expected("the run's supervisor, which all trials of a run share")
+            .seen(error.to_string())
+            .evidence(key.socket())
+            .remedy("run again; if it stays so, see supervisor.log in the run's folder")
+    };
+    let lock = File::create(key.lock()).map_err(|error| broken("the run's lock cannot be made", &error))?;
+    flock(&lock, FlockOperation::LockExclusive)
+        .map_err(|error| broken("the run's lock cannot be taken", &error.into()))?;
+    if let Ok(stream) = UnixStream::connect(key.socket()) {
+        return Ok(stream);
+    }
+    let settings = settings(key).map_err(|error| broken("the run's settings cannot be written", &error))?;
+    launch::supervisor(key, &settings).map_err(|error| broken("the supervisor cannot be started", &error))?;
+    let started = Instant::now();
+    loop {
+        match UnixStream::connect(key.socket()) {
+            Ok(stream) => return Ok(stream),
+            Err(error) if started.elapsed() > STARTUP => return Err(broken("the supervisor does not answer", &error)),
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+/// The first trial decides for all: the default folder and project names hold the time.
+fn settings(key: &RunKey) -> std::io::Result<PathBuf> {
+    let file = key.settings();
+    if !file.exists() {
+        let settings = Settings::from_env();
+        std::fs::write(&file, serde_json::to_vec(&settings)?)?;
+    }
+    Ok(file)
+}
+
+fn ask(mut stream: UnixStream, key: GateKey) -> Result<Answer, Failure> {
+    let gone = |error: String| {
+        Failure::new(format!("the supervisor went away while {} was running", key.gate))
+            .expected("the evidence of the gate")
+            .seen(error)
+            .remedy("see supervisor.log in the run's folder; then run again")
+    };
+    let mut line = serde_json::to_string(&Request { key }).map_err(|error| gone(error.to_string()))?;
+    line.push('\n');
+    stream.write_all(line.as_bytes()).map_err(|error| gone(error.to_string()))?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).map_err(|error| gone(error.to_string()))?;
+    serde_json::from_str(&answer).map_err(|error| gone(error.to_string()))
+}

@@ -1,0 +1,45 @@
+//! The process of one gate, in its lane or on the host.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::ground::Ground;
+use super::spec::{Spec, Work};
+use crate::failure::Failure;
+use crate::{gates, plan};
+
+/// Runs the gate, or the command, that the specification names.
+pub(super) fn main(spec: &Path) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let result = Spec::read(spec).and_then(|spec| {
+        let runtime = runtime.map_err(|error| Failure::new(format!("no runtime for the gate: {error}")))?;
+        runtime.block_on(async {
+            match &spec.work {
+                Work::Gate(key) => gates::run(*key, &spec).await.map(|()| ExitCode::SUCCESS),
+                Work::Command { line, projects } => command(&spec, line, projects).await,
+            }
+        })
+    });
+    result.unwrap_or_else(|failure| {
+        eprintln!("{failure}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn command(spec: &Spec, line: &[String], projects: &[String]) -> Result<ExitCode, Failure> {
+    let ground = Ground::prepare(spec).await?;
+    ground.seed_system().await?;
+    for project in projects {
+        ground.seed_project(project, &plan::Profile::HaMin.images()).await?;
+    }
+    let program = line.first().cloned().unwrap_or_else(|| "sh".to_owned());
+    let status = tokio::process::Command::new(&program)
+        .args(line.iter().skip(1))
+        .envs(ground.env.iter().map(|(key, value)| (key, value)))
+        .status()
+        .await
+        .map_err(|error| {
+            Failure::new(format!("{program} could not be started: {error}")).remedy("see that it is on PATH")
+        })?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}

@@ -1,0 +1,179 @@
+//! The ground that a gate stands on: a containerd, the images that `WorkerBee` asks for, an environment.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+
+use super::settings::Mode;
+use super::spec::Spec;
+use crate::attest::containerd::Containerd;
+use crate::failure::Failure;
+use crate::stack::Stack;
+use crate::workerbee::cli::Cli;
+use crate::workerbee::naming;
+
+/// How long containerd may take until it answers.
+const CONTAINERD_STARTUP: Duration = Duration::from_secs(30);
+
+/// A prepared ground. In a lane it owns the lane's containerd.
+pub(crate) struct Ground {
+    /// containerd's socket.
+    pub address: PathBuf,
+    /// `WorkerBee`'s state root.
+    pub state_root: PathBuf,
+    /// Environment of `WorkerBee`, on top of the process's own.
+    pub env: Vec<(String, String)>,
+    stack: Option<Stack>,
+    _containerd: Option<Child>,
+}
+
+impl Ground {
+    /// Starts what a lane needs; in the external mode everything is there.
+    pub(crate) async fn prepare(spec: &Spec) -> Result<Self, Failure> {
+        match (&spec.settings.mode, &spec.stack) {
+            (Mode::External(external), _) => Ok(Self {
+                address: external.address.clone(),
+                // WorkerBee resolves the path before it takes its hash.
+                state_root: external.state_root.canonicalize().unwrap_or_else(|_| external.state_root.clone()),
+                env: vec![("WORKERBEE_CONTAINERD_ADDRESS".into(), external.address.display().to_string())],
+                stack: None,
+                _containerd: None,
+            }),
+            (Mode::Embedded, Some(stack)) => Self::in_lane(spec, stack).await,
+            (Mode::Embedded, None) => Err(Failure::new("a lane was started without a stack").remedy("report this")),
+        }
+    }
+
+    async fn in_lane(spec: &Spec, stack: &Stack) -> Result<Self, Failure> {
+        let root = spec.lane_root();
+        let unmade = |error: std::io::Error| {
+            Failure::new(format!("the lane's ground could not be made: {error}"))
+                .expected(format!("a folder {}", root.display()))
+                .seen(error.to_string())
+                .remedy("see the gate's log")
+        };
+        for folder in ["state", "home", "tmp", "podman", "podman-run"] {
+            std::fs::create_dir_all(root.join(folder)).map_err(unmade)?;
+        }
+        let storage = root.join("storage.conf");
+        std::fs::write(&storage, podman_storage(&root, &stack.images)).map_err(unmade)?;
+        let address = root.join("containerd.sock");
+        let configuration = root.join("containerd.toml");
+        std::fs::write(&configuration, containerd_configuration(&root, &address)).map_err(unmade)?;
+
+        let text = |path: &Path| path.display().to_string();
+        let mut path: Vec<String> = stack.path.iter().map(|folder| text(folder)).collect();
+        path.extend(["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(String::from));
+        let env = vec![
+            ("PATH".to_owned(), path.join(":")),
+            ("HOME".into(), text(&root.join("home"))),
+            ("TMPDIR".into(), text(&root.join("tmp"))),
+            ("LANG".into(), "C.UTF-8".into()),
+            ("CONTAINERD_ADDRESS".into(), text(&address)),
+            ("CONTAINERS_STORAGE_CONF".into(), text(&storage)),
+            ("WORKERBEE_CONTAINERD_ADDRESS".into(), text(&address)),
+            ("WORKERBEE_NERDCTL_BIN".into(), text(&stack.nerdctl)),
+            ("WORKERBEE_BIN".into(), text(&spec.workerbee)),
+            ("WORKERBEE_CONTAINERD_STATE_ROOT".into(), text(&root.join("state"))),
+            ("K1S_ROOT".into(), text(&spec.k1s_root)),
+        ];
+        let log = std::fs::File::create(root.join("containerd.log")).map_err(unmade)?;
+        let containerd = Command::new("containerd")
+            .arg("--config")
+            .arg(&configuration)
+            .env_clear()
+            .envs(env.clone())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().map_err(unmade)?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(unmade)?;
+        Containerd::wait_for(&address, CONTAINERD_STARTUP)
+            .await
+            .map_err(|failure| failure.evidence(root.join("containerd.log")))?;
+        Ok(Self {
+            address,
+            state_root: root.join("state"),
+            env,
+            stack: Some(stack.clone()),
+            _containerd: Some(containerd),
+        })
+    }
+
+    /// The command line of `WorkerBee` for a project on this ground.
+    pub(crate) fn cli(&self, spec: &Spec) -> Cli {
+        Cli {
+            bin: spec.workerbee.clone(),
+            state_root: self.state_root.clone(),
+            project: spec.project.clone(),
+            k1s_root: spec.k1s_root.clone(),
+            privilege: "sudo-helper".to_owned(),
+            env: self.env.clone(),
+            // A lane's WorkerBee sees nothing of the user's configuration; the user's own WorkerBee all of it.
+            hermetic: self.stack.is_some(),
+        }
+    }
+
+    /// Puts Caddy's image where `WorkerBee` itself will look for it. Elsewhere than in a lane it fetches its own.
+    pub(crate) async fn seed_system(&self) -> Result<(), Failure> {
+        self.import(&naming::system_namespace(&self.state_root), &["caddy"]).await
+    }
+
+    /// Puts images where a project will look for them: each project is a namespace of containerd's.
+    pub(crate) async fn seed_project(&self, project: &str, images: &[&str]) -> Result<(), Failure> {
+        self.import(&naming::namespace(&self.state_root, project), images).await
+    }
+
+    async fn import(&self, namespace: &str, images: &[&str]) -> Result<(), Failure> {
+        let Some(stack) = &self.stack else { return Ok(()) };
+        for image in images {
+            let archive = stack.images.join(format!("{image}.tar"));
+            // Unpacked when the first container is started from it, and not at all when none is.
+            let output = Command::new("ctr")
+                .arg("--address")
+                .arg(&self.address)
+                .args(["--namespace", namespace, "images", "import", "--no-unpack"])
+                .arg(&archive)
+                .stdin(Stdio::null())
+                .kill_on_drop(true)
+                .output()
+                .await;
+            let seen = match output {
+                Ok(output) if output.status.success() => continue,
+                Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+                Err(error) => error.to_string(),
+            };
+            return Err(Failure::new(format!("the image `{image}` could not be imported"))
+                .expected(format!("{} in the namespace {namespace}", archive.display()))
+                .seen(seen)
+                .remedy("run `make clean-cache` and `make stack`, which builds the images anew"));
+        }
+        Ok(())
+    }
+}
+
+/// Everything of containerd under the lane's root, and no plugin that it does not need.
+fn containerd_configuration(root: &Path, address: &Path) -> String {
+    let root = root.join("containerd");
+    format!(
+        "version = 2\nroot = {:?}\nstate = {:?}\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\", \
+         \"io.containerd.internal.v1.opt\", \"io.containerd.snapshotter.v1.aufs\", \"io.containerd.snapshotter.v1.btrfs\", \
+         \"io.containerd.snapshotter.v1.devmapper\", \"io.containerd.snapshotter.v1.zfs\"]\n[grpc]\naddress = {:?}\n",
+        root.join("root"),
+        root.join("state"),
+        address,
+    )
+}
+
+/// podman's own storage on the lane, over the stack's, which it only reads.
+fn podman_storage(root: &Path, images: &Path) -> String {
+    format!(
+        "[storage]\ndriver = \"overlay\"\ngraphroot = {:?}\nrunroot = {:?}\n[storage.options]\nadditionalimagestores = [{:?}]\n",
+        root.join("podman"),
+        root.join("podman-run"),
+        images.join("storage"),
+    )
+}

@@ -1,0 +1,77 @@
+//! What identifies a run: its trials are processes that know nothing of each other but this.
+
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::process::{getpid, getppid, getuid};
+
+use crate::failure::Failure;
+
+/// The identity of a run and the files by which its processes meet.
+#[derive(Debug, Clone)]
+pub struct RunKey {
+    name: String,
+    folder: PathBuf,
+    /// The process whose end is the end of the run.
+    pub owner: i32,
+}
+
+impl RunKey {
+    /// The key of the run that this process is a trial of: nextest's run, or this process when it runs alone.
+    pub fn of_this_process() -> Result<Self, Failure> {
+        let own = getpid().as_raw_nonzero().get();
+        let (name, owner) = match std::env::var("NEXTEST_RUN_ID") {
+            Ok(id) => (id, getppid().map_or(own, |parent| parent.as_raw_nonzero().get())),
+            Err(_) => (format!("process-{own}"), own),
+        };
+        Ok(Self { name, folder: meeting_folder()?, owner })
+    }
+
+    /// Where the supervisor listens. Not in the run's folder: a socket's path has 107 bytes at most.
+    pub fn socket(&self) -> PathBuf {
+        self.file("sock")
+    }
+
+    /// Held while a supervisor is looked for or started.
+    pub fn lock(&self) -> PathBuf {
+        self.file("lock")
+    }
+
+    /// The settings that the first trial wrote down.
+    pub fn settings(&self) -> PathBuf {
+        self.file("json")
+    }
+
+    fn file(&self, extension: &str) -> PathBuf {
+        self.folder.join(format!("{}.{extension}", self.name))
+    }
+}
+
+/// A folder of the user's own, readable by nobody else.
+pub fn meeting_folder() -> Result<PathBuf, Failure> {
+    let parent = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
+    let uid = getuid().as_raw();
+    let folder = parent.unwrap_or_else(std::env::temp_dir).join(format!("k1s-gates-{uid}"));
+    let refused = |seen: String| {
+        Failure::new(format!("the folder {} cannot be used", folder.display()))
+            .expected("a folder of this user, in which trials meet their supervisor")
+            .seen(seen)
+            .remedy("remove it, or set XDG_RUNTIME_DIR to a folder of your own")
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|error| refused(error.to_string()))?;
+    own(&folder, uid).map_err(refused)?;
+    Ok(folder)
+}
+
+/// Anyone may have made a folder of that name in /tmp before.
+fn own(folder: &Path, uid: u32) -> Result<(), String> {
+    let metadata = std::fs::symlink_metadata(folder).map_err(|error| error.to_string())?;
+    if metadata.is_dir() && metadata.uid() == uid && metadata.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(format!("owner {}, mode {:o}", metadata.uid(), metadata.mode() & 0o7777))
+}

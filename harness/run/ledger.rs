@@ -1,0 +1,147 @@
+//! The ledger: what a gate is about to create is written down before, and struck out when it is gone.
+//!
+//! A lane leaves nothing that outlives it but empty cgroup folders: the kernel removes no folder. Only folders that a
+//! ledger names exactly are removed, and only empty ones can be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::Mode;
+use super::spec::Spec;
+use crate::workerbee::naming;
+
+/// The ledger of one supervisor.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    folder: PathBuf,
+}
+
+/// What one gate may leave.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    /// The supervisor that wrote it, and when that process started: a number alone is reused.
+    owner: i32,
+    owner_start: u64,
+    project: String,
+    /// Names of cgroup folders, which are those of the containerd namespaces.
+    cgroups: Vec<String>,
+}
+
+impl Ledger {
+    pub(super) fn open() -> std::io::Result<Self> {
+        let folder = folder();
+        fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    pub(super) fn write(&self, spec: &Spec) -> std::io::Result<PathBuf> {
+        let state_root = match &spec.settings.mode {
+            Mode::Embedded => spec.lane_root().join("state"),
+            Mode::External(external) => external.state_root.clone(),
+        };
+        let mut cgroups = vec![naming::namespace(&state_root, &spec.project)];
+        if matches!(spec.settings.mode, Mode::Embedded) {
+            cgroups.push(naming::system_namespace(&state_root));
+        }
+        let owner = rustix::process::getpid().as_raw_nonzero().get();
+        let entry =
+            Entry { owner, owner_start: start_time(owner).unwrap_or_default(), project: spec.project.clone(), cgroups };
+        let mut file = tempfile::Builder::new().prefix(".part-").tempfile_in(&self.folder)?;
+        serde_json::to_writer_pretty(&mut file, &entry)?;
+        file.as_file().sync_all()?;
+        let path = self.folder.join(format!("{owner}-{}.json", spec.project));
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok(path)
+    }
+
+    /// Removes what an ended gate left, and its entry when nothing is left.
+    pub(super) fn settle(&self, entry: PathBuf) {
+        settle(&entry);
+    }
+
+    /// Settles all that this supervisor wrote down, when it ends before its gates did.
+    pub(super) async fn close(&self) {
+        let own = rustix::process::getpid().as_raw_nonzero().get();
+        // A killed lane's processes take a moment to leave their cgroups.
+        for _ in 0..40 {
+            let left: Vec<PathBuf> = entries(&self.folder)
+                .into_iter()
+                .filter(|(_, entry)| entry.owner == own)
+                .map(|(path, _)| path)
+                .collect();
+            left.iter().for_each(|entry| settle(entry));
+            if left.is_empty() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Settles what supervisors that are no more have left. Returns the projects whose remains could not be removed.
+pub fn sweep() -> Vec<String> {
+    let mut left = Vec::new();
+    for (path, entry) in entries(&folder()) {
+        if start_time(entry.owner) != Some(entry.owner_start) {
+            settle(&path);
+            if path.exists() {
+                left.push(entry.project);
+            }
+        }
+    }
+    left
+}
+
+fn settle(path: &Path) {
+    let Some(entry) = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Entry>(&bytes).ok()) else {
+        return;
+    };
+    let mounts = cgroup_mounts();
+    let folders: Vec<PathBuf> =
+        entry.cgroups.iter().flat_map(|name| mounts.iter().map(move |mount| mount.join(name))).collect();
+    folders.iter().for_each(|folder| remove_empty(folder));
+    if folders.iter().all(|folder| !folder.exists()) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Removes a tree of cgroups; one that still holds a process stays, by the kernel's own rule.
+fn remove_empty(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty(&entry.path());
+        }
+    }
+    let _ = fs::remove_dir(folder);
+}
+
+/// Where cgroups are mounted: one place, or one per controller in version 1.
+fn cgroup_mounts() -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    mounts
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ').skip(1);
+            let target = words.next()?;
+            words.next()?.starts_with("cgroup").then(|| PathBuf::from(target))
+        })
+        .collect()
+}
+
+fn entries(folder: &Path) -> Vec<(PathBuf, Entry)> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    files.filter_map(|path| Some((path.clone(), serde_json::from_slice(&fs::read(&path).ok()?).ok()?))).collect()
+}
+
+/// Field 22 of /proc/<pid>/stat: when the process started, in clock ticks since boot.
+fn start_time(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+fn folder() -> PathBuf {
+    let base = dirs::state_dir().or_else(dirs::cache_dir).unwrap_or_else(std::env::temp_dir);
+    base.join("k1s-profile-gates/ledger")
+}

@@ -1,0 +1,43 @@
+//! A run: the trial processes of one `cargo nextest run`, the supervisor that they share, the lanes that it starts.
+
+mod client;
+mod gate;
+mod ground;
+mod key;
+mod lane;
+mod launch;
+mod ledger;
+mod protocol;
+mod settings;
+mod spec;
+mod summary;
+mod supervisor;
+mod token;
+
+pub use client::evidence;
+pub use lane::run_command;
+pub use ledger::sweep;
+pub use protocol::GateKey;
+pub use settings::{External, Limits, Mode, Settings};
+
+pub(crate) use ground::Ground;
+pub(crate) use spec::{Spec, is_ours};
+pub(crate) use token::StartToken;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The parts that this executable plays besides that of a trial, by its first argument.
+///
+/// One executable for all of them: a consumer's test binary needs no second one installed beside it.
+pub fn role(arguments: &[OsString]) -> Option<ExitCode> {
+    let [_, role, spec, ..] = arguments else { return None };
+    let spec = Path::new(spec);
+    match role.to_str()? {
+        launch::SUPERVISOR => Some(supervisor::main(spec)),
+        launch::LANE => Some(lane::main(spec)),
+        launch::GATE => Some(gate::main(spec)),
+        _ => None,
+    }
+}

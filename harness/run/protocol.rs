@@ -1,0 +1,39 @@
+//! What trials and supervisor say to each other: one JSON document a line.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::plan::Gate;
+
+/// A gate that is run once: a retry or a stress iteration is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GateKey {
+    /// Which gate.
+    pub gate: Gate,
+    /// nextest's attempt, from 1; iterations of a stress run count on.
+    pub attempt: u32,
+}
+
+/// A trial's request.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// The gate whose evidence it needs.
+    pub key: GateKey,
+}
+
+/// The supervisor's answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// The gate was run; its record is in this file.
+    Record {
+        /// The run's folder.
+        run_dir: PathBuf,
+        /// The record.
+        file: PathBuf,
+    },
+    /// The gate could not be run.
+    Failed(Failure),
+}

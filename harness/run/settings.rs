@@ -1,0 +1,175 @@
+//! What a run is told by its environment. The runbook's variables keep their names and their meaning.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Gate;
+
+/// A run's settings; written down once by the first trial, so that all processes of a run agree.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Settings {
+    /// `RUN_DIR`: where the evidence goes.
+    pub run_dir: PathBuf,
+    /// `WB_PROJECT_BASE`: what the projects' names start with.
+    pub base: String,
+    /// `WB_PROJECT`: the same for all gates but the two workloads.
+    pub project: Option<String>,
+    /// `WB_SINGLE_PROJECT`: the project of the workload gate of k1s-single-etcd-containerd.
+    pub single_project: Option<String>,
+    /// `WB_HA_PROJECT`: the project of the workload gate of k1s-ha-min.
+    pub ha_project: Option<String>,
+    /// Whose containerd and `WorkerBee` are used.
+    pub mode: Mode,
+    /// `WORKERBEE_BIN`, in either mode.
+    pub workerbee_bin: Option<PathBuf>,
+    /// `K1S_ROOT`, in either mode.
+    pub k1s_root: Option<PathBuf>,
+    /// `K1S_GATES_LANES`: how many gates run side by side.
+    pub lanes: usize,
+    /// How long each operation may take.
+    pub limits: Limits,
+}
+
+/// Whose containerd and `WorkerBee` a run uses.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// The stack that the harness provides; each gate in a lane.
+    Embedded,
+    /// The user's own.
+    External(External),
+}
+
+/// The user's own containerd and state root.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct External {
+    /// `WORKERBEE_CONTAINERD_STATE_ROOT`.
+    pub state_root: PathBuf,
+    /// `WORKERBEE_CONTAINERD_ADDRESS`, containerd's socket.
+    pub address: PathBuf,
+}
+
+/// How long each operation may take; those of the runbook, in seconds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Limits {
+    /// Any call that only asks.
+    pub query: u64,
+    /// `mcp restart --timeout`.
+    pub restart: u64,
+    /// `validate --scenario k1s-profile --timeout`.
+    pub startup: u64,
+    /// `validate --scenario profile-workload --timeout`.
+    pub workload: u64,
+    /// `profile stop`, with and without `--purge`.
+    pub stop: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { query: 60, restart: 90, startup: 240, workload: 420, stop: 180 }
+    }
+}
+
+impl Limits {
+    /// The limit of a validation: `WorkerBee`'s own timeout counts each of several waits, so it may take that long
+    /// several times over before it answers; beyond twice and a minute it hangs.
+    pub fn validation(timeout: u64) -> Duration {
+        Duration::from_secs(2 * timeout + 60)
+    }
+}
+
+impl Settings {
+    /// Settings from the environment.
+    pub fn from_env() -> Self {
+        let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let now = jiff::Timestamp::now();
+        let run_dir = path("RUN_DIR").unwrap_or_else(|| {
+            let stamp = now.strftime("%Y%m%dT%H%M%SZ");
+            std::env::temp_dir().join(format!("workerbee-k1s-profile-validation-{stamp}"))
+        });
+        let seconds = |name: &str, default: u64| text(name).and_then(|value| value.parse().ok()).unwrap_or(default);
+        let defaults = Limits::default();
+        Self {
+            run_dir: std::path::absolute(&run_dir).unwrap_or(run_dir),
+            base: text("WB_PROJECT_BASE").unwrap_or_else(|| default_base(now.as_second())),
+            project: text("WB_PROJECT"),
+            single_project: text("WB_SINGLE_PROJECT"),
+            ha_project: text("WB_HA_PROJECT"),
+            mode: path("WORKERBEE_CONTAINERD_STATE_ROOT").map_or(Mode::Embedded, |state_root| {
+                let address = path("WORKERBEE_CONTAINERD_ADDRESS")
+                    .unwrap_or_else(|| PathBuf::from("/run/containerd/containerd.sock"));
+                Mode::External(External { state_root, address })
+            }),
+            // WORKERBEE_ROOT is the runbook's checkout of WorkerBee, with its environment in .venv.
+            workerbee_bin: path("WORKERBEE_BIN")
+                .or_else(|| path("WORKERBEE_ROOT").map(|root| root.join(".venv/bin/workerbee"))),
+            k1s_root: path("K1S_ROOT"),
+            lanes: text("K1S_GATES_LANES")
+                .and_then(|value| value.parse().ok())
+                .filter(|lanes| *lanes > 0)
+                .unwrap_or_else(default_lanes),
+            limits: Limits {
+                startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup),
+                workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload),
+                query: seconds("K1S_GATES_QUERY_TIMEOUT", defaults.query),
+                ..defaults
+            },
+        }
+    }
+
+    /// The project of a gate. A retry gets a fresh one.
+    pub fn project(&self, gate: Gate, attempt: u32) -> String {
+        let stem = self.project.as_ref().unwrap_or(&self.base);
+        let name = match (gate, &self.single_project, &self.ha_project) {
+            (Gate::Workload(crate::plan::Profile::SingleEtcdContainerd), Some(name), _)
+            | (Gate::Workload(crate::plan::Profile::HaMin), _, Some(name)) => name.clone(),
+            (Gate::Workload(_), _, _) => format!("{}{}", self.base, gate.suffix()),
+            _ => format!("{stem}{}", gate.suffix()),
+        };
+        if attempt > 1 { format!("{name}{attempt}") } else { name }
+    }
+}
+
+/// A base that differs from one minute's run to the next and leaves the suffix and a retry's digit within the eight
+/// characters of k1s-single-etcd-containerd; the runbook's own default (eleven) does not fit there.
+fn default_base(seconds: i64) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut rest = usize::try_from(seconds.max(0)).unwrap_or_default();
+    let mut name = String::new();
+    for _ in 0..4 {
+        name.insert(0, char::from(DIGITS[rest % 36]));
+        rest /= 36;
+    }
+    format!("g{name}")
+}
+
+/// One lane per core, as far as memory carries them: a workload gate keeps about 1 GB of images and containers.
+fn default_lanes() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let available = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+            line.split_whitespace().nth(1)?.parse::<usize>().ok()
+        })
+        .map_or(cores, |kilobytes| kilobytes / 1_500_000);
+    cores.min(available).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_projects_fit_every_profile_even_when_retried() {
+        let base = default_base(1_795_397_094);
+        assert_eq!(base.len(), 5);
+        let longest = format!("{base}s2");
+        for profile in crate::plan::Profile::ALL {
+            assert!(longest.len() <= crate::workerbee::naming::project_budget(profile));
+        }
+    }
+}

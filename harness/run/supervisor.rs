@@ -1,0 +1,325 @@
+//! The supervisor of a run: starts each gate that is asked for once, as many side by side as the machine carries.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Mutex, OnceCell, Semaphore, watch};
+
+use super::launch;
+use super::ledger::Ledger;
+use super::protocol::{Answer, GateKey, Request};
+use super::settings::{Limits, Mode, Settings};
+use super::spec::{Spec, Work, gate_folder};
+use super::summary::Summary;
+use crate::evidence::{Redactor, Store};
+use crate::failure::Failure;
+use crate::stack::{self, Stack};
+
+/// All trials of a run start within a moment; choosing among them is better than taking the first.
+const GATHER: Duration = Duration::from_millis(400);
+
+struct Supervisor {
+    settings: Settings,
+    store: Store,
+    ledger: Ledger,
+    /// Stack, or why there is none. Made once, by the first gate that needs it.
+    ground: OnceCell<Result<Prepared, Failure>>,
+    lanes: Semaphore,
+    gates: Mutex<BTreeMap<GateKey, watch::Receiver<Option<Answer>>>>,
+    summary: Mutex<Summary>,
+}
+
+/// What every gate of the run stands on.
+#[derive(Clone)]
+struct Prepared {
+    stack: Option<Stack>,
+    workerbee: PathBuf,
+    k1s_root: PathBuf,
+    versions: BTreeMap<String, String>,
+}
+
+/// Serves until the run's owner is gone.
+pub(super) fn main(settings: &Path) -> ExitCode {
+    let mut rest = std::env::args_os().skip(3);
+    let (Some(socket), Some(owner)) = (rest.next(), rest.next()) else { return ExitCode::FAILURE };
+    let socket = PathBuf::from(socket);
+    let owner = owner.to_str().and_then(|owner| owner.parse().ok()).and_then(Pid::from_raw);
+    let served = || -> std::io::Result<()> {
+        let settings_read: Settings = serde_json::from_slice(&std::fs::read(settings)?)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let result = runtime.block_on(serve(settings_read, &socket, owner));
+        // Children are killed when they are dropped; nothing else is worth waiting for.
+        runtime.shutdown_timeout(Duration::from_secs(5));
+        result
+    };
+    let result = served();
+    for file in [&socket, &settings.to_owned(), &socket.with_extension("lock")] {
+        let _ = std::fs::remove_file(file);
+    }
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io::Result<()> {
+    let owner = owner
+        .ok_or_else(|| std::io::Error::other("no owner"))
+        .and_then(|owner| Ok(pidfd_open(owner, PidfdFlags::NONBLOCK)?))?;
+    let store = Store::open(&settings.run_dir, Redactor::default()).map_err(std::io::Error::other)?;
+    std::fs::create_dir_all(settings.run_dir.join("gates"))?;
+    let listener = UnixListener::bind(socket)?;
+    let ledger = Ledger::open().map_err(std::io::Error::other)?;
+    super::ledger::sweep();
+    let lanes = match settings.mode {
+        Mode::Embedded => settings.lanes,
+        // One host, one set of ports: WorkerBee picks free ones by looking, and two starts pick the same.
+        Mode::External(_) => 1,
+    };
+    let summary = Summary::new(&settings, lanes);
+    let supervisor = Arc::new(Supervisor {
+        settings,
+        store,
+        ledger,
+        ground: OnceCell::new(),
+        lanes: Semaphore::new(lanes),
+        gates: Mutex::default(),
+        summary: Mutex::new(summary),
+    });
+    let owner = AsyncFd::new(owner)?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut tasks = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            // A pidfd becomes readable when its process ends: no polling, and no other process by a reused number.
+            _ = owner.readable() => break,
+            _ = terminate.recv() => break,
+            Some(_) = tasks.join_next() => {}
+            accepted = listener.accept() => {
+                let (stream, _) = accepted?;
+                tasks.spawn(Arc::clone(&supervisor).answer(stream));
+            }
+        }
+    }
+    // Aborting the tasks drops the lanes' processes and their lifelines: the lanes end.
+    tasks.shutdown().await;
+    supervisor.ledger.close().await;
+    Ok(())
+}
+
+impl Supervisor {
+    async fn answer(self: Arc<Self>, stream: UnixStream) {
+        let (reader, mut writer) = stream.into_split();
+        let mut line = String::new();
+        if BufReader::new(reader).read_line(&mut line).await.is_err() {
+            return;
+        }
+        let Ok(request) = serde_json::from_str::<Request>(&line) else { return };
+        let mut gate = self.gate(request.key).await;
+        let answer = match gate.wait_for(Option::is_some).await {
+            Ok(answer) => answer.clone(),
+            Err(_) => None,
+        };
+        if let Some(mut bytes) = answer.and_then(|answer| serde_json::to_vec(&answer).ok()) {
+            bytes.push(b'\n');
+            let _ = writer.write_all(&bytes).await;
+        }
+    }
+
+    /// The gate's answer to come; asked for the first time, the gate is started.
+    async fn gate(self: &Arc<Self>, key: GateKey) -> watch::Receiver<Option<Answer>> {
+        let mut gates = self.gates.lock().await;
+        if let Some(running) = gates.get(&key) {
+            return running.clone();
+        }
+        let (sender, receiver) = watch::channel(None);
+        gates.insert(key, receiver.clone());
+        let supervisor = Arc::clone(self);
+        tokio::spawn(async move {
+            let answer = supervisor.turn(key).await;
+            sender.send_replace(Some(answer));
+        });
+        receiver
+    }
+
+    /// Waits for the gate's turn and runs it.
+    async fn turn(&self, key: GateKey) -> Answer {
+        tokio::time::sleep(GATHER + Duration::from_millis(20 * u64::from(key.gate.priority()))).await;
+        // The semaphore is fair: the order of the sleeps is the order of the turns.
+        let Ok(_lane) = self.lanes.acquire().await else {
+            return Answer::Failed(Failure::new("the run is over"));
+        };
+        let begin = Instant::now();
+        let result = self.run(key).await;
+        let mut summary = self.summary.lock().await;
+        summary.ran(key, begin.elapsed().as_secs_f64(), result.as_ref().err());
+        let answer = match result {
+            Ok(file) => {
+                summary.record(&self.settings.run_dir, &file);
+                Answer::Record { run_dir: self.settings.run_dir.clone(), file }
+            }
+            Err(failure) => Answer::Failed(failure),
+        };
+        summary.write(&self.store);
+        answer
+    }
+
+    async fn run(&self, key: GateKey) -> Result<PathBuf, Failure> {
+        let prepared = self.ground.get_or_init(|| self.prepare()).await.clone()?;
+        let spec = Spec {
+            work: Work::Gate(key),
+            project: self.settings.project(key.gate, key.attempt),
+            settings: self.settings.clone(),
+            workerbee: prepared.workerbee,
+            k1s_root: prepared.k1s_root,
+            stack: prepared.stack,
+            versions: prepared.versions,
+        };
+        let folder = gate_folder(key);
+        let file = self.store.write_json(&folder.join("spec.json"), &spec).map_err(|error| unwritable(&error))?;
+        let log = self.settings.run_dir.join(&folder).join("gate.log");
+        let entry = self.ledger.write(&spec).map_err(|error| {
+            Failure::new(format!("what the gate is about to create cannot be written down: {error}"))
+                .remedy("see that the state folder can be written to")
+        })?;
+        let ended = self.process(&spec, &file, &log).await;
+        self.ledger.settle(entry);
+        let record = self.settings.run_dir.join(&folder).join("record.json");
+        match ended {
+            // A record says more than the exit status of the process that wrote it.
+            _ if record.is_file() => Ok(record),
+            Ok(status) => Err(Failure::new(format!("the process of {} ended without a record", key.gate))
+                .expected("a record of the gate")
+                .seen(format!("{status}; its last words: {}", last_words(&log)))
+                .evidence(log)
+                .remedy("what its last words advise; then run again")),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn process(&self, spec: &Spec, file: &Path, log: &Path) -> Result<std::process::ExitStatus, Failure> {
+        let unstarted = |error: std::io::Error| {
+            Failure::new(format!("the process of a gate could not be started: {error}"))
+                .seen(error.to_string())
+                .remedy("see that util-linux (unshare) is installed")
+        };
+        let mut command = match self.settings.mode {
+            Mode::Embedded => launch::in_lane(file)?,
+            Mode::External(_) => launch::on_host(file)?,
+        };
+        let log = std::fs::File::create(log).map_err(unstarted)?;
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().map_err(unstarted)?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(unstarted)?;
+        let _lifeline = child.stdin.take();
+        let limit = whole_limit(spec.settings.limits);
+        match tokio::time::timeout(limit, child.wait()).await {
+            Ok(status) => status.map_err(unstarted),
+            Err(_) => {
+                let _ = child.kill().await;
+                Err(Failure::new(format!("a gate took more than {} s", limit.as_secs()))
+                    .expected("an end within the sum of the limits of its operations")
+                    .seen("its process was ended")
+                    .remedy("see the phases that it had finished in its folder"))
+            }
+        }
+    }
+
+    /// The embedded stack, or the user's own parts, checked before any gate starts.
+    async fn prepare(&self) -> Result<Prepared, Failure> {
+        let settings = self.settings.clone();
+        let log = settings.run_dir.join("stack.log");
+        let prepared = tokio::task::spawn_blocking(move || match &settings.mode {
+            Mode::Embedded => embedded(&settings, &log),
+            Mode::External(external) => external_ground(&settings, external),
+        });
+        prepared.await.unwrap_or_else(|error| Err(Failure::new(format!("preparing the stack ended early: {error}"))))
+    }
+}
+
+fn embedded(settings: &Settings, log: &Path) -> Result<Prepared, Failure> {
+    let options = stack::Options {
+        k1s_root: settings.k1s_root.clone(),
+        workerbee_bin: settings.workerbee_bin.clone(),
+        nextest: false,
+        ..stack::Options::from_env()
+    };
+    let mut lines = String::new();
+    let stack = match stack::find(&options) {
+        Some(stack) => stack,
+        None => stack::ensure(&options, &mut |progress| {
+            lines.push_str(&format!("{progress}\n"));
+            // The log is a help to who waits, not evidence.
+            let _ = std::fs::write(log, &lines);
+        })
+        .map_err(|error| {
+            Failure::new(format!("the stack is not complete: {}", error.to_string().lines().next().unwrap_or_default()))
+                .expected("WorkerBee, containerd and all that the gates need")
+                .seen(error.to_string())
+                .evidence(log)
+                .remedy("run `make stack`, which shows what is missing and installs it")
+        })?,
+    };
+    Ok(Prepared {
+        workerbee: stack.workerbee.clone(),
+        k1s_root: stack.k1s_root.clone(),
+        versions: stack.versions.clone(),
+        stack: Some(stack),
+    })
+}
+
+fn external_ground(settings: &Settings, external: &super::settings::External) -> Result<Prepared, Failure> {
+    let named = |path: &Option<PathBuf>, name: &str| {
+        path.clone().ok_or_else(|| {
+            Failure::new(format!("{name} is not set"))
+                .expected(format!("{name} beside WORKERBEE_CONTAINERD_STATE_ROOT, which selects your own WorkerBee"))
+                .seen("no value")
+                .remedy(format!("export {name}=…, or unset WORKERBEE_CONTAINERD_STATE_ROOT to use the embedded stack"))
+        })
+    };
+    let workerbee = named(&settings.workerbee_bin, "WORKERBEE_BIN")?;
+    let k1s_root = named(&settings.k1s_root, "K1S_ROOT")?;
+    stack::check_workerbee(&workerbee).and_then(|()| stack::check_k1s_root(&k1s_root)).map_err(|error| {
+        Failure::new(error.to_string().lines().next().unwrap_or_default())
+            .expected("your own WorkerBee and k1s")
+            .seen(error.to_string())
+            .remedy("correct the variable")
+    })?;
+    if !external.state_root.is_dir() {
+        return Err(Failure::new(format!(
+            "WORKERBEE_CONTAINERD_STATE_ROOT {} is no folder",
+            external.state_root.display()
+        ))
+        .expected("WorkerBee's state root")
+        .remedy("make the folder, or name the one that your WorkerBee uses"));
+    }
+    let versions =
+        stack::workerbee_version(&workerbee).into_iter().map(|version| ("workerbee".to_owned(), version)).collect();
+    Ok(Prepared { stack: None, workerbee, k1s_root, versions })
+}
+
+fn whole_limit(limits: Limits) -> Duration {
+    Limits::validation(limits.workload.max(limits.startup))
+        + Duration::from_secs(limits.restart + 60 + 6 * limits.query + 2 * limits.stop + 300)
+}
+
+fn last_words(log: &Path) -> String {
+    let bytes = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let lines: Vec<&str> = text.lines().rev().take(8).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+}
+
+fn unwritable(error: &crate::evidence::StoreError) -> Failure {
+    Failure::new(error.to_string())
+        .expected("a RUN_DIR that can be written to")
+        .remedy("free some room, or set RUN_DIR to another folder")
+}

@@ -1,0 +1,28 @@
+//! The start token: one profile start at a time.
+//!
+//! Two reasons (both measured): on a shared host two starts pick the same ports, and on a loaded machine another
+//! controller than the one that `WorkerBee` applies to may win the lease of k1s-ha-min.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+/// Held from before a profile starts until it is up. Let go when dropped, and by the kernel when its holder dies.
+#[derive(Debug)]
+pub struct StartToken {
+    _file: File,
+}
+
+impl StartToken {
+    /// Waits for the token that `file` stands for.
+    pub async fn take(file: &Path) -> std::io::Result<Self> {
+        let path = file.to_owned();
+        let taken = tokio::task::spawn_blocking(move || {
+            let file = File::options().create(true).truncate(false).write(true).open(path)?;
+            flock(&file, FlockOperation::LockExclusive)?;
+            Ok::<_, std::io::Error>(file)
+        });
+        Ok(Self { _file: taken.await.map_err(std::io::Error::other)?? })
+    }
+}

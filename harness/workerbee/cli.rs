@@ -1,0 +1,227 @@
+//! The command line of `WorkerBee`: explicit global flags, a limit on every call, raw output kept.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::{Deserialize, Serialize};
+use tokio::process::Command;
+
+use crate::evidence::Store;
+
+/// The most of an output that is read and kept. `WorkerBee`'s longest answer is 0.1 MB.
+const OUTPUT_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// How to call `WorkerBee` for one project.
+#[derive(Debug, Clone)]
+pub struct Cli {
+    /// The `workerbee` executable.
+    pub bin: PathBuf,
+    /// `--state-root`.
+    pub state_root: PathBuf,
+    /// `--project`.
+    pub project: String,
+    /// `--cwd`, and `--k1s-root` of the commands that take one.
+    pub k1s_root: PathBuf,
+    /// `--containerd-privilege`.
+    pub privilege: String,
+    /// Environment on top of the harness's own.
+    pub env: Vec<(String, String)>,
+    /// Whether that is all of its environment.
+    pub hermetic: bool,
+}
+
+/// Why a call gave no JSON to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum CallProblem {
+    /// The executable could not be started.
+    #[error("could not start {}: {error}", bin.display())]
+    NotStarted {
+        /// The executable.
+        bin: PathBuf,
+        /// What the system said.
+        error: String,
+    },
+    /// It did not end in time and was killed with its process group.
+    #[error("no answer within {limit_seconds} s; last words: {last}")]
+    TimedOut {
+        /// The limit of the operation.
+        limit_seconds: u64,
+        /// The end of its standard error.
+        last: String,
+    },
+    /// It printed more than the harness reads.
+    #[error("{bytes} bytes of output, of which the first {limit} are kept")]
+    TooLong {
+        /// What it printed.
+        bytes: u64,
+        /// What is kept.
+        limit: u64,
+    },
+    /// It printed nothing.
+    #[error("no output; standard error: {stderr}")]
+    Empty {
+        /// The end of its standard error.
+        stderr: String,
+    },
+    /// Its output is no JSON.
+    #[error("the output is not JSON: {error}; it starts with: {start}")]
+    NotJson {
+        /// Where the parser stopped.
+        error: String,
+        /// The start of the output.
+        start: String,
+    },
+    /// The evidence could not be written.
+    #[error("the evidence could not be kept: {error}")]
+    NotKept {
+        /// What the system said.
+        error: String,
+    },
+}
+
+/// One call, as the record of its gate keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Call {
+    /// The command line, without secrets.
+    pub command: Vec<String>,
+    /// Raw standard output, in the run's folder.
+    pub file: PathBuf,
+    /// Raw standard error, when there was any.
+    pub stderr: Option<PathBuf>,
+    /// The exit status; none when it was killed or never started.
+    pub exit: Option<i32>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Why there is no JSON, when there is none.
+    pub problem: Option<CallProblem>,
+}
+
+impl Cli {
+    /// The whole command line, global flags as the runbook writes them.
+    pub fn command_line(&self, args: &[&str]) -> Vec<String> {
+        let path = |path: &Path| path.display().to_string();
+        let mut line: Vec<String> = vec![path(&self.bin)];
+        line.extend(["--runtime", "containerd", "--containerd-privilege", &self.privilege].map(String::from));
+        line.extend(["--state-root".into(), path(&self.state_root), "--project".into(), self.project.clone()]);
+        line.extend(["--cwd".into(), path(&self.k1s_root), "--json".into()]);
+        line.extend(args.iter().map(ToString::to_string));
+        line
+    }
+
+    /// Calls `WorkerBee` and keeps what it prints as `file` in the store, parsed or not.
+    pub async fn call(&self, store: &Store, file: &str, args: &[&str], limit: Duration) -> Call {
+        let command = self.command_line(args);
+        let mut call = Call {
+            command: command.clone(),
+            file: PathBuf::from(file),
+            stderr: None,
+            exit: None,
+            seconds: 0.0,
+            problem: None,
+        };
+        let started = Instant::now();
+        let outcome = self.run(&command, limit, &mut call.exit).await;
+        call.seconds = started.elapsed().as_secs_f64();
+        call.problem = match outcome {
+            Ok(output) => keep(store, &mut call, &output).err().or(output.problem),
+            Err(problem) => Some(problem),
+        };
+        call
+    }
+
+    async fn run(&self, command: &[String], limit: Duration, exit: &mut Option<i32>) -> Result<Output, CallProblem> {
+        let not_started =
+            |error: std::io::Error| CallProblem::NotStarted { bin: self.bin.clone(), error: error.to_string() };
+        // Unnamed files rather than pipes: a daemon that inherits them keeps no reader waiting, and no output is too long.
+        let mut stdout = tempfile::tempfile().map_err(not_started)?;
+        let mut stderr = tempfile::tempfile().map_err(not_started)?;
+        let mut process = Command::new(&self.bin);
+        if self.hermetic {
+            process.env_clear();
+        }
+        let mut child = process
+            .args(&command[1..])
+            .envs(self.env.iter().map(|(key, value)| (key, value)))
+            .stdin(Stdio::null())
+            .stdout(stdout.try_clone().map_err(not_started)?)
+            .stderr(stderr.try_clone().map_err(not_started)?)
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(not_started)?;
+        let group = child.id();
+        let problem = match tokio::time::timeout(limit, child.wait()).await {
+            Ok(status) => {
+                *exit = status.map_err(not_started)?.code();
+                None
+            }
+            Err(_) => {
+                kill_group(group);
+                let _ = child.wait().await;
+                Some(CallProblem::TimedOut {
+                    limit_seconds: limit.as_secs(),
+                    last: tail(&read(&mut stderr).unwrap_or_default()),
+                })
+            }
+        };
+        let bytes = stdout.metadata().map_err(not_started)?.len();
+        let stdout = read(&mut stdout).map_err(not_started)?;
+        let stderr = read(&mut stderr).map_err(not_started)?;
+        let problem = problem.or_else(|| judge(bytes, &stdout, &stderr));
+        Ok(Output { stdout, stderr, problem })
+    }
+}
+
+struct Output {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    problem: Option<CallProblem>,
+}
+
+fn judge(bytes: u64, stdout: &[u8], stderr: &[u8]) -> Option<CallProblem> {
+    if bytes > OUTPUT_LIMIT {
+        return Some(CallProblem::TooLong { bytes, limit: OUTPUT_LIMIT });
+    }
+    if stdout.iter().all(u8::is_ascii_whitespace) {
+        return Some(CallProblem::Empty { stderr: tail(stderr) });
+    }
+    serde_json::from_slice::<serde_json::Value>(stdout).err().map(|error| CallProblem::NotJson {
+        error: error.to_string(),
+        start: String::from_utf8_lossy(&stdout[..stdout.len().min(200)]).into_owned(),
+    })
+}
+
+fn keep(store: &Store, call: &mut Call, output: &Output) -> Result<(), CallProblem> {
+    let not_kept = |error: crate::evidence::StoreError| CallProblem::NotKept { error: error.to_string() };
+    store.write(&call.file, &output.stdout).map_err(not_kept)?;
+    if !output.stderr.is_empty() {
+        let file = call.file.with_extension("stderr");
+        store.write(&file, &output.stderr).map_err(not_kept)?;
+        call.stderr = Some(file);
+    }
+    Ok(())
+}
+
+fn kill_group(id: Option<u32>) {
+    if let Some(pid) = id.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+fn read(file: &mut File) -> std::io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut bytes = Vec::new();
+    file.take(OUTPUT_LIMIT).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn tail(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().rev().take(5).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+}
