@@ -1,7 +1,7 @@
 //! The trials: every check of every gate under its own name, run by libtest-mimic.
 
 use std::ffi::OsString;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -82,10 +82,9 @@ impl Harness {
             return Err(Wrong::Harness(HarnessError::Duplicate(twice[0].clone())));
         }
         // libtest passes when a name matches nothing; under nextest that would be a trial that passes unseen.
-        if let (true, Some(name), false) = (arguments.exact, &arguments.filter, arguments.list) {
-            if !names.contains(name) {
-                return Err(Wrong::NoSuchTrial(name.clone()));
-            }
+        let unknown = |name: &&String| arguments.exact && !arguments.list && !names.contains(name);
+        if let Some(name) = arguments.filter.as_ref().filter(unknown) {
+            return Err(Wrong::NoSuchTrial(name.clone()));
         }
         Ok((arguments.clone(), self.checks.into_iter().map(|(gate, check)| trial(gate, check)).collect()))
     }
@@ -113,10 +112,23 @@ fn trial_name(gate: Gate, check: &Check) -> String {
 fn trial(gate: Gate, check: Check) -> Trial {
     let check = Arc::new(check);
     Trial::test(trial_name(gate, &check), move || {
-        run::evidence(gate).and_then(|evidence| check.judge(&evidence)).map_err(|failure| {
+        run::evidence(gate).and_then(|evidence| judge(&check, &evidence)).map_err(|failure| {
             // On standard error for nextest, which takes JUnit's message from the line that starts with `Error: `.
             eprintln!("{failure}");
             Failed::without_message()
         })
+    })
+}
+
+fn judge(check: &Check, evidence: &Evidence) -> Result<(), Failure> {
+    if let Some(kept) = &evidence.record.rerun_of {
+        eprintln!("flaky: the gate's first run ended in a 409 Conflict, kept in {}; this is its rerun", kept.display());
+    }
+    check.judge(evidence).map_err(|mut failure| {
+        if let Some(conflict) = &evidence.record.conflict {
+            let leader = conflict.leader.as_deref().unwrap_or("nobody known");
+            let _ = write!(failure.seen, "; the gate met a 409 Conflict, {}: {leader} held the lease", conflict.cause);
+        }
+        failure
     })
 }

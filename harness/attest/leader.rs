@@ -1,6 +1,6 @@
 //! Who leads: the lease key of k1s-ha-min, read from the profile's etcd.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -22,7 +22,7 @@ pub struct Started {
 /// k1s-ha-min, one of its controllers leads. Returns what it saw when the time is over.
 pub async fn until_up(state_root: &Path, project: &str, profile: Profile, limit: Duration) -> Started {
     let begin = Instant::now();
-    let record = state_root.join("projects").join(project).join("profiles/k1s-profile.json");
+    let record = record_file(state_root, project);
     let mut seen = Started::default();
     while begin.elapsed() < limit {
         if let Some(record) =
@@ -42,6 +42,16 @@ pub async fn until_up(state_root: &Path, project: &str, profile: Profile, limit:
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     seen
+}
+
+/// Who leads now, when that can be read.
+pub async fn now(state_root: &Path, project: &str, profile: Profile) -> Option<String> {
+    let bytes = std::fs::read(record_file(state_root, project)).ok()?;
+    leader(&serde_json::from_slice(&bytes).ok()?, project, profile).await
+}
+
+fn record_file(state_root: &Path, project: &str) -> PathBuf {
+    state_root.join("projects").join(project).join("profiles/k1s-profile.json")
 }
 
 async fn healthy(record: &ProfileRecord) -> bool {

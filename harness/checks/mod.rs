@@ -11,11 +11,14 @@ use std::fmt;
 use crate::evidence::{Evidence, exit};
 use crate::failure::Failure;
 
+/// A rule over a gate's evidence.
+type Judge = dyn Fn(&Evidence) -> Result<(), Failure> + Send + Sync;
+
 /// One verdict over a gate's evidence; one trial.
 pub struct Check {
     /// Its name within the gate.
     pub name: String,
-    judge: Box<dyn Fn(&Evidence) -> Result<(), Failure> + Send + Sync>,
+    judge: Box<Judge>,
 }
 
 impl Check {

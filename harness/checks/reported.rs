@@ -3,7 +3,7 @@
 use super::Check;
 use crate::evidence::Evidence;
 use crate::failure::Failure;
-use crate::workerbee::reply::Reply;
+use crate::workerbee::reply::{Reply, ReportedError};
 
 /// The name of the check over a whole answer.
 pub const WORKERBEE_OK: &str = "ok";
@@ -25,7 +25,8 @@ pub fn verdict(evidence: &Evidence, label: &str, name: &str) -> Result<(), Failu
         [] => format!("no check of that name among {:?}{}", names(&reply), error_text(&reply)),
         many => format!("{} checks of that name", many.len()),
     };
-    Err(failed(&reply, &format!("WorkerBee's check `{name}` is not green: {seen}"))
+    let what = if reply.error.is_some() { "was never reported" } else { "is not green" };
+    Err(failed(&reply, &format!("WorkerBee's check `{name}` {what}"))
         .expected(format!("one check `{name}` with \"ok\": true"))
         .seen(seen)
         .evidence(file))
@@ -44,7 +45,7 @@ pub fn no_unknown_checks(label: &'static str, known: &'static [&'static str]) ->
         } else {
             format!("unknown: {unknown:?}")
         };
-        Err(failed(&reply, &format!("WorkerBee's list of checks is not the known one: {seen}"))
+        Err(failed(&reply, "WorkerBee's list of checks is not the known one")
             .expected(format!("some of {known:?} and no other"))
             .seen(seen)
             .evidence(evidence.path(evidence.call(label)?)))
@@ -57,8 +58,18 @@ pub(super) fn failed(reply: &Reply, what: &str) -> Failure {
     let remedy = error.and_then(|error| error.remediation.clone()).unwrap_or_else(|| {
         "read the evidence file; the gate's folder holds the container logs of a failed profile".to_owned()
     });
-    let cause = error.and_then(|error| error.code.clone()).map(|code| format!(" ({code})")).unwrap_or_default();
-    Failure::new(format!("{what}{cause}")).seen(error_text(reply)).remedy(remedy)
+    Failure::new(format!("{what}{}", error.map(cause).unwrap_or_default())).seen(error_text(reply)).remedy(remedy)
+}
+
+/// The code, and of a failed command within `WorkerBee` the end of what that printed.
+fn cause(error: &ReportedError) -> String {
+    let message = error.message.as_deref().unwrap_or_default();
+    let said = serde_json::from_str::<serde_json::Value>(message)
+        .ok()
+        .and_then(|command| Some(command.get("stdout")?.as_str()?.trim().to_owned()))
+        .unwrap_or_else(|| message.to_owned());
+    let line: String = said.lines().last().unwrap_or_default().chars().take(200).collect();
+    format!(": {} {line}", error.code.as_deref().unwrap_or_default())
 }
 
 /// `WorkerBee`'s error in words, with its code.

@@ -5,7 +5,7 @@ mod redact;
 mod shape;
 mod store;
 
-pub use record::{Attestation, Evidence, Phase, Record, exit};
+pub use record::{Attestation, Conflict, Evidence, Phase, Record, exit};
 pub use redact::Redactor;
 pub use shape::shape;
 pub use store::{Store, StoreError};

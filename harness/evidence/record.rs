@@ -30,10 +30,24 @@ pub struct Record {
     pub attestations: BTreeMap<String, Attestation>,
     /// Where the time went.
     pub phases: Vec<Phase>,
+    /// A 409 on apply, with who led at that moment.
+    pub conflict: Option<Conflict>,
+    /// The folder of the run of this gate that ended in a conflict, when this is the rerun in a fresh project.
+    pub rerun_of: Option<PathBuf>,
     /// What kept the gate from going on, if anything did.
     pub failure: Option<Failure>,
     /// Versions of what it ran on.
     pub versions: BTreeMap<String, String>,
+}
+
+/// A 409 on apply. `WorkerBee` always applies to controller 0; k1s answers so when another one holds the lease, or when
+/// a compare-and-swap in etcd was lost.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Conflict {
+    /// `not-leader`, `resource-version-conflict`, or `unknown` when the leader could not be read.
+    pub cause: String,
+    /// Who held the lease.
+    pub leader: Option<String>,
 }
 
 /// What the harness saw for itself.

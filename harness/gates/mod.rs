@@ -6,6 +6,7 @@ mod inventory;
 mod preflight;
 mod session;
 mod startup;
+mod validation;
 mod workload;
 
 use crate::checks::Check;
@@ -15,7 +16,7 @@ use crate::run::{GateKey, Spec};
 use session::Session;
 
 /// Everything that is checked of a gate.
-pub fn checks(gate: Gate) -> Vec<Check> {
+pub(crate) fn checks(gate: Gate) -> Vec<Check> {
     match gate {
         Gate::Preflight => preflight::checks(),
         Gate::Inventory => inventory::checks(),

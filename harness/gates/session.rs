@@ -35,6 +35,8 @@ impl<'a> Session<'a> {
             calls: BTreeMap::new(),
             attestations: BTreeMap::new(),
             phases: Vec::new(),
+            conflict: None,
+            rerun_of: spec.rerun_of.clone(),
             failure: None,
             versions: spec.versions.clone(),
         };

@@ -2,67 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
+use super::finish;
 use super::session::Session;
-use super::{daemon, finish};
-use crate::attest::leader;
+use super::validation::{self, LABEL};
 use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, part, reported, snapshot, succeeded};
 use crate::failure::Failure;
 use crate::plan::Profile;
-use crate::run::Limits;
 use crate::workerbee::reply::{ComponentStatus, ProfileStatus};
 
-const LABEL: &str = "validate";
 const REPORTED: [&str; 3] = ["profile-start", "components-running", "containerized-components"];
 const KNOWN: [&str; 4] = ["profile-start", "components-running", "containerized-components", "ha-leader-observed"];
 
 pub(super) async fn run(session: &mut Session<'_>, profile: Profile) -> Result<(), Failure> {
     let timeout = session.limits().startup;
     let file = format!("{profile}-profile.json");
-    validate(session, profile, "k1s-profile", timeout, &file).await
-}
-
-/// Prepares the project, validates it by a scenario of `WorkerBee`'s, and cleans up: what both profile gates do.
-pub(super) async fn validate(
-    session: &mut Session<'_>,
-    profile: Profile,
-    scenario: &str,
-    timeout: u64,
-    file: &str,
-) -> Result<(), Failure> {
-    finish::refuse_existing(session).await?;
-    let images = async {
-        let project = session.spec.project.clone();
-        session.ground()?.seed_project(&project, &profile.images()).await
-    };
-    images.await?;
-    daemon::require(session).await?;
-    let token = session.start_token().await?;
-    let (name, seconds) = (profile.name(), timeout.to_string());
-    let k1s_root = session.spec.k1s_root.display().to_string();
-    let arguments =
-        ["validate", "--scenario", scenario, "--profile", name, "--k1s-root", &k1s_root, "--timeout", &seconds];
-    let state_root = session.ground()?.state_root.clone();
-    let project = session.spec.project.clone();
-    let limit = Limits::validation(timeout);
-    let watch = tokio::spawn(async move {
-        let started = leader::until_up(&state_root, &project, profile, limit).await;
-        drop(token);
-        started
-    });
-    let stop_watching = watch.abort_handle();
-    let answer = session.call(LABEL, file, &arguments, limit).await;
-    // By now the profile is up or has failed: the watch is over in a moment, or would wait for nothing.
-    let started = tokio::time::timeout(std::time::Duration::from_secs(3), watch).await;
-    stop_watching.abort();
-    if let Ok(Ok(started)) = started {
-        session.keep(&session.own("profile-started.json"), &started)?;
-    }
-    if answer?["ok"] != Value::Bool(true) {
-        finish::keep_logs(session)?;
-    }
-    finish::run(session).await
+    validation::run(session, profile, "k1s-profile", timeout, &file).await
 }
 
 pub(super) fn checks(profile: Profile) -> Vec<Check> {

@@ -159,21 +159,36 @@ impl Ground {
 fn containerd_configuration(root: &Path, address: &Path) -> String {
     let root = root.join("containerd");
     format!(
-        "version = 2\nroot = {:?}\nstate = {:?}\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\", \
-         \"io.containerd.internal.v1.opt\", \"io.containerd.snapshotter.v1.aufs\", \"io.containerd.snapshotter.v1.btrfs\", \
-         \"io.containerd.snapshotter.v1.devmapper\", \"io.containerd.snapshotter.v1.zfs\"]\n[grpc]\naddress = {:?}\n",
-        root.join("root"),
-        root.join("state"),
-        address,
+        r#"version = 2
+root = "{root}/root"
+state = "{root}/state"
+disabled_plugins = [
+  "io.containerd.grpc.v1.cri",
+  "io.containerd.internal.v1.opt",
+  "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.zfs",
+]
+[grpc]
+address = "{address}"
+"#,
+        root = root.display(),
+        address = address.display(),
     )
 }
 
 /// podman's own storage on the lane, over the stack's, which it only reads.
 fn podman_storage(root: &Path, images: &Path) -> String {
     format!(
-        "[storage]\ndriver = \"overlay\"\ngraphroot = {:?}\nrunroot = {:?}\n[storage.options]\nadditionalimagestores = [{:?}]\n",
-        root.join("podman"),
-        root.join("podman-run"),
-        images.join("storage"),
+        r#"[storage]
+driver = "overlay"
+graphroot = "{root}/podman"
+runroot = "{root}/podman-run"
+[storage.options]
+additionalimagestores = ["{images}/storage"]
+"#,
+        root = root.display(),
+        images = images.display(),
     )
 }

@@ -9,16 +9,16 @@ use crate::failure::Failure;
 
 /// The identity of a run and the files by which its processes meet.
 #[derive(Debug, Clone)]
-pub struct RunKey {
+pub(super) struct RunKey {
     name: String,
     folder: PathBuf,
     /// The process whose end is the end of the run.
-    pub owner: i32,
+    pub(super) owner: i32,
 }
 
 impl RunKey {
     /// The key of the run that this process is a trial of: nextest's run, or this process when it runs alone.
-    pub fn of_this_process() -> Result<Self, Failure> {
+    pub(super) fn of_this_process() -> Result<Self, Failure> {
         let own = getpid().as_raw_nonzero().get();
         let (name, owner) = match std::env::var("NEXTEST_RUN_ID") {
             Ok(id) => (id, getppid().map_or(own, |parent| parent.as_raw_nonzero().get())),
@@ -28,17 +28,17 @@ impl RunKey {
     }
 
     /// Where the supervisor listens. Not in the run's folder: a socket's path has 107 bytes at most.
-    pub fn socket(&self) -> PathBuf {
+    pub(super) fn socket(&self) -> PathBuf {
         self.file("sock")
     }
 
     /// Held while a supervisor is looked for or started.
-    pub fn lock(&self) -> PathBuf {
+    pub(super) fn lock(&self) -> PathBuf {
         self.file("lock")
     }
 
     /// The settings that the first trial wrote down.
-    pub fn settings(&self) -> PathBuf {
+    pub(super) fn settings(&self) -> PathBuf {
         self.file("json")
     }
 
@@ -48,7 +48,7 @@ impl RunKey {
 }
 
 /// A folder of the user's own, readable by nobody else.
-pub fn meeting_folder() -> Result<PathBuf, Failure> {
+pub(super) fn meeting_folder() -> Result<PathBuf, Failure> {
     let parent = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
     let uid = getuid().as_raw();
     let folder = parent.unwrap_or_else(std::env::temp_dir).join(format!("k1s-gates-{uid}"));
@@ -70,7 +70,9 @@ pub fn meeting_folder() -> Result<PathBuf, Failure> {
 /// Anyone may have made a folder of that name in /tmp before.
 fn own(folder: &Path, uid: u32) -> Result<(), String> {
     let metadata = std::fs::symlink_metadata(folder).map_err(|error| error.to_string())?;
-    if metadata.is_dir() && metadata.uid() == uid && metadata.mode() & 0o077 == 0 {
+    let others = rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO;
+    let private = !rustix::fs::Mode::from_raw_mode(metadata.mode()).intersects(others);
+    if metadata.is_dir() && metadata.uid() == uid && private {
         return Ok(());
     }
     Err(format!("owner {}, mode {:o}", metadata.uid(), metadata.mode() & 0o7777))

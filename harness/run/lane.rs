@@ -113,6 +113,7 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
         workerbee: stack.workerbee.clone(),
         k1s_root: stack.k1s_root.clone(),
         versions: stack.versions.clone(),
+        rerun_of: None,
         stack: Some(stack),
         settings,
     };

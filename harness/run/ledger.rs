@@ -56,11 +56,6 @@ impl Ledger {
         Ok(path)
     }
 
-    /// Removes what an ended gate left, and its entry when nothing is left.
-    pub(super) fn settle(&self, entry: PathBuf) {
-        settle(&entry);
-    }
-
     /// Settles all that this supervisor wrote down, when it ends before its gates did.
     pub(super) async fn close(&self) {
         let own = rustix::process::getpid().as_raw_nonzero().get();
@@ -71,7 +66,9 @@ impl Ledger {
                 .filter(|(_, entry)| entry.owner == own)
                 .map(|(path, _)| path)
                 .collect();
-            left.iter().for_each(|entry| settle(entry));
+            for entry in &left {
+                settle(entry);
+            }
             if left.is_empty() {
                 return;
             }
@@ -94,14 +91,17 @@ pub fn sweep() -> Vec<String> {
     left
 }
 
-fn settle(path: &Path) {
+/// Removes what an entry names, and the entry when nothing of it is left.
+pub(super) fn settle(path: &Path) {
     let Some(entry) = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Entry>(&bytes).ok()) else {
         return;
     };
     let mounts = cgroup_mounts();
     let folders: Vec<PathBuf> =
         entry.cgroups.iter().flat_map(|name| mounts.iter().map(move |mount| mount.join(name))).collect();
-    folders.iter().for_each(|folder| remove_empty(folder));
+    for folder in &folders {
+        remove_empty(folder);
+    }
     if folders.iter().all(|folder| !folder.exists()) {
         let _ = fs::remove_file(path);
     }

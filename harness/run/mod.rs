@@ -8,6 +8,7 @@ mod lane;
 mod launch;
 mod ledger;
 mod protocol;
+mod queue;
 mod settings;
 mod spec;
 mod summary;

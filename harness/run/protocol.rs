@@ -18,15 +18,15 @@ pub struct GateKey {
 
 /// A trial's request.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Request {
+pub(super) struct Request {
     /// The gate whose evidence it needs.
-    pub key: GateKey,
+    pub(super) key: GateKey,
 }
 
 /// The supervisor's answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub(super) enum Answer {
     /// The gate was run; its record is in this file.
     Record {
         /// The run's folder.

@@ -23,6 +23,8 @@ pub(crate) struct Spec {
     pub workerbee: PathBuf,
     /// The k1s root.
     pub k1s_root: PathBuf,
+    /// The folder of the gate's run that ended in a conflict, when this is the rerun.
+    pub rerun_of: Option<PathBuf>,
     /// The embedded stack, in a lane.
     pub stack: Option<Stack>,
     /// Versions of what the gate runs on.

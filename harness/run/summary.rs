@@ -33,6 +33,12 @@ struct GateSummary {
     passed: Vec<String>,
     failed: BTreeMap<String, String>,
     failure: Option<String>,
+    /// Why a gate that passed is not to be trusted blindly: a conflict on its first run.
+    flaky: Option<String>,
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 impl Summary {
@@ -63,11 +69,16 @@ impl Summary {
         let key = GateKey { gate: record.gate, attempt: record.attempt };
         let gate = self.gate(key);
         gate.project.clone_from(&record.project);
+        if let Some(kept) = &record.rerun_of {
+            gate.runs += 1;
+            gate.flaky =
+                Some(format!("409 Conflict in the first project ({}); this is a rerun in a fresh one", kept.display()));
+        }
         // A snapshot is compared by its trial alone: only that knows whose snapshots are meant.
         for check in gates::checks(record.gate).into_iter().filter(|check| check.name != "snapshot") {
             match check.judge(&evidence) {
                 Ok(()) => gate.passed.push(check.name),
-                Err(failure) => drop(gate.failed.insert(check.name, failure.what)),
+                Err(failure) => drop(gate.failed.insert(check.name, first_line(&failure.what))),
             }
         }
     }
@@ -105,6 +116,9 @@ impl Summary {
                 gate.passed.len() + gate.failed.len(),
                 gate.seconds
             );
+            if let Some(flaky) = &gate.flaky {
+                let _ = writeln!(text, "  flaky: {flaky}");
+            }
             for (check, what) in &gate.failed {
                 let _ = writeln!(text, "  failed {check}: {what}");
             }

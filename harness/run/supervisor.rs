@@ -1,29 +1,30 @@
 //! The supervisor of a run: starts each gate that is asked for once, as many side by side as the machine carries.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Mutex, OnceCell, Semaphore, watch};
+use tokio::sync::{Mutex, OnceCell, oneshot, watch};
 
 use super::launch;
 use super::ledger::Ledger;
 use super::protocol::{Answer, GateKey, Request};
+use super::queue::Queue;
 use super::settings::{Limits, Mode, Settings};
 use super::spec::{Spec, Work, gate_folder};
 use super::summary::Summary;
-use crate::evidence::{Redactor, Store};
+use crate::evidence::{Evidence, Redactor, Store};
 use crate::failure::Failure;
 use crate::stack::{self, Stack};
-
-/// All trials of a run start within a moment; choosing among them is better than taking the first.
-const GATHER: Duration = Duration::from_millis(400);
 
 struct Supervisor {
     settings: Settings,
@@ -31,7 +32,7 @@ struct Supervisor {
     ledger: Ledger,
     /// Stack, or why there is none. Made once, by the first gate that needs it.
     ground: OnceCell<Result<Prepared, Failure>>,
-    lanes: Semaphore,
+    queue: Queue,
     gates: Mutex<BTreeMap<GateKey, watch::Receiver<Option<Answer>>>>,
     summary: Mutex<Summary>,
 }
@@ -67,9 +68,8 @@ pub(super) fn main(settings: &Path) -> ExitCode {
 }
 
 async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io::Result<()> {
-    let owner = owner
-        .ok_or_else(|| std::io::Error::other("no owner"))
-        .and_then(|owner| Ok(pidfd_open(owner, PidfdFlags::NONBLOCK)?))?;
+    let owner = owner.ok_or_else(|| std::io::Error::other("no owner"))?;
+    let mut owner_ended = end_of(pidfd_open(owner, PidfdFlags::empty())?);
     let store = Store::open(&settings.run_dir, Redactor::default()).map_err(std::io::Error::other)?;
     std::fs::create_dir_all(settings.run_dir.join("gates"))?;
     let listener = UnixListener::bind(socket)?;
@@ -86,17 +86,15 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         store,
         ledger,
         ground: OnceCell::new(),
-        lanes: Semaphore::new(lanes),
+        queue: Queue::new(lanes),
         gates: Mutex::default(),
         summary: Mutex::new(summary),
     });
-    let owner = AsyncFd::new(owner)?;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut tasks = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
-            // A pidfd becomes readable when its process ends: no polling, and no other process by a reused number.
-            _ = owner.readable() => break,
+            _ = &mut owner_ended => break,
             _ = terminate.recv() => break,
             Some(_) = tasks.join_next() => {}
             accepted = listener.accept() => {
@@ -109,6 +107,16 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     tasks.shutdown().await;
     supervisor.ledger.close().await;
     Ok(())
+}
+
+/// The end of a process. A pidfd becomes readable then: no polling, and no other process by a reused number.
+fn end_of(process: OwnedFd) -> oneshot::Receiver<()> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || {
+        while poll(&mut [PollFd::new(&process, PollFlags::IN)], None) == Err(Errno::INTR) {}
+        let _ = sender.send(());
+    });
+    receiver
 }
 
 impl Supervisor {
@@ -148,13 +156,12 @@ impl Supervisor {
 
     /// Waits for the gate's turn and runs it.
     async fn turn(&self, key: GateKey) -> Answer {
-        tokio::time::sleep(GATHER + Duration::from_millis(20 * u64::from(key.gate.priority()))).await;
-        // The semaphore is fair: the order of the sleeps is the order of the turns.
-        let Ok(_lane) = self.lanes.acquire().await else {
-            return Answer::Failed(Failure::new("the run is over"));
-        };
+        let _turn = self.queue.turn(key).await;
         let begin = Instant::now();
-        let result = self.run(key).await;
+        let mut result = self.run(key, None).await;
+        if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
+            result = self.run(key, Some(kept)).await;
+        }
         let mut summary = self.summary.lock().await;
         summary.ran(key, begin.elapsed().as_secs_f64(), result.as_ref().err());
         let answer = match result {
@@ -168,11 +175,22 @@ impl Supervisor {
         answer
     }
 
-    async fn run(&self, key: GateKey) -> Result<PathBuf, Failure> {
+    /// A gate that ended in a 409 is run once more, in a fresh project: the runbook's advice. Both runs' evidence stays.
+    fn set_conflict_aside(&self, file: &Path) -> Option<PathBuf> {
+        Evidence::load(&self.settings.run_dir, file).ok()?.record.conflict?;
+        let folder = file.parent()?;
+        let kept = folder.with_extension("conflict");
+        std::fs::rename(folder, &kept).ok()?;
+        Some(kept)
+    }
+
+    async fn run(&self, key: GateKey, rerun_of: Option<PathBuf>) -> Result<PathBuf, Failure> {
         let prepared = self.ground.get_or_init(|| self.prepare()).await.clone()?;
+        let project = self.settings.project(key.gate, key.attempt);
         let spec = Spec {
             work: Work::Gate(key),
-            project: self.settings.project(key.gate, key.attempt),
+            project: if rerun_of.is_some() { format!("{project}r") } else { project },
+            rerun_of,
             settings: self.settings.clone(),
             workerbee: prepared.workerbee,
             k1s_root: prepared.k1s_root,
@@ -187,7 +205,7 @@ impl Supervisor {
                 .remedy("see that the state folder can be written to")
         })?;
         let ended = self.process(&spec, &file, &log).await;
-        self.ledger.settle(entry);
+        super::ledger::settle(&entry);
         let record = self.settings.run_dir.join(&folder).join("record.json");
         match ended {
             // A record says more than the exit status of the process that wrote it.
@@ -221,16 +239,14 @@ impl Supervisor {
             .map_err(unstarted)?;
         let _lifeline = child.stdin.take();
         let limit = whole_limit(spec.settings.limits);
-        match tokio::time::timeout(limit, child.wait()).await {
-            Ok(status) => status.map_err(unstarted),
-            Err(_) => {
-                let _ = child.kill().await;
-                Err(Failure::new(format!("a gate took more than {} s", limit.as_secs()))
-                    .expected("an end within the sum of the limits of its operations")
-                    .seen("its process was ended")
-                    .remedy("see the phases that it had finished in its folder"))
-            }
+        if let Ok(status) = tokio::time::timeout(limit, child.wait()).await {
+            return status.map_err(unstarted);
         }
+        let _ = child.kill().await;
+        Err(Failure::new(format!("a gate took more than {} s", limit.as_secs()))
+            .expected("an end within the sum of the limits of its operations")
+            .seen("its process was ended")
+            .remedy("see the phases that it had finished in its folder"))
     }
 
     /// The embedded stack, or the user's own parts, checked before any gate starts.
@@ -256,7 +272,7 @@ fn embedded(settings: &Settings, log: &Path) -> Result<Prepared, Failure> {
     let stack = match stack::find(&options) {
         Some(stack) => stack,
         None => stack::ensure(&options, &mut |progress| {
-            lines.push_str(&format!("{progress}\n"));
+            let _ = writeln!(lines, "{progress}");
             // The log is a help to who waits, not evidence.
             let _ = std::fs::write(log, &lines);
         })

@@ -10,13 +10,13 @@ use rustix::fs::{FlockOperation, flock};
 
 /// Held from before a profile starts until it is up. Let go when dropped, and by the kernel when its holder dies.
 #[derive(Debug)]
-pub struct StartToken {
+pub(crate) struct StartToken {
     _file: File,
 }
 
 impl StartToken {
     /// Waits for the token that `file` stands for.
-    pub async fn take(file: &Path) -> std::io::Result<Self> {
+    pub(crate) async fn take(file: &Path) -> std::io::Result<Self> {
         let path = file.to_owned();
         let taken = tokio::task::spawn_blocking(move || {
             let file = File::options().create(true).truncate(false).write(true).open(path)?;

@@ -155,19 +155,14 @@ impl Cli {
             .spawn()
             .map_err(not_started)?;
         let group = child.id();
-        let problem = match tokio::time::timeout(limit, child.wait()).await {
-            Ok(status) => {
-                *exit = status.map_err(not_started)?.code();
-                None
-            }
-            Err(_) => {
-                kill_group(group);
-                let _ = child.wait().await;
-                Some(CallProblem::TimedOut {
-                    limit_seconds: limit.as_secs(),
-                    last: tail(&read(&mut stderr).unwrap_or_default()),
-                })
-            }
+        let problem = if let Ok(status) = tokio::time::timeout(limit, child.wait()).await {
+            *exit = status.map_err(not_started)?.code();
+            None
+        } else {
+            kill_group(group);
+            let _ = child.wait().await;
+            let last = tail(&read(&mut stderr).unwrap_or_default());
+            Some(CallProblem::TimedOut { limit_seconds: limit.as_secs(), last })
         };
         let bytes = stdout.metadata().map_err(not_started)?.len();
         let stdout = read(&mut stdout).map_err(not_started)?;

@@ -14,7 +14,9 @@ const NAMESPACE_LIMIT: usize = 76;
 /// First 12 hex digits of the SHA-1 of the state root's resolved path: in every name that `WorkerBee` makes.
 pub fn state_hash(state_root: &Path) -> String {
     let digest = Sha1::digest(state_root.as_os_str().as_encoded_bytes());
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = base16ct::lower::encode_string(&digest);
+    hex.truncate(12);
+    hex
 }
 
 /// The containerd namespace of a project, and the name of its network.

@@ -1,0 +1,1 @@
+//! Nothing: the gates are in `tests/gates.rs`.

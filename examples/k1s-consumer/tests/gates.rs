@@ -1,0 +1,1 @@
+fn main() -> std::process::ExitCode { k1s_profile_gates::main() }
