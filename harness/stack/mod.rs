@@ -1,1 +1,170 @@
 //! The embedded stack: everything that a gate needs and that the user did not bring.
+//!
+//! Each part is built once, in a cache folder of its own that is keyed by its recipe and inputs. What the user has
+//! already (tools on PATH, `WORKERBEE_BIN`, `K1S_ROOT`, `WORKERBEE_NERDCTL_BIN`) is used as it is.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+mod cache;
+mod error;
+mod lock;
+mod machine;
+mod parts;
+mod plan;
+mod privilege;
+mod requirement;
+mod step;
+mod tool;
+mod version;
+
+pub use error::StackError;
+pub use requirement::Unmet;
+
+use plan::Plan;
+
+/// What a caller wants of the stack.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder that everything is kept in.
+    pub cache: PathBuf,
+    /// A k1s checkout to use instead of the released one.
+    pub k1s_root: Option<PathBuf>,
+    /// A `WorkerBee` to use instead of the pinned one.
+    pub workerbee_bin: Option<PathBuf>,
+    /// Whether cargo-nextest is wanted, too.
+    pub nextest: bool,
+}
+
+impl Options {
+    /// Reads `K1S_GATES_CACHE`, `K1S_ROOT` and `WORKERBEE_BIN`; an empty variable counts as unset.
+    pub fn from_env() -> Self {
+        let cache = || {
+            dirs::cache_dir()
+                .unwrap_or_else(std::env::temp_dir)
+                .join("k1s-profile-gates")
+        };
+        Self {
+            cache: variable("K1S_GATES_CACHE").unwrap_or_else(cache),
+            k1s_root: variable("K1S_ROOT"),
+            workerbee_bin: variable("WORKERBEE_BIN"),
+            nextest: false,
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+/// Where everything is.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+pub struct Stack {
+    /// The `WorkerBee` command.
+    pub workerbee: PathBuf,
+    /// The k1s root: `src/ae`, `pyproject.toml`, `requirements.txt`.
+    pub k1s_root: PathBuf,
+    /// The nerdctl command, for `WORKERBEE_NERDCTL_BIN`.
+    pub nerdctl: PathBuf,
+    /// Folder with the image archives (`<role>.tar`) and podman's storage (`storage`).
+    pub images: PathBuf,
+    /// Folders to put before PATH.
+    pub path: Vec<PathBuf>,
+    /// Versions of `WorkerBee`, containerd, runc, nerdctl, sops and k1s.
+    pub versions: BTreeMap<String, String>,
+}
+
+impl Stack {
+    /// The folders to put before PATH, separated by colons.
+    pub fn path_prefix(&self) -> OsString {
+        let mut prefix = OsString::new();
+        for folder in &self.path {
+            if !prefix.is_empty() {
+                prefix.push(":");
+            }
+            prefix.push(folder);
+        }
+        prefix
+    }
+}
+
+/// What happens while the stack is prepared.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// Another process is preparing the stack in the same cache.
+    Waiting {
+        /// The lock that it holds.
+        lock: PathBuf,
+    },
+    /// A step starts.
+    Started {
+        /// Its name.
+        step: String,
+        /// What it brings.
+        what: String,
+    },
+    /// A step has ended well.
+    Done {
+        /// Its name.
+        step: String,
+        /// How long it took.
+        seconds: f64,
+    },
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting { lock } => {
+                write!(
+                    f,
+                    "waiting for another run that is preparing the stack (it holds {})",
+                    lock.display()
+                )
+            }
+            Self::Started { step, what } => write!(f, "{step}: {what} ..."),
+            Self::Done { step, seconds } => write!(f, "{step}: done in {seconds:.1} s"),
+        }
+    }
+}
+
+/// A step that is still to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Todo {
+    /// Its name.
+    pub step: String,
+    /// What it would bring.
+    pub what: String,
+}
+
+/// Builds and installs what is missing. When nothing is, this only looks at markers.
+pub fn ensure(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Stack, StackError> {
+    if let Some(stack) = find(options) {
+        return Ok(stack);
+    }
+    Plan::new(options)?.carry_out(progress)
+}
+
+/// The stack when it is complete already; no work, no processes.
+pub fn find(options: &Options) -> Option<Stack> {
+    Plan::new(options).ok()?.stack()
+}
+
+/// What [`ensure`] would do, in its order; nothing is changed. Tools that no run has looked at yet are asked for their
+/// version.
+pub fn missing(options: &Options) -> Result<Vec<Todo>, StackError> {
+    let mut plan = Plan::new(options)?;
+    plan.learn();
+    Ok(plan.missing())
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}

@@ -1,0 +1,96 @@
+//! What can go wrong while the stack is prepared, and what to do about it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::requirement::Unmet;
+
+/// Why there is no stack.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StackError {
+    /// Found before anything was built: what is asked of the machine and not there, all of it.
+    #[error("the stack cannot be prepared on this machine:{}", list(.0))]
+    Unmet(Vec<Unmet>),
+    /// The recipe of a step failed.
+    #[error(
+        "the step `{step}` of the stack failed ({status}); the end of its log:\n{}\nWhole log: less {}\nOnce the cause is gone, go on with: k1s-gates stack",
+        indented(.tail), log.display()
+    )]
+    StepFailed {
+        /// Name of the step.
+        step: String,
+        /// How its recipe ended.
+        status: String,
+        /// Everything that it printed.
+        log: PathBuf,
+        /// The last lines of it.
+        tail: String,
+    },
+    /// The recipe of a step succeeded without having made what it is for.
+    #[error(
+        "the step `{step}` of the stack ended well, but {} is not there or does not run; its log: less {}\nBuild it anew with: k1s-gates stack",
+        output.display(), log.display()
+    )]
+    StepHollow {
+        /// Name of the step.
+        step: String,
+        /// What it should have made.
+        output: PathBuf,
+        /// Everything that it printed.
+        log: PathBuf,
+    },
+    /// Packages were installed, and a tool is still not there.
+    #[error("after installing {packages} there is still no {}; the log: less {}", tools.join(", "), log.display())]
+    StillMissing {
+        /// What was installed.
+        packages: String,
+        /// What is missing nevertheless.
+        tools: Vec<String>,
+        /// What apt-get printed.
+        log: PathBuf,
+    },
+    /// Every step ended well, and yet something is missing: the user's tools changed meanwhile.
+    #[error("the stack is still without {}; something changed while it was prepared. Go on with: k1s-gates stack", .0.join(", "))]
+    Unfinished(Vec<String>),
+    /// The cache could not be read or written.
+    #[error(
+        "could not {doing} {}: {source}\nThe stack's cache must be a folder that you can write, with 3 GB free; name another: export K1S_GATES_CACHE=<folder>",
+        path.display()
+    )]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl StackError {
+    /// Names what was tried on which path, for `map_err`.
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+}
+
+fn list(unmet: &[Unmet]) -> String {
+    unmet.iter().fold(String::new(), |mut text, one| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n- {one}\n  remedy: {}", one.remedy());
+        text
+    })
+}
+
+fn indented(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("  | {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
