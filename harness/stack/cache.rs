@@ -99,6 +99,10 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Stac
 
 /// Removes what an interrupted run left, also when parts of it are root's.
 pub(super) fn remove(folder: &Path, privilege: Privilege) -> Result<(), StackError> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    if let Some(mount) = mounted_below(&mounts, folder) {
+        return Err(StackError::Mounted(mount));
+    }
     match fs::remove_dir_all(folder) {
         Err(error)
             if error.kind() == io::ErrorKind::PermissionDenied && privilege == Privilege::Sudo =>
@@ -120,9 +124,27 @@ pub(super) fn remove(folder: &Path, privilege: Privilege) -> Result<(), StackErr
     .map_err(StackError::io("remove", folder))
 }
 
+/// The last mount below a folder: the one to undo first.
+fn mounted_below(mounts: &str, folder: &Path) -> Option<PathBuf> {
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    points
+        .map(|point| PathBuf::from(point.replace("\\040", " ")))
+        .rfind(|point| point.starts_with(folder))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mount_below_a_folder_is_found() {
+        let mounts = "proc /proc proc rw 0 0\nnone /a\\040b/step/dev none rw 0 0\nnone /a\\040b/step2 none rw 0 0\n";
+        assert_eq!(
+            mounted_below(mounts, Path::new("/a b/step")),
+            Some("/a b/step/dev".into())
+        );
+        assert_eq!(mounted_below(mounts, Path::new("/a b/other")), None);
+    }
 
     #[test]
     fn a_second_run_waits_for_the_first() -> Result<(), Box<dyn std::error::Error>> {

@@ -50,6 +50,9 @@ pub enum StackError {
         /// What apt-get printed.
         log: PathBuf,
     },
+    /// Something is mounted in a folder that is to be removed; removing it would reach into what is mounted.
+    #[error("an interrupted run left {} mounted; undo it, then the same again: sudo umount {}", .0.display(), .0.display())]
+    Mounted(PathBuf),
     /// Every step ended well, and yet something is missing: the user's tools changed meanwhile.
     #[error("the stack is still without {}; something changed while it was prepared. Go on with: k1s-gates stack", .0.join(", "))]
     Unfinished(Vec<String>),
