@@ -41,25 +41,14 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Options {
-    Options {
-        nextest: true,
-        ..Options::from_env()
-    }
+    Options { nextest: true, ..Options::from_env() }
 }
 
 fn ensure() -> Result<ExitCode, StackError> {
     let clock = Instant::now();
     let stack = stack::ensure(&options(), &mut |progress| eprintln!("stack: {progress}"))?;
-    let versions: Vec<_> = stack
-        .versions
-        .iter()
-        .map(|(name, version)| format!("{name} {version}"))
-        .collect();
-    eprintln!(
-        "stack: complete after {:.1} s ({})",
-        clock.elapsed().as_secs_f64(),
-        versions.join(", ")
-    );
+    let versions: Vec<_> = stack.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    eprintln!("stack: complete after {:.1} s ({})", clock.elapsed().as_secs_f64(), versions.join(", "));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -68,11 +57,7 @@ fn check() -> Result<ExitCode, StackError> {
     for todo in &missing {
         eprintln!("stack: missing: {}: {}", todo.step, todo.what);
     }
-    Ok(if missing.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn path() -> Result<ExitCode, StackError> {

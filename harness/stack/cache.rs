@@ -26,18 +26,14 @@ impl Held {
     /// The lock as the standard input of a recipe, which reads as empty: a recipe that outlives this process still holds
     /// it, and no other run removes its folder under its feet.
     pub(super) fn stdin(&self) -> Stdio {
-        self.0
-            .try_clone()
-            .map_or_else(|_| Stdio::null(), Stdio::from)
+        self.0.try_clone().map_or_else(|_| Stdio::null(), Stdio::from)
     }
 }
 
 impl Cache {
     pub(super) fn new(folder: &Path) -> Self {
         // The recipes run in folders of their own: a relative path would mean something else there.
-        Self {
-            folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()),
-        }
+        Self { folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()) }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -60,15 +56,9 @@ impl Cache {
         fs::create_dir_all(&logs).map_err(StackError::io("create", &logs))?;
         // Backups leave such folders out; `make clean-cache` removes no others.
         let tag = self.folder.join("CACHEDIR.TAG");
-        fs::write(&tag, "Signature: 8a477f597d28d172789f06886806bc55\n")
-            .map_err(StackError::io("write", &tag))?;
+        fs::write(&tag, "Signature: 8a477f597d28d172789f06886806bc55\n").map_err(StackError::io("write", &tag))?;
         let path = self.folder.join("lock");
-        let open = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path);
+        let open = File::options().read(true).write(true).create(true).truncate(true).open(&path);
         let file = open.map_err(StackError::io("open", &path))?;
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             waiting(&path);
@@ -104,14 +94,8 @@ pub(super) fn remove(folder: &Path, privilege: Privilege) -> Result<(), StackErr
         return Err(StackError::Mounted(mount));
     }
     match fs::remove_dir_all(folder) {
-        Err(error)
-            if error.kind() == io::ErrorKind::PermissionDenied && privilege == Privilege::Sudo =>
-        {
-            let status = Command::new("sudo")
-                .args(["-n", "rm", "-rf", "--"])
-                .arg(folder)
-                .stdin(Stdio::null())
-                .status();
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && privilege == Privilege::Sudo => {
+            let status = Command::new("sudo").args(["-n", "rm", "-rf", "--"]).arg(folder).stdin(Stdio::null()).status();
             match status {
                 Ok(status) if status.success() => Ok(()),
                 Ok(_) => Err(error),
@@ -127,9 +111,7 @@ pub(super) fn remove(folder: &Path, privilege: Privilege) -> Result<(), StackErr
 /// The last mount below a folder: the one to undo first.
 fn mounted_below(mounts: &str, folder: &Path) -> Option<PathBuf> {
     let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
-    points
-        .map(|point| PathBuf::from(point.replace("\\040", " ")))
-        .rfind(|point| point.starts_with(folder))
+    points.map(|point| PathBuf::from(point.replace("\\040", " "))).rfind(|point| point.starts_with(folder))
 }
 
 #[cfg(test)]
@@ -139,10 +121,7 @@ mod tests {
     #[test]
     fn a_mount_below_a_folder_is_found() {
         let mounts = "proc /proc proc rw 0 0\nnone /a\\040b/step/dev none rw 0 0\nnone /a\\040b/step2 none rw 0 0\n";
-        assert_eq!(
-            mounted_below(mounts, Path::new("/a b/step")),
-            Some("/a b/step/dev".into())
-        );
+        assert_eq!(mounted_below(mounts, Path::new("/a b/step")), Some("/a b/step/dev".into()));
         assert_eq!(mounted_below(mounts, Path::new("/a b/other")), None);
     }
 

@@ -75,11 +75,7 @@ impl StackError {
     /// Names what was tried on which path, for `map_err`.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io {
-            doing,
-            path,
-            source,
-        }
+        move |source| Self::Io { doing, path, source }
     }
 }
 
@@ -92,8 +88,5 @@ fn list(unmet: &[Unmet]) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines()
-        .map(|line| format!("  | {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
 }

@@ -7,30 +7,19 @@ pub(super) const GO: &str = include_str!("recipes/go.lock");
 
 /// The lock as constraints: `name==version` lines, without hashes or markers.
 pub(super) fn constraints(lock: &str) -> String {
-    pins(lock).fold(String::new(), |text, (name, version)| {
-        text + name + "==" + version + "\n"
-    })
+    pins(lock).fold(String::new(), |text, (name, version)| text + name + "==" + version + "\n")
 }
 
 /// The version that the lock holds a package to.
 pub(super) fn pinned<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
-    pins(lock)
-        .find(|(name, _)| *name == package)
-        .map(|(_, version)| version)
+    pins(lock).find(|(name, _)| *name == package).map(|(_, version)| version)
 }
 
 fn pins(lock: &str) -> impl Iterator<Item = (&str, &str)> {
-    lock.lines()
-        .filter(|line| !line.starts_with(['#', ' ']))
-        .filter_map(|line| {
-            let (name, rest) = line.split_once("==")?;
-            Some((
-                name.trim(),
-                rest.split_whitespace()
-                    .next()?
-                    .trim_end_matches([';', '\\']),
-            ))
-        })
+    lock.lines().filter(|line| !line.starts_with(['#', ' '])).filter_map(|line| {
+        let (name, rest) = line.split_once("==")?;
+        Some((name.trim(), rest.split_whitespace().next()?.trim_end_matches([';', '\\'])))
+    })
 }
 
 #[cfg(test)]
@@ -68,9 +57,7 @@ mod tests {
         for lock in [WORKERBEE, GO] {
             assert_eq!(
                 pins(lock).count(),
-                lock.lines()
-                    .filter(|line| line.contains("==") && line.ends_with('\\'))
-                    .count()
+                lock.lines().filter(|line| line.contains("==") && line.ends_with('\\')).count()
             );
         }
         assert!(pinned(WORKERBEE, "mcp").is_some_and(|version| version.starts_with("1.")));

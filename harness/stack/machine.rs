@@ -45,32 +45,20 @@ impl Machine {
             if apt && (!debians.exists() || is_recent(debians)) {
                 tools.push((format!("python3 >= {MIN_PYTHON} with venv"), "python3-venv"));
             } else {
-                unmet.push(Unmet::Python {
-                    names: python_names(),
-                });
+                unmet.push(Unmet::Python { names: python_names() });
             }
         }
 
         let packages = requirement::packages(&tools);
         let root = !packages.is_empty() || needs.images;
-        let privilege = if root {
-            Privilege::detect()
-        } else {
-            Privilege::None
-        };
+        let privilege = if root { Privilege::detect() } else { Privilege::None };
         if !packages.is_empty() && !apt {
             let tools = tools.into_iter().map(|(tool, _)| tool).collect();
-            unmet.push(Unmet::Tools {
-                tools,
-                packages: packages.clone(),
-            });
+            unmet.push(Unmet::Tools { tools, packages: packages.clone() });
         } else if !packages.is_empty() && privilege == Privilege::None {
             let packages = packages.join(" ");
             let remedy = format!("sudo apt-get install -y --no-install-recommends {packages}");
-            unmet.push(Unmet::Root {
-                what: format!("installing Debian's {packages}"),
-                remedy,
-            });
+            unmet.push(Unmet::Root { what: format!("installing Debian's {packages}"), remedy });
         }
         if needs.images && privilege == Privilege::None {
             unmet.push(Unmet::Root {
@@ -79,33 +67,14 @@ impl Machine {
             });
         }
 
-        let cargo = needs
-            .cargo
-            .then(|| variable("CARGO").or_else(|| tool::find("cargo", folders)))
-            .flatten();
+        let cargo = needs.cargo.then(|| variable("CARGO").or_else(|| tool::find("cargo", folders))).flatten();
         if needs.cargo {
-            let found = cargo
-                .as_deref()
-                .and_then(|cargo| tool::ask(cargo, &["--version"]));
-            if !found
-                .as_deref()
-                .is_some_and(|found| version::at_least(found, MIN_CARGO))
-            {
-                unmet.push(Unmet::Cargo {
-                    found: found.unwrap_or_else(|| "none".into()),
-                });
+            let found = cargo.as_deref().and_then(|cargo| tool::ask(cargo, &["--version"]));
+            if !found.as_deref().is_some_and(|found| version::at_least(found, MIN_CARGO)) {
+                unmet.push(Unmet::Cargo { found: found.unwrap_or_else(|| "none".into()) });
             }
         }
-        if unmet.is_empty() {
-            Ok(Self {
-                privilege,
-                python,
-                cargo,
-                packages,
-            })
-        } else {
-            Err(StackError::Unmet(unmet))
-        }
+        if unmet.is_empty() { Ok(Self { privilege, python, cargo, packages }) } else { Err(StackError::Unmet(unmet)) }
     }
 }
 
@@ -115,11 +84,7 @@ pub(super) fn python(folders: &[PathBuf]) -> Option<PathBuf> {
     let script = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
     let candidates = python_names().into_iter().filter_map(|name| {
         // A name with a slash is a path already.
-        if name.contains('/') {
-            Some(PathBuf::from(name))
-        } else {
-            tool::find(&name, folders)
-        }
+        if name.contains('/') { Some(PathBuf::from(name)) } else { tool::find(&name, folders) }
     });
     candidates.into_iter().find(|python| runs(python, script))
 }
@@ -130,23 +95,13 @@ fn is_recent(python: &Path) -> bool {
 
 fn runs(python: &Path, script: &str) -> bool {
     let mut command = Command::new(python);
-    command
-        .args(["-c", script])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 pub(super) fn python_names() -> Vec<String> {
     let named = variable("PYTHON").map(|path| path.to_string_lossy().into_owned());
-    let known = [
-        "python3.13",
-        "python3.12",
-        "python3.11",
-        "python3",
-        "/usr/bin/python3",
-    ];
+    let known = ["python3.13", "python3.12", "python3.11", "python3", "/usr/bin/python3"];
     named.into_iter().chain(known.map(str::to_owned)).collect()
 }
 
@@ -166,29 +121,18 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         }
         if variable("PYTHON").is_none() {
-            assert_eq!(
-                python(&[folder.path().to_path_buf()]),
-                Some(folder.path().join("python3.12"))
-            );
+            assert_eq!(python(&[folder.path().to_path_buf()]), Some(folder.path().join("python3.12")));
         }
         Ok(())
     }
 
     #[test]
     fn all_that_is_missing_is_told_at_once() {
-        let needs = Needs {
-            tools: vec![("runc".into(), "runc"), ("ip".into(), "iproute2")],
-            cargo: true,
-            ..Needs::default()
-        };
+        let needs =
+            Needs { tools: vec![("runc".into(), "runc"), ("ip".into(), "iproute2")], cargo: true, ..Needs::default() };
         // No folder, so neither apt-get nor (unless a variable names it) cargo.
-        let error = Machine::examine(needs, &[])
-            .map(|_| ())
-            .map_err(|error| error.to_string());
+        let error = Machine::examine(needs, &[]).map(|_| ()).map_err(|error| error.to_string());
         let text = error.err().unwrap_or_default();
-        assert!(
-            text.contains("runc, ip not found") && text.contains("`iproute2 runc`"),
-            "{text}"
-        );
+        assert!(text.contains("runc, ip not found") && text.contains("`iproute2 runc`"), "{text}");
     }
 }

@@ -43,11 +43,7 @@ pub struct Options {
 impl Options {
     /// Reads `K1S_GATES_CACHE`, `K1S_ROOT` and `WORKERBEE_BIN`; an empty variable counts as unset.
     pub fn from_env() -> Self {
-        let cache = || {
-            dirs::cache_dir()
-                .unwrap_or_else(std::env::temp_dir)
-                .join("k1s-profile-gates")
-        };
+        let cache = || dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("k1s-profile-gates");
         Self {
             cache: variable("K1S_GATES_CACHE").unwrap_or_else(cache),
             k1s_root: variable("K1S_ROOT"),
@@ -58,9 +54,7 @@ impl Options {
 }
 
 fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Where everything is.
@@ -123,11 +117,7 @@ impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting { lock } => {
-                write!(
-                    f,
-                    "waiting for another run that is preparing the stack (it holds {})",
-                    lock.display()
-                )
+                write!(f, "waiting for another run that is preparing the stack (it holds {})", lock.display())
             }
             Self::Started { step, what } => write!(f, "{step}: {what} ..."),
             Self::Done { step, seconds } => write!(f, "{step}: done in {seconds:.1} s"),

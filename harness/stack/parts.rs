@@ -103,29 +103,16 @@ pub(super) fn images(cache: &Cache, root: &Path) -> std::io::Result<Step> {
         what: format!("the base images, from Debian {SUITE} packages"),
         recipe: include_str!("recipes/images.sh"),
         inputs: vec![("SUITE", SUITE.into())],
-        files: vec![
-            ("requirements.txt", requirements),
-            ("constraints.txt", lock::constraints(lock::WORKERBEE)),
-        ],
+        files: vec![("requirements.txt", requirements), ("constraints.txt", lock::constraints(lock::WORKERBEE))],
         places: vec![("PIP", workerbee().folder(cache).join("bin/pip").into())],
-        outputs: vec![
-            "python-app.tar",
-            "python-k1s.tar",
-            "etcd.tar",
-            "nats.tar",
-            "caddy.tar",
-            "storage",
-        ],
+        outputs: vec!["python-app.tar", "python-k1s.tar", "etcd.tar", "nats.tar", "caddy.tar", "storage"],
         as_root: true,
         ..Step::default()
     };
     // Their names depend on the key, their content is part of it.
     let folder = step.folder(cache);
     let place = |file| -> OsString { folder.join(file).into() };
-    step.places.extend([
-        ("REQUIREMENTS", place("requirements.txt")),
-        ("CONSTRAINTS", place("constraints.txt")),
-    ]);
+    step.places.extend([("REQUIREMENTS", place("requirements.txt")), ("CONSTRAINTS", place("constraints.txt"))]);
     Ok(step)
 }
 
@@ -147,10 +134,7 @@ mod tests {
         std::fs::write(first.path().join("requirements.txt"), one)?;
         std::fs::write(second.path().join("requirements.txt"), other)?;
         let cache = Cache::new(Path::new("/cache"));
-        assert_eq!(
-            images(&cache, first.path())?.key() == images(&cache, second.path())?.key(),
-            same
-        );
+        assert_eq!(images(&cache, first.path())?.key() == images(&cache, second.path())?.key(), same);
         Ok(())
     }
 }

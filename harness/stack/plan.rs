@@ -42,10 +42,7 @@ impl Plan {
         let cache = Cache::new(&options.cache);
         let plan = Self {
             memory: Memory::load(&cache.tools()),
-            folders: tool::folders(
-                &std::env::var_os("PATH").unwrap_or_default(),
-                cache.folder(),
-            ),
+            folders: tool::folders(&std::env::var_os("PATH").unwrap_or_default(), cache.folder()),
             k1s_root: options.k1s_root.as_deref().map(absolute),
             workerbee: options.workerbee_bin.as_deref().map(absolute),
             nerdctl: variable(NERDCTL_VARIABLE).map(|path| absolute(&path)),
@@ -53,21 +50,14 @@ impl Plan {
             cache,
         };
         let unmet = plan.refused();
-        if unmet.is_empty() {
-            Ok(plan)
-        } else {
-            Err(StackError::Unmet(unmet))
-        }
+        if unmet.is_empty() { Ok(plan) } else { Err(StackError::Unmet(unmet)) }
     }
 
     fn refused(&self) -> Vec<Unmet> {
         let mut unmet = Vec::new();
         if let Some(root) = &self.k1s_root {
             let mut lacks = |lacks| {
-                unmet.push(Unmet::K1sRoot {
-                    path: root.clone(),
-                    lacks,
-                });
+                unmet.push(Unmet::K1sRoot { path: root.clone(), lacks });
             };
             if !root.join("src/ae").is_dir() {
                 lacks("folder src/ae");
@@ -77,15 +67,9 @@ impl Plan {
                 .filter(|file| !root.join(file).is_file())
                 .for_each(lacks);
         }
-        for (variable, program) in [
-            ("WORKERBEE_BIN", &self.workerbee),
-            (NERDCTL_VARIABLE, &self.nerdctl),
-        ] {
+        for (variable, program) in [("WORKERBEE_BIN", &self.workerbee), (NERDCTL_VARIABLE, &self.nerdctl)] {
             if let Some(path) = program.as_ref().filter(|path| !tool::is_executable(path)) {
-                unmet.push(Unmet::Program {
-                    variable,
-                    path: path.clone(),
-                });
+                unmet.push(Unmet::Program { variable, path: path.clone() });
             }
         }
         unmet
@@ -112,31 +96,19 @@ impl Plan {
         if self.nextest {
             names.push(NEXTEST);
         }
-        let set = [&self.workerbee, &self.nerdctl]
-            .into_iter()
-            .flatten()
-            .cloned();
-        names
-            .into_iter()
-            .filter_map(|name| self.on_path(name))
-            .chain(set)
-            .collect()
+        let set = [&self.workerbee, &self.nerdctl].into_iter().flatten().cloned();
+        names.into_iter().filter_map(|name| self.on_path(name)).chain(set).collect()
     }
 
     fn on_path(&self, name: &str) -> Option<PathBuf> {
         let found = tool::find(name, &self.folders);
-        let elsewhere = if name == NEXTEST {
-            cargo_folder()
-        } else {
-            tool::SYSTEM_FOLDERS.map(PathBuf::from).to_vec()
-        };
+        let elsewhere = if name == NEXTEST { cargo_folder() } else { tool::SYSTEM_FOLDERS.map(PathBuf::from).to_vec() };
         found.or_else(|| tool::find(name, &elsewhere))
     }
 
     /// The user's tool of that name, if it is there and runs.
     fn working(&self, name: &str) -> Option<PathBuf> {
-        self.on_path(name)
-            .filter(|tool| self.memory.version(tool).is_some())
+        self.on_path(name).filter(|tool| self.memory.version(tool).is_some())
     }
 
     fn builds_nerdctl(&self) -> bool {
@@ -156,17 +128,13 @@ impl Plan {
     }
 
     fn needs_go(&self) -> bool {
-        self.builds_nerdctl() && self.is_open(&parts::nerdctl())
-            || self.builds_sops() && self.is_open(&parts::sops())
+        self.builds_nerdctl() && self.is_open(&parts::nerdctl()) || self.builds_sops() && self.is_open(&parts::sops())
     }
 
     /// The user's Go, if it is recent enough.
     fn users_go(&self) -> Option<PathBuf> {
-        self.on_path("go").filter(|go| {
-            self.memory
-                .version(go)
-                .is_some_and(|found| version::at_least(found, parts::MIN_GO))
-        })
+        self.on_path("go")
+            .filter(|go| self.memory.version(go).is_some_and(|found| version::at_least(found, parts::MIN_GO)))
     }
 
     /// The steps that come before the images.
@@ -189,9 +157,7 @@ impl Plan {
     }
 
     fn root(&self) -> PathBuf {
-        self.k1s_root
-            .clone()
-            .unwrap_or_else(|| parts::k1s(&self.cache).folder(&self.cache))
+        self.k1s_root.clone().unwrap_or_else(|| parts::k1s(&self.cache).folder(&self.cache))
     }
 
     /// The step of the images, once the k1s root is there: it is keyed by the requirements in it.
@@ -204,43 +170,30 @@ impl Plan {
         let mut todo = Vec::new();
         let packages = requirement::packages(&requirement::missing_tools(&self.folders));
         if !packages.is_empty() {
-            todo.push(Todo {
-                step: PACKAGES.into(),
-                what: install(&packages),
-            });
+            todo.push(Todo { step: PACKAGES.into(), what: install(&packages) });
         }
         let mut open = |step: &Step| {
             if self.is_open(step) {
-                todo.push(Todo {
-                    step: step.name.into(),
-                    what: step.what.clone(),
-                });
+                todo.push(Todo { step: step.name.into(), what: step.what.clone() });
             }
         };
         self.steps().iter().for_each(&mut open);
         match self.images() {
             Ok(images) => open(&images),
-            Err(_) => todo.push(Todo {
-                step: "images".into(),
-                what: "the base images, once the k1s root is there".into(),
-            }),
+            Err(_) => {
+                todo.push(Todo { step: "images".into(), what: "the base images, once the k1s root is there".into() })
+            }
         }
         if self.builds_nextest() && self.is_open(&parts::nextest()) {
             let step = parts::nextest();
-            todo.push(Todo {
-                step: step.name.into(),
-                what: step.what,
-            });
+            todo.push(Todo { step: step.name.into(), what: step.what });
         }
         todo
     }
 
     /// The stack, when nothing is missing.
     pub(super) fn stack(&self) -> Option<Stack> {
-        let tools_are_known = self
-            .users_tools()
-            .iter()
-            .all(|tool| self.memory.knows(tool));
+        let tools_are_known = self.users_tools().iter().all(|tool| self.memory.knows(tool));
         if !tools_are_known || !requirement::missing_tools(&self.folders).is_empty() {
             return None;
         }
@@ -262,10 +215,7 @@ impl Plan {
             nerdctl = Some(folder.join(NERDCTL));
             path.push(folder);
         }
-        for (wanted, step) in [
-            (self.builds_sops(), parts::sops()),
-            (self.builds_nextest(), parts::nextest()),
-        ] {
+        for (wanted, step) in [(self.builds_sops(), parts::sops()), (self.builds_nextest(), parts::nextest())] {
             if wanted {
                 path.push(built(&step)?.join("bin"));
             }
@@ -275,53 +225,29 @@ impl Plan {
         if !self.folders.contains(&sbin) {
             path.push(sbin);
         }
-        let workerbee = self
-            .workerbee
-            .clone()
-            .unwrap_or_else(|| environment.join("bin/workerbee"));
+        let workerbee = self.workerbee.clone().unwrap_or_else(|| environment.join("bin/workerbee"));
         self.add_versions(&mut versions);
-        Some(Stack {
-            workerbee,
-            k1s_root: self.root(),
-            nerdctl: nerdctl?,
-            images,
-            path,
-            versions,
-        })
+        Some(Stack { workerbee, k1s_root: self.root(), nerdctl: nerdctl?, images, path, versions })
     }
 
     /// The versions of what the user brought.
     fn add_versions(&self, versions: &mut BTreeMap<String, String>) {
-        let mut tools = ["containerd", "runc"]
-            .map(|name| (name, self.on_path(name)))
-            .to_vec();
+        let mut tools = ["containerd", "runc"].map(|name| (name, self.on_path(name))).to_vec();
         tools.push((SOPS, self.working(SOPS)));
         tools.push(("WorkerBee", self.workerbee.clone()));
-        tools.push((
-            NERDCTL,
-            self.nerdctl.clone().or_else(|| self.working(NERDCTL)),
-        ));
-        for (name, tool) in tools
-            .into_iter()
-            .filter_map(|(name, tool)| Some((name, tool?)))
-        {
+        tools.push((NERDCTL, self.nerdctl.clone().or_else(|| self.working(NERDCTL))));
+        for (name, tool) in tools.into_iter().filter_map(|(name, tool)| Some((name, tool?))) {
             // A tool that was named is used, whatever it says of itself.
             let version = self.memory.version(&tool).unwrap_or("unknown");
             versions.insert(name.to_owned(), version.to_owned());
         }
         if let Some(root) = &self.k1s_root {
-            versions.insert(
-                "k1s".to_owned(),
-                project_version(root).unwrap_or_else(|| "unknown".to_owned()),
-            );
+            versions.insert("k1s".to_owned(), project_version(root).unwrap_or_else(|| "unknown".to_owned()));
         }
     }
 
     /// Builds what is missing.
-    pub(super) fn carry_out(
-        mut self,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Stack, StackError> {
+    pub(super) fn carry_out(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Stack, StackError> {
         self.learn();
         if let Some(stack) = self.stack() {
             self.memory.save(&self.cache.tools())?;
@@ -329,9 +255,7 @@ impl Plan {
         }
         let machine = Machine::examine(self.needs(), &self.folders)?;
         let held = self.cache.hold(&mut |lock| {
-            progress(Progress::Waiting {
-                lock: lock.to_path_buf(),
-            });
+            progress(Progress::Waiting { lock: lock.to_path_buf() });
         })?;
         self.install(&machine, progress)?;
 
@@ -339,18 +263,12 @@ impl Plan {
         let place = |name, path: Option<PathBuf>| path.map(|path| (name, path.into_os_string()));
         common.extend(place("PYTHON", self.python(&machine)?));
         common.extend(place("CARGO", machine.cargo.clone()));
-        common.extend(place(
-            "GO",
-            self.users_go()
-                .or_else(|| Some(parts::go().folder(&self.cache).join("bin/go"))),
-        ));
+        common.extend(place("GO", self.users_go().or_else(|| Some(parts::go().folder(&self.cache).join("bin/go")))));
 
         for step in self.steps() {
             step.ensure(&self.cache, &held, machine.privilege, &common, progress)?;
         }
-        let images = self
-            .images()
-            .map_err(StackError::io("read requirements.txt in", &self.root()))?;
+        let images = self.images().map_err(StackError::io("read requirements.txt in", &self.root()))?;
         // The longest last: what fails fails early.
         for step in std::iter::once(images).chain(self.builds_nextest().then(parts::nextest)) {
             step.ensure(&self.cache, &held, machine.privilege, &common, progress)?;
@@ -358,16 +276,12 @@ impl Plan {
         // The packages have brought tools that nobody has asked yet.
         self.learn();
         self.memory.save(&self.cache.tools())?;
-        self.stack().ok_or_else(|| {
-            StackError::Unfinished(self.missing().into_iter().map(|todo| todo.step).collect())
-        })
+        self.stack().ok_or_else(|| StackError::Unfinished(self.missing().into_iter().map(|todo| todo.step).collect()))
     }
 
     fn needs_python(&self) -> bool {
         let makes_environment = |step: &Step| ["go", "workerbee"].contains(&step.name);
-        self.steps()
-            .iter()
-            .any(|step| makes_environment(step) && self.is_open(step))
+        self.steps().iter().any(|step| makes_environment(step) && self.is_open(step))
     }
 
     /// The Python that was found, or else the one that the packages have brought meanwhile.
@@ -375,13 +289,8 @@ impl Plan {
         if !self.needs_python() {
             return Ok(None);
         }
-        let python = machine
-            .python
-            .clone()
-            .or_else(|| machine::python(&self.folders));
-        let none = || Unmet::Python {
-            names: machine::python_names(),
-        };
+        let python = machine.python.clone().or_else(|| machine::python(&self.folders));
+        let none = || Unmet::Python { names: machine::python_names() };
         Ok(Some(python.ok_or_else(|| StackError::Unmet(vec![none()]))?))
     }
 
@@ -394,48 +303,26 @@ impl Plan {
         }
     }
 
-    fn install(
-        &mut self,
-        machine: &Machine,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(), StackError> {
+    fn install(&mut self, machine: &Machine, progress: &mut dyn FnMut(Progress)) -> Result<(), StackError> {
         // Another run may have installed them while this one waited.
-        let there = requirement::missing_tools(&self.folders).is_empty()
-            && !machine.packages.contains(&"python3-venv".into());
+        let there =
+            requirement::missing_tools(&self.folders).is_empty() && !machine.packages.contains(&"python3-venv".into());
         if machine.packages.is_empty() || there {
             return Ok(());
         }
-        progress(Progress::Started {
-            step: PACKAGES.into(),
-            what: install(&machine.packages),
-        });
+        progress(Progress::Started { step: PACKAGES.into(), what: install(&machine.packages) });
         let clock = Instant::now();
         let log = self.cache.log(PACKAGES);
         let names = [("PACKAGES", machine.packages.join(" ").into())];
         let folder = self.cache.folder().join(PACKAGES);
         fs::create_dir_all(&folder).map_err(StackError::io("create", &folder))?;
-        step::run_recipe(
-            PACKAGES,
-            INSTALL,
-            &names,
-            &folder,
-            Some(machine.privilege),
-            Stdio::null(),
-            &log,
-        )?;
+        step::run_recipe(PACKAGES, INSTALL, &names, &folder, Some(machine.privilege), Stdio::null(), &log)?;
         let missing: Vec<Missing> = requirement::missing_tools(&self.folders);
         if !missing.is_empty() {
             let tools = missing.into_iter().map(|(tool, _)| tool).collect();
-            return Err(StackError::StillMissing {
-                packages: machine.packages.join(", "),
-                tools,
-                log,
-            });
+            return Err(StackError::StillMissing { packages: machine.packages.join(", "), tools, log });
         }
-        progress(Progress::Done {
-            step: PACKAGES.into(),
-            seconds: clock.elapsed().as_secs_f64(),
-        });
+        progress(Progress::Done { step: PACKAGES.into(), seconds: clock.elapsed().as_secs_f64() });
         Ok(())
     }
 }
@@ -453,17 +340,12 @@ fn cargo_folder() -> Vec<PathBuf> {
 /// The version that a project's pyproject.toml states.
 fn project_version(root: &Path) -> Option<String> {
     let text = fs::read_to_string(root.join("pyproject.toml")).ok()?;
-    let project = text
-        .lines()
-        .skip_while(|line| line.trim() != "[project]")
-        .skip(1);
-    project
-        .take_while(|line| !line.starts_with('['))
-        .find_map(|line| {
-            let (name, value) = line.split_once('=')?;
-            let value = value.split('#').next()?.trim().trim_matches(['"', '\'']);
-            (name.trim() == "version").then(|| value.to_owned())
-        })
+    let project = text.lines().skip_while(|line| line.trim() != "[project]").skip(1);
+    project.take_while(|line| !line.starts_with('[')).find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        let value = value.split('#').next()?.trim().trim_matches(['"', '\'']);
+        (name.trim() == "version").then(|| value.to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -475,28 +357,14 @@ mod tests {
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
     fn options(cache: &Path) -> Options {
-        Options {
-            cache: cache.join("cache"),
-            k1s_root: None,
-            workerbee_bin: None,
-            nextest: false,
-        }
+        Options { cache: cache.join("cache"), k1s_root: None, workerbee_bin: None, nextest: false }
     }
 
     #[rstest]
     #[case("[project]\nname = \"k1s\"\nversion = \"0.1.7\"\n", Some("0.1.7"))]
-    #[case(
-        "[tool.x]\nversion = \"9\"\n[project]\nversion='0.2' # next\n",
-        Some("0.2")
-    )]
-    #[case(
-        "[project]\ndynamic = [\"version\"]\n[tool.x]\nversion = \"9\"\n",
-        None
-    )]
-    fn the_version_of_a_checkout_is_read(
-        #[case] text: &str,
-        #[case] version: Option<&str>,
-    ) -> Outcome {
+    #[case("[tool.x]\nversion = \"9\"\n[project]\nversion='0.2' # next\n", Some("0.2"))]
+    #[case("[project]\ndynamic = [\"version\"]\n[tool.x]\nversion = \"9\"\n", None)]
+    fn the_version_of_a_checkout_is_read(#[case] text: &str, #[case] version: Option<&str>) -> Outcome {
         let root = tempfile::tempdir()?;
         fs::write(root.path().join("pyproject.toml"), text)?;
         assert_eq!(project_version(root.path()).as_deref(), version);
@@ -515,28 +383,10 @@ mod tests {
         let Err(StackError::Unmet(unmet)) = Plan::new(&options).map(|_| ()) else {
             return Err("not refused".into());
         };
-        let lacks = |lacks| Unmet::K1sRoot {
-            path: folder.path().into(),
-            lacks,
-        };
-        assert!(
-            unmet.contains(&lacks("folder src/ae")) && unmet.contains(&lacks("requirements.txt")),
-            "{unmet:?}"
-        );
-        assert!(
-            unmet.iter().any(|one| matches!(
-                one,
-                Unmet::Program {
-                    variable: "WORKERBEE_BIN",
-                    ..
-                }
-            )),
-            "{unmet:?}"
-        );
-        assert!(
-            !folder.path().join("cache").exists(),
-            "nothing is made before"
-        );
+        let lacks = |lacks| Unmet::K1sRoot { path: folder.path().into(), lacks };
+        assert!(unmet.contains(&lacks("folder src/ae")) && unmet.contains(&lacks("requirements.txt")), "{unmet:?}");
+        assert!(unmet.iter().any(|one| matches!(one, Unmet::Program { variable: "WORKERBEE_BIN", .. })), "{unmet:?}");
+        assert!(!folder.path().join("cache").exists(), "nothing is made before");
         Ok(())
     }
 
@@ -545,14 +395,8 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let options = options(folder.path());
         assert!(super::super::find(&options).is_none());
-        let steps: Vec<_> = super::super::missing(&options)?
-            .into_iter()
-            .map(|todo| todo.step)
-            .collect();
-        assert!(
-            steps.ends_with(&["workerbee".into(), "k1s".into(), "images".into()]),
-            "{steps:?}"
-        );
+        let steps: Vec<_> = super::super::missing(&options)?.into_iter().map(|todo| todo.step).collect();
+        assert!(steps.ends_with(&["workerbee".into(), "k1s".into(), "images".into()]), "{steps:?}");
         assert!(!options.cache.exists());
         Ok(())
     }

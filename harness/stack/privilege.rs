@@ -25,10 +25,6 @@ impl Privilege {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        if sudo.is_ok_and(|status| status.success()) {
-            Self::Sudo
-        } else {
-            Self::None
-        }
+        if sudo.is_ok_and(|status| status.success()) { Self::Sudo } else { Self::None }
     }
 }

@@ -47,9 +47,7 @@ pub enum Unmet {
         names: Vec<String>,
     },
     /// cargo is missing or too old to build cargo-nextest.
-    #[error(
-        "cargo-nextest is not installed, and building it needs cargo >= {MIN_CARGO}, found {found}"
-    )]
+    #[error("cargo-nextest is not installed, and building it needs cargo >= {MIN_CARGO}, found {found}")]
     Cargo {
         /// The version of cargo, or "none".
         found: String,
@@ -99,10 +97,7 @@ const TOOLS: [(&str, &str); 12] = [
 const CNI_PLUGINS: [&str; 5] = ["bridge", "portmap", "firewall", "host-local", "loopback"];
 const CNI_FOLDERS: [&str; 3] = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"];
 /// mmdebstrap checks Debian's signatures with it, also on a machine that is not Debian.
-const KEYRING: (&str, &str) = (
-    "/usr/share/keyrings/debian-archive-keyring.gpg",
-    "debian-archive-keyring",
-);
+const KEYRING: (&str, &str) = ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring");
 
 /// A missing tool and the Debian package that has it.
 pub(super) type Missing = (String, &'static str);
@@ -111,27 +106,15 @@ pub(super) type Missing = (String, &'static str);
 pub(super) fn missing_tools(folders: &[PathBuf]) -> Vec<Missing> {
     let mut folders = folders.to_vec();
     folders.extend(tool::SYSTEM_FOLDERS.map(PathBuf::from));
-    missing(&|name| tool::find(name, &folders).is_some(), &|path| {
-        tool::is_executable(path) || path.is_file()
-    })
+    missing(&|name| tool::find(name, &folders).is_some(), &|path| tool::is_executable(path) || path.is_file())
 }
 
 fn missing(on_path: &dyn Fn(&str) -> bool, is_file: &dyn Fn(&Path) -> bool) -> Vec<Missing> {
-    let mut missing: Vec<Missing> = TOOLS
-        .iter()
-        .filter(|(tool, _)| !on_path(tool))
-        .map(|(tool, package)| ((*tool).to_owned(), *package))
-        .collect();
+    let mut missing: Vec<Missing> =
+        TOOLS.iter().filter(|(tool, _)| !on_path(tool)).map(|(tool, package)| ((*tool).to_owned(), *package)).collect();
     // All from one folder: CNI is told a single one.
-    if !CNI_FOLDERS.iter().any(|folder| {
-        CNI_PLUGINS
-            .iter()
-            .all(|plugin| is_file(&Path::new(folder).join(plugin)))
-    }) {
-        missing.push((
-            format!("CNI plugins ({})", CNI_PLUGINS.join(", ")),
-            "containernetworking-plugins",
-        ));
+    if !CNI_FOLDERS.iter().any(|folder| CNI_PLUGINS.iter().all(|plugin| is_file(&Path::new(folder).join(plugin)))) {
+        missing.push((format!("CNI plugins ({})", CNI_PLUGINS.join(", ")), "containernetworking-plugins"));
     }
     if !is_file(Path::new(KEYRING.0)) {
         missing.push((KEYRING.0.to_owned(), KEYRING.1));
@@ -141,10 +124,7 @@ fn missing(on_path: &dyn Fn(&str) -> bool, is_file: &dyn Fn(&Path) -> bool) -> V
 
 /// The packages of missing tools, each once.
 pub(super) fn packages(missing: &[Missing]) -> Vec<String> {
-    let mut packages: Vec<String> = missing
-        .iter()
-        .map(|(_, package)| (*package).to_owned())
-        .collect();
+    let mut packages: Vec<String> = missing.iter().map(|(_, package)| (*package).to_owned()).collect();
     packages.sort_unstable();
     packages.dedup();
     packages
@@ -172,16 +152,9 @@ mod tests {
     #[case("/opt/cni/bin", &CNI_PLUGINS, true)]
     #[case("/opt/cni/bin", &["bridge", "loopback"], false)]
     #[case("/somewhere", &CNI_PLUGINS, false)]
-    fn the_plugins_are_needed_in_one_known_folder(
-        #[case] folder: &str,
-        #[case] there: &[&str],
-        #[case] enough: bool,
-    ) {
+    fn the_plugins_are_needed_in_one_known_folder(#[case] folder: &str, #[case] there: &[&str], #[case] enough: bool) {
         let is_file = |path: &Path| {
-            path == Path::new(KEYRING.0)
-                || there
-                    .iter()
-                    .any(|plugin| path == Path::new(folder).join(plugin))
+            path == Path::new(KEYRING.0) || there.iter().any(|plugin| path == Path::new(folder).join(plugin))
         };
         assert_eq!(missing(&|_| true, &is_file).is_empty(), enough);
     }
@@ -189,23 +162,11 @@ mod tests {
     #[test]
     fn every_unmet_requirement_is_told_with_its_remedy() {
         let unmet = vec![
-            Unmet::Program {
-                variable: "WORKERBEE_BIN",
-                path: "/nowhere".into(),
-            },
-            Unmet::Cargo {
-                found: "1.88.0".into(),
-            },
+            Unmet::Program { variable: "WORKERBEE_BIN", path: "/nowhere".into() },
+            Unmet::Cargo { found: "1.88.0".into() },
         ];
         let text = super::super::StackError::Unmet(unmet).to_string();
-        assert!(
-            text.contains("WORKERBEE_BIN=/nowhere is not there")
-                && text.contains("unset WORKERBEE_BIN"),
-            "{text}"
-        );
-        assert!(
-            text.contains("found 1.88.0") && text.contains("rustup update stable"),
-            "{text}"
-        );
+        assert!(text.contains("WORKERBEE_BIN=/nowhere is not there") && text.contains("unset WORKERBEE_BIN"), "{text}");
+        assert!(text.contains("found 1.88.0") && text.contains("rustup update stable"), "{text}");
     }
 }

@@ -64,26 +64,18 @@ impl Step {
     /// SHA-256 over everything that decides what comes out.
     pub(super) fn key(&self) -> String {
         let mut hash = Sha256::new();
-        let inputs = self
-            .inputs
-            .iter()
-            .chain(&self.files)
-            .flat_map(|(name, value)| [*name, value.as_str()]);
+        let inputs = self.inputs.iter().chain(&self.files).flat_map(|(name, value)| [*name, value.as_str()]);
         for part in [self.name, self.recipe].into_iter().chain(inputs) {
             // With its length: two parts cannot be taken for one.
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        hash.finalize()
-            .iter()
-            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     /// The folder that it fills.
     pub(super) fn folder(&self, cache: &Cache) -> PathBuf {
-        cache
-            .folder()
-            .join(format!("{}-{}", self.name, &self.key()[..12]))
+        cache.folder().join(format!("{}-{}", self.name, &self.key()[..12]))
     }
 
     /// Its provenance, when it is complete.
@@ -91,10 +83,7 @@ impl Step {
         let folder = self.folder(cache);
         let provenance = serde_json::from_slice(&fs::read(folder.join(PROVENANCE)).ok()?).ok()?;
         // Following links: the Python of a virtual environment is the user's and may be gone.
-        self.outputs
-            .iter()
-            .all(|output| folder.join(output).exists())
-            .then_some(provenance)
+        self.outputs.iter().all(|output| folder.join(output).exists()).then_some(provenance)
     }
 
     /// Builds it, unless it is complete.
@@ -109,10 +98,7 @@ impl Step {
         if self.complete(cache).is_some() {
             return Ok(());
         }
-        progress(Progress::Started {
-            step: self.name.to_owned(),
-            what: self.what.clone(),
-        });
+        progress(Progress::Started { step: self.name.to_owned(), what: self.what.clone() });
         let (started, clock) = (jiff::Timestamp::now(), Instant::now());
         let folder = self.folder(cache);
         cache::remove(&folder, privilege)?;
@@ -122,43 +108,22 @@ impl Step {
         }
         self.run(cache, &folder, held, privilege, common)?;
 
-        let hollow = |output| StackError::StepHollow {
-            step: self.name.to_owned(),
-            output,
-            log: cache.log(self.name),
-        };
-        if let Some(output) = self
-            .outputs
-            .iter()
-            .map(|output| folder.join(output))
-            .find(|output| !output.exists())
-        {
+        let hollow = |output| StackError::StepHollow { step: self.name.to_owned(), output, log: cache.log(self.name) };
+        if let Some(output) = self.outputs.iter().map(|output| folder.join(output)).find(|output| !output.exists()) {
             return Err(hollow(output));
         }
-        let mut versions: BTreeMap<_, _> = self
-            .versions
-            .iter()
-            .map(|(of, version)| ((*of).to_owned(), version.clone()))
-            .collect();
+        let mut versions: BTreeMap<_, _> =
+            self.versions.iter().map(|(of, version)| ((*of).to_owned(), version.clone())).collect();
         for (of, program) in &self.probes {
             let program = folder.join(program);
             let version = tool::ask(&program, &["--version"]).ok_or_else(|| hollow(program))?;
             versions.insert((*of).to_owned(), version);
         }
         let seconds = clock.elapsed().as_secs_f64();
-        let provenance = Provenance {
-            name: self.name.to_owned(),
-            inputs: self.key(),
-            started,
-            seconds,
-            versions,
-            host: host(),
-        };
+        let provenance =
+            Provenance { name: self.name.to_owned(), inputs: self.key(), started, seconds, versions, host: host() };
         cache::write_json(&folder.join(PROVENANCE), &provenance)?;
-        progress(Progress::Done {
-            step: self.name.to_owned(),
-            seconds,
-        });
+        progress(Progress::Done { step: self.name.to_owned(), seconds });
         Ok(())
     }
 
@@ -171,14 +136,8 @@ impl Step {
         common: &[(&'static str, OsString)],
     ) -> Result<(), StackError> {
         let out = ("OUT", folder.as_os_str().to_owned());
-        let inputs = self
-            .inputs
-            .iter()
-            .map(|(name, value)| (*name, OsString::from(value)));
-        let mut variables: Vec<_> = std::iter::once(out)
-            .chain(inputs)
-            .chain(self.places.iter().cloned())
-            .collect();
+        let inputs = self.inputs.iter().map(|(name, value)| (*name, OsString::from(value)));
+        let mut variables: Vec<_> = std::iter::once(out).chain(inputs).chain(self.places.iter().cloned()).collect();
         variables.extend(common.iter().cloned());
         run_recipe(
             self.name,
@@ -213,16 +172,10 @@ pub(super) fn run_recipe(
         write(&wrapper, AS_ROOT)?;
         exported(&environment, variables)?;
         command = Command::new("sudo");
-        command
-            .args(["-n", "sh"])
-            .arg(wrapper)
-            .arg(&script)
-            .arg(&environment);
+        command.args(["-n", "sh"]).arg(wrapper).arg(&script).arg(&environment);
     } else {
         command = Command::new("sh");
-        command
-            .arg(&script)
-            .envs(variables.iter().map(|(name, value)| (name, value)));
+        command.arg(&script).envs(variables.iter().map(|(name, value)| (name, value)));
     }
     let status = command
         .current_dir(folder)
@@ -250,8 +203,7 @@ pub(super) fn run_recipe(
 
 /// PATH, and behind it the folders of system tools.
 fn with_system_folders() -> OsString {
-    let mut path =
-        std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    let mut path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
     for folder in tool::SYSTEM_FOLDERS {
         path.push(":");
         path.push(folder);
@@ -264,16 +216,10 @@ fn with_system_folders() -> OsString {
 fn exported(path: &Path, variables: &[(&'static str, OsString)]) -> Result<(), StackError> {
     let kept = std::env::vars_os().filter(|(name, _)| {
         let name = name.to_string_lossy();
-        name.starts_with("PIP_")
-            || name.to_lowercase().ends_with("_proxy")
-            || name.starts_with("SSL_CERT_")
+        name.starts_with("PIP_") || name.to_lowercase().ends_with("_proxy") || name.starts_with("SSL_CERT_")
     });
     let mut text = Vec::new();
-    for (name, value) in kept.chain(
-        variables
-            .iter()
-            .map(|(name, value)| (OsString::from(name), value.clone())),
-    ) {
+    for (name, value) in kept.chain(variables.iter().map(|(name, value)| (OsString::from(name), value.clone()))) {
         text.extend(assignment(&name, &value));
     }
     // Left over from an interrupted run, it could have another mode.
@@ -322,17 +268,11 @@ fn tail(log: &Path) -> String {
 fn host() -> BTreeMap<String, String> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let release = read("/etc/os-release");
-    let system = release
-        .lines()
-        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
-        .unwrap_or("unknown");
+    let system = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or("unknown");
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
     BTreeMap::from([
         ("system".into(), system.trim_matches('"').to_owned()),
-        (
-            "kernel".into(),
-            read("/proc/sys/kernel/osrelease").trim().to_owned(),
-        ),
+        ("kernel".into(), read("/proc/sys/kernel/osrelease").trim().to_owned()),
         ("architecture".into(), std::env::consts::ARCH.to_owned()),
         ("cpus".into(), cpus.to_string()),
     ])
@@ -356,21 +296,12 @@ mod tests {
         fn ensure(&self, step: &Step) -> Result<Vec<Progress>, StackError> {
             let mut told = Vec::new();
             let count = ("COUNT", self.folder.path().join("count").into_os_string());
-            step.ensure(
-                &self.cache,
-                &self.held,
-                Privilege::Root,
-                &[count],
-                &mut |progress| told.push(progress),
-            )?;
+            step.ensure(&self.cache, &self.held, Privilege::Root, &[count], &mut |progress| told.push(progress))?;
             Ok(told)
         }
 
         fn runs(&self) -> usize {
-            fs::read_to_string(self.folder.path().join("count"))
-                .unwrap_or_default()
-                .lines()
-                .count()
+            fs::read_to_string(self.folder.path().join("count")).unwrap_or_default().lines().count()
         }
     }
 
@@ -379,11 +310,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let cache = Cache::new(&folder.path().join("cache"));
         let held = cache.hold(&mut |_| ())?;
-        Ok(Scene {
-            cache,
-            held,
-            folder,
-        })
+        Ok(Scene { cache, held, folder })
     }
 
     fn counting() -> Step {
@@ -402,16 +329,11 @@ mod tests {
     fn the_second_call_runs_nothing(scene: Result<Scene, Box<dyn std::error::Error>>) -> Outcome {
         let scene = scene?;
         let told = scene.ensure(&counting())?;
-        assert!(
-            matches!(&told[..], [Progress::Started { step, .. }, Progress::Done { .. }] if step == "counting")
-        );
+        assert!(matches!(&told[..], [Progress::Started { step, .. }, Progress::Done { .. }] if step == "counting"));
         assert!(scene.ensure(&counting())?.is_empty());
         assert_eq!(scene.runs(), 1);
         let provenance = counting().complete(&scene.cache).ok_or("not complete")?;
-        assert_eq!(
-            provenance.versions.get("counting").map(String::as_str),
-            Some("1")
-        );
+        assert_eq!(provenance.versions.get("counting").map(String::as_str), Some("1"));
         Ok(())
     }
 
@@ -430,50 +352,27 @@ mod tests {
         assert!(counting().complete(&scene.cache).is_none());
         scene.ensure(&counting())?;
         assert_eq!(scene.runs(), 2);
-        assert!(
-            !folder.join("leftover").exists(),
-            "the leftovers are removed"
-        );
+        assert!(!folder.join("leftover").exists(), "the leftovers are removed");
         Ok(())
     }
 
     #[rstest]
-    fn a_failure_shows_the_end_of_the_log(
-        scene: Result<Scene, Box<dyn std::error::Error>>,
-    ) -> Outcome {
+    fn a_failure_shows_the_end_of_the_log(scene: Result<Scene, Box<dyn std::error::Error>>) -> Outcome {
         let scene = scene?;
-        let recipe =
-            "i=1; while [ $i -le 30 ]; do echo line $i.; i=$((i+1)); done; echo broken >&2; exit 3";
-        let step = Step {
-            recipe,
-            ..counting()
-        };
+        let recipe = "i=1; while [ $i -le 30 ]; do echo line $i.; i=$((i+1)); done; echo broken >&2; exit 3";
+        let step = Step { recipe, ..counting() };
         let text = scene.ensure(&step).err().ok_or("it passed")?.to_string();
-        assert!(
-            text.contains("exit status: 3") && text.contains("broken") && text.contains("line 12."),
-            "{text}"
-        );
-        assert!(
-            !text.contains("line 11."),
-            "only the last {TAIL} lines: {text}"
-        );
+        assert!(text.contains("exit status: 3") && text.contains("broken") && text.contains("line 12."), "{text}");
+        assert!(!text.contains("line 11."), "only the last {TAIL} lines: {text}");
         assert!(text.contains("logs/counting.log"), "{text}");
         assert!(step.complete(&scene.cache).is_none());
         Ok(())
     }
 
     #[rstest]
-    fn success_without_output_is_a_failure(
-        scene: Result<Scene, Box<dyn std::error::Error>>,
-    ) -> Outcome {
+    fn success_without_output_is_a_failure(scene: Result<Scene, Box<dyn std::error::Error>>) -> Outcome {
         let scene = scene?;
-        let error = scene
-            .ensure(&Step {
-                outputs: vec!["bin/other"],
-                ..counting()
-            })
-            .err()
-            .ok_or("it passed")?;
+        let error = scene.ensure(&Step { outputs: vec!["bin/other"], ..counting() }).err().ok_or("it passed")?;
         assert!(matches!(error, StackError::StepHollow { .. }), "{error}");
         Ok(())
     }
@@ -493,9 +392,6 @@ mod tests {
     #[case("a b", "export V='a b'\n")]
     #[case("it's $HOME", "export V='it'\\''s $HOME'\n")]
     fn variables_are_quoted_for_the_shell(#[case] value: &str, #[case] line: &str) {
-        assert_eq!(
-            assignment(OsStr::new("V"), OsStr::new(value)),
-            line.as_bytes()
-        );
+        assert_eq!(assignment(OsStr::new("V"), OsStr::new(value)), line.as_bytes());
     }
 }

@@ -19,18 +19,13 @@ pub(super) const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
 pub(super) fn folders(path: &OsStr, cache: &Path) -> Vec<PathBuf> {
     let real = fs::canonicalize(cache).unwrap_or_else(|_| cache.to_path_buf());
     std::env::split_paths(path)
-        .filter(|folder| {
-            folder.is_absolute() && !folder.starts_with(cache) && !folder.starts_with(&real)
-        })
+        .filter(|folder| folder.is_absolute() && !folder.starts_with(cache) && !folder.starts_with(&real))
         .collect()
 }
 
 /// The first executable file of that name.
 pub(super) fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
-    folders
-        .iter()
-        .map(|folder| folder.join(name))
-        .find(|path| is_executable(path))
+    folders.iter().map(|folder| folder.join(name)).find(|path| is_executable(path))
 }
 
 /// Whether there is a file that may be run.
@@ -47,10 +42,7 @@ pub(super) fn ask(tool: &Path, arguments: &[&str]) -> Option<String> {
         .stdin(Stdio::null())
         .output()
         .ok()?;
-    output
-        .status
-        .success()
-        .then(|| version::in_text(&String::from_utf8_lossy(&output.stdout)))?
+    output.status.success().then(|| version::in_text(&String::from_utf8_lossy(&output.stdout)))?
 }
 
 /// What is remembered of the user's tools, so that asking for the stack starts no process.
@@ -72,10 +64,7 @@ struct Remembered {
 impl Memory {
     /// What an earlier run remembered; nothing when there was none.
     pub(super) fn load(file: &Path) -> Self {
-        fs::read(file)
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default()
+        fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
 
     /// Keeps what was learned, together with what other runs have learned meanwhile.
@@ -104,11 +93,7 @@ impl Memory {
         let Ok(file) = fs::metadata(tool) else { return };
         if !self.knows(tool) {
             let version = ask(tool, arguments);
-            let remembered = Remembered {
-                size: file.size(),
-                modified: (file.mtime(), file.mtime_nsec()),
-                version,
-            };
+            let remembered = Remembered { size: file.size(), modified: (file.mtime(), file.mtime_nsec()), version };
             self.tools.insert(tool.to_path_buf(), remembered);
             self.changed = true;
         }
@@ -116,8 +101,7 @@ impl Memory {
 
     fn remembered(&self, tool: &Path) -> Option<&Remembered> {
         let (file, known) = (fs::metadata(tool).ok()?, self.tools.get(tool)?);
-        (known.size == file.size() && known.modified == (file.mtime(), file.mtime_nsec()))
-            .then_some(known)
+        (known.size == file.size() && known.modified == (file.mtime(), file.mtime_nsec())).then_some(known)
     }
 }
 

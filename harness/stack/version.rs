@@ -4,12 +4,8 @@
 pub(super) fn in_text(text: &str) -> Option<String> {
     text.split_whitespace().find_map(|word| {
         let word = word.strip_prefix("go").unwrap_or(word);
-        let word = word
-            .strip_prefix('v')
-            .unwrap_or(word)
-            .trim_end_matches([',', ';']);
-        (word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
-            .then(|| word.to_owned())
+        let word = word.strip_prefix('v').unwrap_or(word).trim_end_matches([',', ';']);
+        (word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.')).then(|| word.to_owned())
     })
 }
 
@@ -21,9 +17,7 @@ pub(super) fn at_least(found: &str, wanted: &str) -> bool {
 fn numbers(version: &str) -> [u64; 3] {
     let mut numbers = [0; 3];
     for (number, part) in numbers.iter_mut().zip(version.split('.')) {
-        let digits = part
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(part.len());
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         *number = part[..digits].parse().unwrap_or(0);
         if digits < part.len() {
             break;
@@ -40,10 +34,7 @@ mod tests {
 
     #[rstest]
     #[case("workerbee 0.1.7", Some("0.1.7"))]
-    #[case(
-        "containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u3",
-        Some("1.6.20~ds1")
-    )]
+    #[case("containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u3", Some("1.6.20~ds1"))]
     #[case("containerd containerd.io v2.1.4 75cb2b71", Some("2.1.4"))]
     #[case("runc version 1.1.5+ds1\ncommit: 1.1.5", Some("1.1.5+ds1"))]
     #[case("go version go1.26.8 linux/amd64", Some("1.26.8"))]
@@ -62,11 +53,7 @@ mod tests {
     #[case("2.0", "1.25.8", true)]
     #[case("1.26rc1", "1.25.8", true)]
     #[case("devel", "1.25.8", false)]
-    fn versions_compare_as_numbers(
-        #[case] found: &str,
-        #[case] wanted: &str,
-        #[case] enough: bool,
-    ) {
+    fn versions_compare_as_numbers(#[case] found: &str, #[case] wanted: &str, #[case] enough: bool) {
         assert_eq!(at_least(found, wanted), enough);
     }
 }
