@@ -10,7 +10,7 @@ use super::requirement::Unmet;
 #[non_exhaustive]
 pub enum StackError {
     /// Found before anything was built: what is asked of the machine and not there, all of it.
-    #[error("the stack cannot be prepared on this machine:{}", list(.0))]
+    #[error("{}", list(.0))]
     Unmet(Vec<Unmet>),
     /// The recipe of a step failed.
     #[error(
@@ -80,7 +80,12 @@ impl StackError {
 }
 
 fn list(unmet: &[Unmet]) -> String {
-    unmet.iter().fold(String::new(), |mut text, one| {
+    // Who shows only the first line shows a single reason whole.
+    if let [one] = unmet {
+        return format!("{one}\n  remedy: {}", one.remedy());
+    }
+    let start = format!("{} things are missing before the stack can be used:", unmet.len());
+    unmet.iter().fold(start, |mut text, one| {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n- {one}\n  remedy: {}", one.remedy());
         text

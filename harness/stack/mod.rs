@@ -142,6 +142,25 @@ pub fn ensure(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<S
     Plan::new(options)?.carry_out(progress)
 }
 
+/// Whether a `WorkerBee` of the user's own can be run.
+pub fn check_workerbee(program: &Path) -> Result<(), StackError> {
+    refuse(requirement::program("WORKERBEE_BIN", program).into_iter().collect())
+}
+
+/// Whether a folder is a k1s root: `src/ae`, `pyproject.toml` and `requirements.txt` are in it.
+pub fn check_k1s_root(root: &Path) -> Result<(), StackError> {
+    refuse(requirement::k1s_root(root))
+}
+
+/// The version that a `WorkerBee` of the user's own says it has; starts a process.
+pub fn workerbee_version(program: &Path) -> Option<String> {
+    tool::ask(program, &["--version"])
+}
+
+fn refuse(unmet: Vec<Unmet>) -> Result<(), StackError> {
+    if unmet.is_empty() { Ok(()) } else { Err(StackError::Unmet(unmet)) }
+}
+
 /// The stack when it is complete already; no work, no processes.
 pub fn find(options: &Options) -> Option<Stack> {
     Plan::new(options).ok()?.stack()

@@ -49,28 +49,13 @@ impl Plan {
             nextest: options.nextest,
             cache,
         };
-        let unmet = plan.refused();
-        if unmet.is_empty() { Ok(plan) } else { Err(StackError::Unmet(unmet)) }
+        super::refuse(plan.refused()).map(|()| plan)
     }
 
     fn refused(&self) -> Vec<Unmet> {
-        let mut unmet = Vec::new();
-        if let Some(root) = &self.k1s_root {
-            let mut lacks = |lacks| {
-                unmet.push(Unmet::K1sRoot { path: root.clone(), lacks });
-            };
-            if !root.join("src/ae").is_dir() {
-                lacks("folder src/ae");
-            }
-            ["pyproject.toml", "requirements.txt"]
-                .into_iter()
-                .filter(|file| !root.join(file).is_file())
-                .for_each(lacks);
-        }
+        let mut unmet: Vec<_> = self.k1s_root.iter().flat_map(|root| requirement::k1s_root(root)).collect();
         for (variable, program) in [("WORKERBEE_BIN", &self.workerbee), (NERDCTL_VARIABLE, &self.nerdctl)] {
-            if let Some(path) = program.as_ref().filter(|path| !tool::is_executable(path)) {
-                unmet.push(Unmet::Program { variable, path: path.clone() });
-            }
+            unmet.extend(program.as_deref().and_then(|path| requirement::program(variable, path)));
         }
         unmet
     }
@@ -180,8 +165,9 @@ impl Plan {
         self.steps().iter().for_each(&mut open);
         match self.images() {
             Ok(images) => open(&images),
+            // Its key is not known before.
             Err(_) => {
-                todo.push(Todo { step: "images".into(), what: "the base images, once the k1s root is there".into() })
+                todo.push(Todo { step: "images".into(), what: "the base images, once the k1s root is there".into() });
             }
         }
         if self.builds_nextest() && self.is_open(&parts::nextest()) {

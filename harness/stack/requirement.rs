@@ -79,6 +79,21 @@ impl Unmet {
     }
 }
 
+/// What a k1s root lacks.
+pub(super) fn k1s_root(path: &Path) -> Vec<Unmet> {
+    let mut lacking = Vec::new();
+    if !path.join("src/ae").is_dir() {
+        lacking.push("folder src/ae");
+    }
+    lacking.extend(["pyproject.toml", "requirements.txt"].into_iter().filter(|file| !path.join(file).is_file()));
+    lacking.into_iter().map(|lacks| Unmet::K1sRoot { path: path.to_path_buf(), lacks }).collect()
+}
+
+/// Whether a program that a variable names can be run.
+pub(super) fn program(variable: &'static str, path: &Path) -> Option<Unmet> {
+    (!tool::is_executable(path)).then(|| Unmet::Program { variable, path: path.to_path_buf() })
+}
+
 /// The tools that come from Debian packages.
 const TOOLS: [(&str, &str); 12] = [
     ("containerd", "containerd"),
