@@ -6,7 +6,10 @@ CACHE = $(or $(K1S_GATES_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/k1s-profi
 GATES = $(CARGO) run --quiet --bin k1s-gates --
 
 .DEFAULT_GOAL := help
-.PHONY: help stack gates lint doc clean-cache
+# The stack's tools before the user's own, cargo-nextest among them.
+WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
+
+.PHONY: help stack gates test consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -15,8 +18,25 @@ stack: ## Build and install what the gates need and is not here yet
 	@harness/stack/bootstrap.sh
 	@$(GATES) stack
 
-gates: stack ## Run the validation gates
-	@prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH" $(CARGO) nextest run --profile gates --test gates $(ARGS)
+gates: stack ## Run the validation gates against the real WorkerBee
+	@$(WITH_STACK) $(CARGO) nextest run --profile gates --test gates $(ARGS)
+
+test: stack lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
+	@$(WITH_STACK) $(CARGO) nextest run --profile own --lib --bins --tests -E 'not binary(gates)'
+	@$(CARGO) test --quiet --doc
+	@$(MAKE) --no-print-directory consumer
+	@$(WITH_STACK) $(CARGO) nextest run --profile ci --test gates $(ARGS)
+
+consumer: ## Build the example of a consumer and see that it lists the same trials
+	@$(CARGO) test --quiet --test gates -- --list | sort > target/trials.own
+	@$(CARGO) test --quiet --manifest-path examples/k1s-consumer/Cargo.toml --target-dir target/consumer --test gates -- --list | sort > target/trials.consumer
+	@diff target/trials.own target/trials.consumer && echo "the consumer lists the same $$(grep -c ': test$$' target/trials.own) trials"
+
+bench: stack ## Measure the gates against the runbook by hand, in turn (ROUNDS=2)
+	@bench/compare.sh
+
+sweep: ## Remove what killed runs have left
+	@$(GATES) sweep
 
 lint: ## Check format and lints
 	@$(CARGO) fmt --check

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
+use k1s_profile_gates::run;
 use k1s_profile_gates::stack::{self, Options, StackError};
 
 /// Validation gates for k1s profiles.
@@ -26,18 +27,49 @@ enum Command {
         #[arg(long, conflicts_with = "check")]
         path: bool,
     },
+    /// Run a command in a lane: a containerd of its own, WorkerBee's settings in its environment, images in place.
+    #[command(after_help = "Example: k1s-gates lane --project demo -- sh -c '\"$WORKERBEE_BIN\" --help'")]
+    Lane {
+        /// A WorkerBee project that the command will use; may be given several times.
+        #[arg(long = "project", value_name = "NAME")]
+        projects: Vec<String>,
+        /// The command and its arguments.
+        #[arg(last = true, required = true)]
+        line: Vec<String>,
+    },
+    /// Remove what runs that were killed have left: only what their ledger names.
+    Sweep,
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Stack { check: true, .. } => check(),
-        Command::Stack { path: true, .. } => path(),
-        Command::Stack { .. } => ensure(),
+    // The lanes of this command are played by this same executable.
+    if let Some(code) = run::role(&std::env::args_os().collect::<Vec<_>>()) {
+        return code;
+    }
+    let result: Result<ExitCode, Box<dyn std::error::Error>> = match Cli::parse().command {
+        Command::Stack { check: true, .. } => check().map_err(Into::into),
+        Command::Stack { path: true, .. } => path().map_err(Into::into),
+        Command::Stack { .. } => ensure().map_err(Into::into),
+        Command::Lane { projects, line } => lane(projects, line),
+        Command::Sweep => Ok(sweep()),
     };
     result.unwrap_or_else(|error| {
         eprintln!("k1s-gates: {error}");
         ExitCode::FAILURE
     })
+}
+
+fn lane(projects: Vec<String>, line: Vec<String>) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let stack = stack::ensure(&Options::from_env(), &mut |progress| eprintln!("stack: {progress}"))?;
+    Ok(run::run_command(stack, projects, line)?)
+}
+
+fn sweep() -> ExitCode {
+    let left = run::sweep();
+    for project in &left {
+        eprintln!("sweep: something of the project {project} is still in use: end its processes, then sweep again");
+    }
+    if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn options() -> Options {
