@@ -100,6 +100,21 @@ impl Containerd {
         })
     }
 
+    /// The id of the container that nerdctl knows by `name`.
+    pub async fn id_of(&self, namespace: &str, name: &str) -> Result<Option<String>, Failure> {
+        let mut containers = ContainersClient::new(self.channel.clone());
+        let listed = containers
+            .list(in_namespace(ListContainersRequest::default(), namespace)?)
+            .await
+            .map_err(|status| self.refused(&status))?;
+        let found = listed
+            .into_inner()
+            .containers
+            .into_iter()
+            .find(|container| container.labels.get("nerdctl/name").is_some_and(|label| label == name));
+        Ok(found.map(|container| container.id))
+    }
+
     /// Removes a namespace that holds no container any more, with its images.
     pub async fn remove_namespace(&self, namespace: &str) -> Result<(), Failure> {
         let mut images = ImagesClient::new(self.channel.clone());

@@ -15,7 +15,7 @@ pub fn snapshot(label: &'static str) -> Check {
 fn compare(evidence: &Evidence, label: &str) -> Result<(), Failure> {
     let record = &evidence.record;
     let shape = shape(&evidence.json(label)?, &[&record.project]);
-    let version = record.versions.get("workerbee").map_or("unknown", String::as_str);
+    let version = record.versions.get("WorkerBee").map_or("unknown", String::as_str);
     let folder = folder().join(format!("workerbee-{version}"));
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(&folder);

@@ -166,6 +166,11 @@ impl<'a> Session<'a> {
         Ok(token)
     }
 
+    /// Whether other gates use the same ports.
+    pub(super) fn shares_its_host(&self) -> bool {
+        matches!(self.spec.settings.mode, Mode::External(_))
+    }
+
     /// The project's folder in the state root.
     pub(super) fn project_folder(&self) -> Result<PathBuf, Failure> {
         Ok(self.ground()?.state_root.join("projects").join(&self.spec.project))

@@ -32,8 +32,12 @@ pub(super) async fn run(
     session.ground()?.seed_project(&project, &profile.images()).await?;
     daemon::require(session).await?;
     let token = match early {
-        Some(token) => token,
-        None => session.start_token().await?,
+        Some(token) => Some(token),
+        None => {
+            let token = session.start_token().await?;
+            // Lanes have ports of their own: there it is enough to have waited for the gate above.
+            session.shares_its_host().then_some(token)
+        }
     };
     let answer = validate(session, profile, scenario, timeout, file, token).await?;
     if answer["ok"] != Value::Bool(true) {
@@ -52,7 +56,7 @@ async fn validate(
     scenario: &str,
     timeout: u64,
     file: &str,
-    token: StartToken,
+    token: Option<StartToken>,
 ) -> Result<Value, Failure> {
     let (name, seconds) = (profile.name(), timeout.to_string());
     let k1s_root = session.spec.k1s_root.display().to_string();
@@ -66,11 +70,15 @@ async fn validate(
         drop(token);
         started
     });
+    let head_start = session.ground()?.head_start(&session.spec.project, profile);
     let watching = watch.abort_handle();
     let answer = session.call(LABEL, file, &arguments, limit).await;
     // By now the profile is up or has failed: the watch is over in a moment, or would wait for nothing.
     let started = tokio::time::timeout(Duration::from_secs(3), watch).await;
     watching.abort();
+    if let Some(head_start) = head_start {
+        head_start.abort();
+    }
     if let Ok(Ok(started)) = started {
         session.keep(&session.own("profile-started.json"), &started)?;
     }

@@ -5,11 +5,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
+use tokio::task::AbortHandle;
 
 use super::settings::Mode;
 use super::spec::Spec;
 use crate::attest::containerd::Containerd;
 use crate::failure::Failure;
+use crate::plan::{Component, Profile};
 use crate::stack::Stack;
 use crate::workerbee::cli::Cli;
 use crate::workerbee::naming;
@@ -125,6 +127,16 @@ impl Ground {
     /// Puts images where a project will look for them: each project is a namespace of containerd's.
     pub(crate) async fn seed_project(&self, project: &str, images: &[&str]) -> Result<(), Failure> {
         self.import(&naming::namespace(&self.state_root, project), images).await
+    }
+
+    /// In a lane, lets controller 0 win the lease of k1s-ha-min. The user's own host is left as it is.
+    pub(crate) fn head_start(&self, project: &str, profile: Profile) -> Option<AbortHandle> {
+        self.stack.as_ref().filter(|_| profile == Profile::HaMin)?;
+        let address = self.address.clone();
+        let namespace = naming::namespace(&self.state_root, project);
+        let container = naming::container(&self.state_root, project, profile, Component::Controller(0));
+        let task = async move { super::head_start::give(&address, &namespace, &container).await };
+        Some(tokio::spawn(task).abort_handle())
     }
 
     async fn import(&self, namespace: &str, images: &[&str]) -> Result<(), Failure> {

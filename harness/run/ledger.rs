@@ -118,7 +118,7 @@ fn remove_empty(folder: &Path) {
 }
 
 /// Where cgroups are mounted: one place, or one per controller in version 1.
-fn cgroup_mounts() -> Vec<PathBuf> {
+pub(super) fn cgroup_mounts() -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     mounts
         .lines()

@@ -3,6 +3,7 @@
 mod client;
 mod gate;
 mod ground;
+mod head_start;
 mod key;
 mod lane;
 mod launch;

@@ -318,7 +318,7 @@ fn external_ground(settings: &Settings, external: &super::settings::External) ->
         .remedy("make the folder, or name the one that your WorkerBee uses"));
     }
     let versions =
-        stack::workerbee_version(&workerbee).into_iter().map(|version| ("workerbee".to_owned(), version)).collect();
+        stack::workerbee_version(&workerbee).into_iter().map(|version| ("WorkerBee".to_owned(), version)).collect();
     Ok(Prepared { stack: None, workerbee, k1s_root, versions })
 }
 
