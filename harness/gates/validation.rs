@@ -31,14 +31,9 @@ pub(super) async fn run(
     let project = session.spec.project.clone();
     session.ground()?.seed_project(&project, &profile.images()).await?;
     daemon::require(session).await?;
-    let token = match early {
-        Some(token) => Some(token),
-        None => {
-            let token = session.start_token().await?;
-            // Lanes have ports of their own: there it is enough to have waited for the gate above.
-            session.shares_its_host().then_some(token)
-        }
-    };
+    let token = if early.is_some() { early } else { Some(session.start_token().await?) };
+    // Lanes have ports of their own: there it is enough to have waited for the gate above.
+    let token = token.filter(|_| first || session.shares_its_host());
     let answer = validate(session, profile, scenario, timeout, file, token).await?;
     if answer["ok"] != Value::Bool(true) {
         finish::keep_logs(session)?;
