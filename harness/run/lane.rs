@@ -6,13 +6,17 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 use rustix::process::{Pid, WaitOptions, wait};
 
 use super::launch;
 use super::spec::{Spec, Work};
 use crate::failure::Failure;
 use crate::stack::Stack;
+
+/// An address for documentation (RFC 5737) on the lane's loopback, with nothing behind it. Not 127.0.0.1: containers
+/// have a loopback of their own.
+const NAMESERVER: &str = "192.0.2.53";
 
 /// Prepares the namespaces, starts the gate's process and reaps whatever is left to the first process of a namespace.
 pub(super) fn main(spec: &Path) -> ExitCode {
@@ -42,7 +46,6 @@ fn end_with_the_lifeline() {
 
 fn prepare() -> Result<(), Failure> {
     let step = |what: &'static str| move |error: std::io::Error| unprepared(what, &error);
-    let resolver = fs::read("/etc/resolv.conf").ok();
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
         .map_err(|error| unprepared("make all mounts private", &error.into()))?;
     // /run holds containerd's, runc's and podman's state, the network namespaces and the lane itself.
@@ -50,15 +53,14 @@ fn prepare() -> Result<(), Failure> {
     for folder in ["/run/lock", "/run/netns", "/run/lib/upper", "/run/lib/work"] {
         fs::create_dir_all(folder).map_err(step("make the lane's folders"))?;
     }
-    keep_resolver(resolver).map_err(step("keep the resolver's configuration"))?;
+    refuse_names().map_err(step("put its own resolver's configuration in place"))?;
     // CNI and podman write under /var/lib: over it lies a layer of the lane's own.
     let options = c"lowerdir=/var/lib,upperdir=/run/lib/upper,workdir=/run/lib/work";
     mount("lane", "/var/lib", "overlay", MountFlags::empty(), options)
         .map_err(|error| unprepared("lay a private layer over /var/lib", &error.into()))?;
-    let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().map_err(step("bring up loopback"))?;
-    if !up.success() {
-        return Err(unprepared("bring up loopback", &std::io::Error::other(up.to_string())));
-    }
+    ip(&["link", "set", "lo", "up"]).map_err(step("bring up loopback"))?;
+    ip(&["address", "add", &format!("{NAMESERVER}/32"), "dev", "lo"])
+        .map_err(step("give its name server an address"))?;
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(step("forward between the lane's networks"))
 }
 
@@ -66,15 +68,31 @@ fn tmpfs(target: &str) -> std::io::Result<()> {
     mount("lane", target, "tmpfs", MountFlags::empty(), c"mode=755").map_err(Into::into)
 }
 
-/// On many systems /etc/resolv.conf points into /run, which is another one now.
-fn keep_resolver(content: Option<Vec<u8>>) -> std::io::Result<()> {
-    let (Some(content), false) = (content, Path::new("/etc/resolv.conf").exists()) else { return Ok(()) };
-    let target = fs::read_link("/etc/resolv.conf")?;
-    let target = if target.is_absolute() { target } else { Path::new("/etc").join(target) };
-    if let Some(folder) = target.parent() {
-        fs::create_dir_all(folder)?;
+/// A name server that refuses at once.
+///
+/// There is no way out of a lane, so a query to the host's server would wait out its timeout. gRPC asks for an IPv6
+/// address even of a name in /etc/hosts: the controllers of k1s-ha-min would get their lease seconds late, in any order.
+fn refuse_names() -> std::io::Result<()> {
+    let target = match fs::canonicalize("/etc/resolv.conf") {
+        Ok(target) => target,
+        // On many systems it points into /run, which is another one now.
+        Err(_) => match fs::read_link("/etc/resolv.conf") {
+            Ok(link) => Path::new("/etc").join(link),
+            Err(_) => return Ok(()),
+        },
+    };
+    if !target.exists() {
+        fs::create_dir_all(target.parent().unwrap_or(Path::new("/")))?;
+        fs::write(&target, "")?;
     }
-    fs::write(target, content)
+    let own = "/run/k1s-gates-resolv.conf";
+    fs::write(own, format!("nameserver {NAMESERVER}\n"))?;
+    mount_bind(own, &target).map_err(Into::into)
+}
+
+fn ip(arguments: &[&str]) -> std::io::Result<()> {
+    let status = Command::new("ip").args(arguments).status()?;
+    if status.success() { Ok(()) } else { Err(std::io::Error::other(status.to_string())) }
 }
 
 fn unprepared(what: &str, error: &std::io::Error) -> Failure {
