@@ -9,6 +9,8 @@
 # Out: OUT/<role>.tar  docker archives named as WorkerBee names them
 #      OUT/storage     podman storage with the base of the application images, used read-only
 set -eu
+# In a mount namespace of its own: podman mounts its storage, and a build that is killed must leave nothing mounted.
+[ -n "${UNSHARED:-}" ] || { export UNSHARED=1; exec unshare --mount sh "$0"; }
 work=$OUT/work
 rm -rf "$work"; mkdir -p "$work/base"
 
