@@ -1,6 +1,7 @@
 //! What identifies a run: its trials are processes that know nothing of each other but this.
 
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{getpid, getppid, getuid};
@@ -44,6 +45,26 @@ impl RunKey {
 
     fn file(&self, extension: &str) -> PathBuf {
         self.folder.join(format!("{}.{extension}", self.name))
+    }
+}
+
+/// Removes the files of runs whose supervisor is no more: nobody answers at their socket.
+pub(super) fn sweep() {
+    let Ok(folder) = meeting_folder() else { return };
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let socket = entry.path();
+        let named = socket.extension().is_some_and(|extension| extension == "sock");
+        let refused = |error: std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
+        if named && UnixStream::connect(&socket).is_err_and(refused) {
+            remove(&socket);
+        }
+    }
+}
+
+/// Removes the files of a run.
+pub(super) fn remove(socket: &Path) {
+    for extension in ["sock", "json", "lock"] {
+        let _ = std::fs::remove_file(socket.with_extension(extension));
     }
 }
 

@@ -79,6 +79,7 @@ impl Ledger {
 
 /// Settles what supervisors that are no more have left. Returns the projects whose remains could not be removed.
 pub fn sweep() -> Vec<String> {
+    super::key::sweep();
     let mut left = Vec::new();
     for (path, entry) in entries(&folder()) {
         if start_time(entry.owner) != Some(entry.owner_start) {

@@ -14,6 +14,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, OnceCell, oneshot, watch};
+use tokio::task::JoinSet;
 
 use super::launch;
 use super::ledger::Ledger;
@@ -34,6 +35,7 @@ struct Supervisor {
     ground: OnceCell<Result<Prepared, Failure>>,
     queue: Queue,
     gates: Mutex<BTreeMap<GateKey, watch::Receiver<Option<Answer>>>>,
+    running: Mutex<JoinSet<()>>,
     summary: Mutex<Summary>,
 }
 
@@ -61,9 +63,7 @@ pub(super) fn main(settings: &Path) -> ExitCode {
         result
     };
     let result = served();
-    for file in [&socket, &settings.to_owned(), &socket.with_extension("lock")] {
-        let _ = std::fs::remove_file(file);
-    }
+    super::key::remove(&socket);
     if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -88,23 +88,25 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         ground: OnceCell::new(),
         queue: Queue::new(lanes),
         gates: Mutex::default(),
+        running: Mutex::default(),
         summary: Mutex::new(summary),
     });
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut answers = JoinSet::new();
     loop {
         tokio::select! {
             _ = &mut owner_ended => break,
             _ = terminate.recv() => break,
-            Some(_) = tasks.join_next() => {}
+            Some(_) = answers.join_next() => {}
             accepted = listener.accept() => {
                 let (stream, _) = accepted?;
-                tasks.spawn(Arc::clone(&supervisor).answer(stream));
+                answers.spawn(Arc::clone(&supervisor).answer(stream));
             }
         }
     }
-    // Aborting the tasks drops the lanes' processes and their lifelines: the lanes end.
-    tasks.shutdown().await;
+    // With the gates' tasks their processes are dropped, which kills them, and their lifelines, which ends the lanes.
+    supervisor.running.lock().await.shutdown().await;
+    answers.shutdown().await;
     supervisor.ledger.close().await;
     Ok(())
 }
@@ -147,7 +149,7 @@ impl Supervisor {
         let (sender, receiver) = watch::channel(None);
         gates.insert(key, receiver.clone());
         let supervisor = Arc::clone(self);
-        tokio::spawn(async move {
+        self.running.lock().await.spawn(async move {
             let answer = supervisor.turn(key).await;
             sender.send_replace(Some(answer));
         });
