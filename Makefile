@@ -22,7 +22,7 @@ gates: stack ## Run the validation gates against the real WorkerBee
 	@$(WITH_STACK) $(CARGO) nextest run --profile gates --test gates $(ARGS)
 
 test: stack lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
-	@$(WITH_STACK) $(CARGO) nextest run --profile own --lib --bins --tests -E 'not binary(gates)'
+	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates)'
 	@$(CARGO) test --quiet --doc
 	@$(MAKE) --no-print-directory consumer
 	@$(WITH_STACK) $(CARGO) nextest run --profile ci --test gates $(ARGS)

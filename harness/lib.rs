@@ -47,9 +47,15 @@ pub mod stack;
 mod trials;
 pub mod workerbee;
 
+pub use checks::Check;
 pub use evidence::Evidence;
 pub use failure::Failure;
 pub use trials::{Harness, HarnessError};
+
+/// Everything that is checked of a gate, in the order of its trials: to judge evidence that is there already.
+pub fn checks_of(gate: plan::Gate) -> Vec<Check> {
+    gates::checks(gate)
+}
 
 /// Runs the gates as the command line asks: the whole of a test target's `main`.
 pub fn main() -> std::process::ExitCode {

@@ -8,7 +8,7 @@ pub use snapshot::snapshot;
 
 use std::fmt;
 
-use crate::evidence::{Evidence, exit};
+use crate::evidence::{Evidence, exit, outline};
 use crate::failure::Failure;
 
 /// A rule over a gate's evidence.
@@ -58,7 +58,12 @@ pub fn succeeded(name: &str, label: &'static str) -> Check {
         }
         Err(reported::failed(&reply, &format!("`{label}` did not succeed"))
             .expected("exit status 0 and \"ok\": true")
-            .seen(format!("exit {}, \"ok\": {:?}{}", exit(call), reply.ok, reported::error_text(&reply)))
+            .seen(format!(
+                "exit {}, {}{}",
+                exit(call),
+                reply.ok.map_or_else(|| "no \"ok\"".to_owned(), |ok| format!("\"ok\": {ok}")),
+                reported::error_text(&reply).map(|error| format!("; {error}")).unwrap_or_default()
+            ))
             .evidence(evidence.path(call)))
     })
 }
@@ -82,12 +87,18 @@ pub fn part<T: serde::de::DeserializeOwned>(
                 .evidence(file));
         }
         let part: T = evidence.reply(label, pointer)?;
-        judge(&part).map_err(|seen| {
-            Failure::new(format!("{named}: {seen}"))
-                .expected(expected)
-                .seen(seen)
-                .evidence(file)
-                .remedy(format!("read {} of the evidence file", if pointer.is_empty() { "all" } else { pointer }))
-        })
+        judge(&part)
+            .map_err(|wrong| otherwise(evidence, label, pointer, &format!("{named}: {wrong}")).expected(expected))
     })
+}
+
+/// A part of an answer is not as expected: what is wrong with it, and the part itself.
+pub(crate) fn otherwise(evidence: &Evidence, label: &str, pointer: &str, what: &str) -> Failure {
+    let part = evidence.reply(label, pointer).map_or_else(|failure| failure.seen, |part| outline(&part));
+    let place = if pointer.is_empty() { "the answer" } else { pointer };
+    let file = evidence.call(label).map_or_else(|_| evidence.file.clone(), |call| evidence.path(call));
+    Failure::new(what)
+        .seen(format!("{place} is {part}"))
+        .evidence(file)
+        .remedy(format!("read {place} in the evidence file"))
 }

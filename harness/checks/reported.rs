@@ -22,7 +22,11 @@ pub fn verdict(evidence: &Evidence, label: &str, name: &str) -> Result<(), Failu
     let seen = match found.as_slice() {
         [check] if check.ok => return Ok(()),
         [_] => format!("\"ok\": false{}", details(&reply)),
-        [] => format!("no check of that name among {:?}{}", names(&reply), error_text(&reply)),
+        [] => match (names(&reply).join(", "), error_text(&reply)) {
+            (_, Some(error)) => error,
+            (names, None) if names.is_empty() => "no checks at all".to_owned(),
+            (names, None) => format!("no check of that name among {names}"),
+        },
         many => format!("{} checks of that name", many.len()),
     };
     let what = if reply.error.is_some() { "was never reported" } else { "is not green" };
@@ -41,12 +45,12 @@ pub fn no_unknown_checks(label: &'static str, known: &'static [&'static str]) ->
             return Ok(());
         }
         let seen = if unknown.is_empty() {
-            format!("no checks at all{}", error_text(&reply))
+            error_text(&reply).unwrap_or_else(|| "no checks at all".to_owned())
         } else {
-            format!("unknown: {unknown:?}")
+            format!("unknown: {}", unknown.join(", "))
         };
         Err(failed(&reply, "WorkerBee's list of checks is not the known one")
-            .expected(format!("some of {known:?} and no other"))
+            .expected(format!("some of {} and no other", known.join(", ")))
             .seen(seen)
             .evidence(evidence.path(evidence.call(label)?)))
     })
@@ -58,7 +62,9 @@ pub(super) fn failed(reply: &Reply, what: &str) -> Failure {
     let remedy = error.and_then(|error| error.remediation.clone()).unwrap_or_else(|| {
         "read the evidence file; the gate's folder holds the container logs of a failed profile".to_owned()
     });
-    Failure::new(format!("{what}{}", error.map(cause).unwrap_or_default())).seen(error_text(reply)).remedy(remedy)
+    Failure::new(format!("{what}{}", error.map(cause).unwrap_or_default()))
+        .seen(error_text(reply).unwrap_or_default())
+        .remedy(remedy)
 }
 
 /// The code, and of a failed command within `WorkerBee` the end of what that printed.
@@ -69,15 +75,15 @@ fn cause(error: &ReportedError) -> String {
         .and_then(|command| Some(command.get("stdout")?.as_str()?.trim().to_owned()))
         .unwrap_or_else(|| message.to_owned());
     let line: String = said.lines().last().unwrap_or_default().chars().take(200).collect();
-    format!(": {} {line}", error.code.as_deref().unwrap_or_default())
+    format!(": {} {line}", error.code.as_deref().unwrap_or("an error without a code")).trim_end().to_owned()
 }
 
 /// `WorkerBee`'s error in words, with its code.
-pub(super) fn error_text(reply: &Reply) -> String {
-    let Some(error) = &reply.error else { return String::new() };
+pub(super) fn error_text(reply: &Reply) -> Option<String> {
+    let error = reply.error.as_ref()?;
     let code = error.code.as_deref().unwrap_or("an error without a code");
     let message: String = error.message.as_deref().unwrap_or_default().chars().take(600).collect();
-    format!("; WorkerBee says {code}: {message}")
+    Some(format!("WorkerBee says {code}: {message}"))
 }
 
 fn names(reply: &Reply) -> Vec<&str> {

@@ -5,6 +5,7 @@ mod redact;
 mod shape;
 mod store;
 
+pub(crate) use record::outline;
 pub use record::{Attestation, Conflict, Evidence, Phase, Record, exit};
 pub use redact::Redactor;
 pub use shape::shape;

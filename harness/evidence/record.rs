@@ -105,9 +105,10 @@ impl Evidence {
         self.record.calls.get(label).ok_or_else(|| self.not_reached(&format!("the call `{label}`")))
     }
 
-    /// The file of a call, for messages.
+    /// The file of a call, for messages; the record when the call left none.
     pub fn path(&self, call: &Call) -> PathBuf {
-        self.run_dir.join(&call.file)
+        let file = self.run_dir.join(&call.file);
+        if file.is_file() { file } else { self.file.clone() }
     }
 
     /// The JSON of a call.
@@ -115,9 +116,10 @@ impl Evidence {
         let call = self.call(label)?;
         let file = self.path(call);
         if let Some(problem) = &call.problem {
-            return Err(Failure::new(format!("WorkerBee gave no answer to `{label}`: {problem}"))
+            let status = call.exit.map(|code| format!("exit {code}; ")).unwrap_or_default();
+            return Err(Failure::new(format!("WorkerBee gave no answer to `{label}`: {}", problem.cause()))
                 .expected("JSON on standard output")
-                .seen(format!("exit {}; {problem}", exit(call)))
+                .seen(format!("{status}{problem}"))
                 .evidence(file)
                 .remedy(format!("run it by hand: {}", call.command.join(" "))));
         }
@@ -128,7 +130,7 @@ impl Evidence {
                 .evidence(&file)
                 .remedy("the file was changed or removed after the gate: run the gate again")
         };
-        let bytes = std::fs::read(&file).map_err(|error| unreadable(error.to_string()))?;
+        let bytes = std::fs::read(self.run_dir.join(&call.file)).map_err(|error| unreadable(error.to_string()))?;
         serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))
     }
 
@@ -160,7 +162,7 @@ impl Evidence {
         if seen.ok {
             return Ok(());
         }
-        Err(Failure::new(format!("{name}: {}", seen.seen))
+        Err(Failure::new(format!("{name}: what the harness found for itself is not as it should be"))
             .expected(&seen.expected)
             .seen(&seen.seen)
             .evidence(&self.file)
@@ -169,6 +171,7 @@ impl Evidence {
 
     fn not_reached(&self, what: &str) -> Failure {
         match &self.record.failure {
+            Some(failure) if failure.evidence.is_none() => failure.clone().evidence(&self.file),
             Some(failure) => failure.clone(),
             None => Failure::new(format!("{what} is missing from the gate's evidence"))
                 .expected(what)
@@ -179,17 +182,28 @@ impl Evidence {
     }
 }
 
-/// The exit status in words.
+/// The exit status in words, of a call that was started.
 pub fn exit(call: &Call) -> String {
-    call.exit.map_or_else(|| "by a signal or never started".to_owned(), |code| code.to_string())
+    call.exit.map_or_else(|| "none, ended by a signal".to_owned(), |code| code.to_string())
 }
 
-fn outline(json: &Value) -> String {
-    match json {
-        Value::Object(members) => {
-            format!("an object of {}", members.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+/// JSON in one line: its members by name and, where they are short, by value.
+pub(crate) fn outline(json: &Value) -> String {
+    let text = match json {
+        Value::Object(members) if json.to_string().len() > 200 => {
+            let members: Vec<String> = members.iter().map(|(name, value)| format!("{name} {}", brief(value))).collect();
+            format!("an object of {}", members.join(", "))
         }
-        Value::Array(items) => format!("an array of {}", items.len()),
+        other => other.to_string(),
+    };
+    if text.chars().count() > 500 { format!("{}…", text.chars().take(500).collect::<String>()) } else { text }
+}
+
+fn brief(value: &Value) -> String {
+    match value {
+        Value::Object(_) if value.to_string().len() > 40 => "{…}".to_owned(),
+        Value::Array(items) if value.to_string().len() > 40 => format!("[{} items]", items.len()),
+        Value::String(text) if text.len() > 80 => "\"…\"".to_owned(),
         other => other.to_string(),
     }
 }

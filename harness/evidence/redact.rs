@@ -19,12 +19,13 @@ static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         // JSON members, also of JSON within a JSON string.
         r#"(?i)(\\*"[a-z0-9_-]*(?:token|password|passwd|secret|api_?key|private_?key)\\*"\s*:\s*\\*")([^"\\]+)"#,
         // Command lines and environments: --token=x, AE_API_ADMIN_TOKEN=x.
-        r"(?i)([a-z0-9_-]*(?:token|password|passwd|secret_key|api_key)=)([^\s'\x22,\\]+)",
+        r"(?i)([a-z0-9_-]*(?:token|password|passwd|secret_key|api_key)=\\*['\x22]?)([^\s'\x22,\\]+)",
         r"(?i)(bearer\s+)([a-z0-9._~+/=-]{8,})",
         // user:password@ in URLs.
         r"(?i)([a-z]+://[^/\s:@\x22]+:)([^@\s\x22/]+)@",
         r"()(AGE-SECRET-KEY-1[A-Z0-9]+)",
-        r"()(-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----)",
+        // Also one that is cut off.
+        r"()(-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z))",
     ]
     .into_iter()
     .filter_map(|pattern| Regex::new(pattern).ok())
@@ -81,9 +82,46 @@ mod tests {
     #[case("Authorization: Bearer abcdefgh1234", "Authorization: Bearer ***")]
     #[case("nats://hub-controller:dev@host:4222", "nats://hub-controller:***@host:4222")]
     #[case("AGE-SECRET-KEY-1QQPQ", "***")]
+    // Cut off before or after what ends it.
+    #[case(r#"{"admin_token": "Zm9vYm"#, r#"{"admin_token": "***"#)]
+    #[case("a\n-----BEGIN EC PRIVATE KEY-----\nMHcC", "a\n***")]
+    #[case("-----BEGIN PRIVATE KEY-----\nMHcC\n-----END PRIVATE KEY-----\nb", "***\nb")]
+    // Several in one line, and one that stands where another would end.
+    #[case("--token=abc --password=def", "--token=*** --password=***")]
+    #[case(r#"{"a_token":"x","b_token":"y"}"#, r#"{"a_token":"***","b_token":"***"}"#)]
+    #[case("AE_API_ADMIN_TOKEN='Zm9v'", "AE_API_ADMIN_TOKEN='***'")]
+    // What is masked already, and what is empty, stays as it is.
+    #[case(
+        r#"{"read_token": "***", "x_token": "", "y_token": null}"#,
+        r#"{"read_token": "***", "x_token": "", "y_token": null}"#
+    )]
+    // Words about secrets are none.
+    #[case("no token was given", "no token was given")]
+    #[case("http://127.0.0.1:8765/mcp?at=user@host", "http://127.0.0.1:8765/mcp?at=user@host")]
+    #[case("", "")]
     #[case(r#"{"token_file": "/a/b", "ca_sha256": "45bd87"}"#, r#"{"token_file": "/a/b", "ca_sha256": "45bd87"}"#)]
     fn secrets_go_and_all_else_stays(#[case] raw: &str, #[case] clean: &str) {
         assert_eq!(String::from_utf8_lossy(&Redactor::default().redact(raw.as_bytes())), clean);
+    }
+
+    #[test]
+    fn a_short_value_is_not_hunted_for() {
+        let mut redactor = Redactor::default();
+        redactor.add("abc");
+        assert_eq!(redactor.redact(b"abcdef"), b"abcdef");
+    }
+
+    #[test]
+    fn a_known_secret_is_no_pattern() {
+        let mut redactor = Redactor::default();
+        redactor.add("a.c+(d)[e");
+        assert_eq!(redactor.redact(b"a.c+(d)[e abccd"), b"*** abccd");
+    }
+
+    #[test]
+    fn a_second_time_changes_nothing() {
+        let once = Redactor::default().redact(br#"{"admin_token": "Zm9v"} nats://a:b@c"#);
+        assert_eq!(Redactor::default().redact(&once), once);
     }
 
     #[test]

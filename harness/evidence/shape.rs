@@ -117,9 +117,30 @@ fn type_name(shape: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
     use serde_json::json;
 
     use super::*;
+
+    #[rstest]
+    #[case::empty_list(json!({"l": []}), json!({"l": []}))]
+    #[case::empty_object(json!({}), json!({}))]
+    #[case::bare_value(json!(3), json!("number"))]
+    // However many items: their number is no part of the shape.
+    #[case::items(json!({"l": [1, 2, 3]}), json!({"l": ["number"]}))]
+    #[case::mixed(json!({"l": [1, "a", null, true]}), json!({"l": ["bool | null | number | string"]}))]
+    #[case::nested(json!({"l": [[], [1], [null]]}), json!({"l": [["null | number"]]}))]
+    #[case::value_and_object(json!({"l": [1, {"a": 1}]}), json!({"l": ["number | object"]}))]
+    // Checks keep their order and each its verdict; elsewhere two verdicts become a type.
+    #[case::checks(json!({"checks": [{"ok": true}, {"ok": true}]}), json!({"checks": [{"ok": true}, {"ok": true}]}))]
+    #[case::verdicts(json!({"l": [{"ok": true}, {"ok": false}]}), json!({"l": [{"ok": "bool"}]}))]
+    #[case::same_verdicts(json!({"l": [{"ok": true}, {"ok": true}]}), json!({"l": [{"ok": true}]}))]
+    #[case::opaque(json!({"headers": {"Date": "today"}}), json!({"headers": "<any>"}))]
+    #[case::chosen(json!({"message": "r1 is up"}), json!({"message": "string"}))]
+    #[case::kept_null(json!({"message": null}), json!({"message": null}))]
+    fn what_differs_between_honest_runs_is_no_part_of_it(#[case] value: Value, #[case] expected: Value) {
+        assert_eq!(shape(&value, &["r1"]), expected);
+    }
 
     #[test]
     fn verdicts_stay_and_what_a_run_chooses_goes() {

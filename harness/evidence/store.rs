@@ -34,6 +34,11 @@ impl Store {
         &self.root
     }
 
+    /// The bytes as the store would write them.
+    pub fn redact(&self, bytes: &[u8]) -> Vec<u8> {
+        self.redactor.redact(bytes)
+    }
+
     /// Writes a file under the folder, secrets replaced, atomically.
     pub fn write(&self, file: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
         let path = self.root.join(file);

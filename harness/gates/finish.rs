@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::session::Session;
-use crate::checks::{Check, attested, succeeded};
+use crate::checks::{Check, attested, part, succeeded};
 use crate::failure::Failure;
 use crate::workerbee::naming;
 
@@ -119,19 +119,17 @@ fn remove_folder(session: &Session<'_>) -> Result<(), Failure> {
 /// `cleanup::…`: the checks of the end.
 pub(super) fn checks() -> Vec<Check> {
     vec![
-        Check::new("profile-status-after", |evidence| {
-            // While the profile was alive; `stop` comes after.
-            let status: Value = evidence.reply("profile-status-after", "")?;
-            let call = evidence.call("profile-status-after")?;
-            if status["running"] == Value::Bool(true) {
-                return Ok(());
-            }
-            Err(Failure::new("the profile was no longer running when its gate ended")
-                .expected("\"running\": true after all checks, before the stop")
-                .seen(format!("\"running\": {}", status["running"]))
-                .evidence(evidence.path(call))
-                .remedy("a component died during the gate: see the logs in the gate's folder"))
-        }),
+        // While the profile was alive; `stop` comes after.
+        part(
+            "profile-status-after",
+            "profile-status-after",
+            "",
+            "\"running\": true after all checks, before the stop",
+            |status: &Value| match &status["running"] {
+                Value::Bool(true) => Ok(()),
+                other => Err(format!("the profile no longer ran when its gate ended: \"running\" is {other}")),
+            },
+        ),
         succeeded("cleanup::profile-stop", "profile-stop"),
         succeeded("cleanup::profile-purge", "profile-purge"),
         attested("cleanup::namespace-empty", "namespace-empty"),

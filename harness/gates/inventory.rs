@@ -18,10 +18,10 @@ pub(super) fn checks() -> Vec<Check> {
     vec![
         succeeded(WORKERBEE_OK, LABEL),
         part("runtime-containerd", LABEL, "/runtime_requirement", "\"containerd\"", |seen: &String| {
-            if seen == "containerd" { Ok(()) } else { Err(format!("{seen:?}")) }
+            if seen == "containerd" { Ok(()) } else { Err("another runtime than containerd".to_owned()) }
         }),
         part("no-host-processes", LABEL, "/host_k1s_processes", "false", |seen: &Value| {
-            if *seen == Value::Bool(false) { Ok(()) } else { Err(seen.to_string()) }
+            if *seen == Value::Bool(false) { Ok(()) } else { Err("k1s would run on the host".to_owned()) }
         }),
         part(
             "expected-profiles",

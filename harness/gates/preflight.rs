@@ -33,7 +33,8 @@ pub(super) fn checks() -> Vec<Check> {
             if seen.running {
                 return Ok(());
             }
-            let restart = evidence.json("mcp-restart").ok();
+            // What WorkerBee said when it was asked counts as much as what it said when it was restarted.
+            let restart = evidence.json("mcp-restart").or_else(|_| evidence.json(status)).ok();
             let file =
                 evidence.call("mcp-restart").or_else(|_| evidence.call(status)).map(|call| evidence.path(call))?;
             Err(daemon::not_ready(&seen, restart.as_ref()).evidence(file))
@@ -41,7 +42,7 @@ pub(super) fn checks() -> Vec<Check> {
         part("runtime-containerd", status, "", "\"runtime\": \"containerd\"", |seen: &McpStatus| {
             match seen.runtime.as_deref() {
                 Some("containerd") => Ok(()),
-                other => Err(format!("runtime {other:?}")),
+                other => Err(format!("the runtime is {}", other.unwrap_or("not said"))),
             }
         }),
         part(
@@ -67,7 +68,8 @@ pub(super) fn checks() -> Vec<Check> {
             "the CA exported, with its SHA-256",
             |seen: &crate::workerbee::reply::Dashboard| {
                 let fingerprint = seen.ca_sha256.as_deref().unwrap_or_default();
-                if seen.ca_ready && fingerprint.len() == 64 {
+                let digits = fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
+                if seen.ca_ready && fingerprint.len() == 64 && digits {
                     Ok(())
                 } else {
                     Err(format!("ready {}, SHA-256 {fingerprint:?}", seen.ca_ready))
@@ -86,9 +88,10 @@ pub(super) fn checks() -> Vec<Check> {
                 if direct || helper {
                     Ok(())
                 } else {
+                    let message = seen.pointer("/unprivileged_probe/message").and_then(Value::as_str);
                     Err(format!(
-                        "direct access {direct}, responsive helper {helper}: {}",
-                        seen["unprivileged_probe"]["message"]
+                        "direct access {direct}, responsive helper {helper}{}",
+                        message.map(|message| format!(": {message}")).unwrap_or_default()
                     ))
                 }
             },

@@ -61,12 +61,21 @@ fn components(profile: Profile, seen: &[ComponentStatus]) -> Result<(), String> 
     let mut wanted: Vec<String> = profile.components().iter().map(ToString::to_string).collect();
     names.sort();
     wanted.sort();
+    let miscast: Vec<&str> =
+        seen.iter().filter(|one| !one.name.contains(&one.role)).map(|one| one.name.as_str()).collect();
     let stopped: Vec<&str> =
         seen.iter().filter(|component| !component.running).map(|component| component.name.as_str()).collect();
     if names != wanted {
-        return Err(format!("components {names:?} instead of {wanted:?}"));
+        return Err(format!("{} instead of {}", list(&names), list(&wanted)));
     }
-    if stopped.is_empty() { Ok(()) } else { Err(format!("not running: {stopped:?}")) }
+    if !miscast.is_empty() {
+        return Err(format!("of another role than their names: {}", miscast.join(", ")));
+    }
+    if stopped.is_empty() { Ok(()) } else { Err(format!("not running: {}", stopped.join(", "))) }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// containerd's ids are 64 hex digits.
@@ -94,5 +103,5 @@ fn routes(urls: &BTreeMap<String, String>) -> Result<(), String> {
     let wanted = ["controller", "controller_health", "dashboard", "docs", "api", "api_healthz"];
     let missing: Vec<&str> =
         wanted.into_iter().filter(|name| !urls.get(*name).is_some_and(|url| url.starts_with("https://"))).collect();
-    if missing.is_empty() { Ok(()) } else { Err(format!("no HTTPS route for {missing:?} among {:?}", urls.keys())) }
+    if missing.is_empty() { Ok(()) } else { Err(format!("no HTTPS route for {}", missing.join(", "))) }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::finish;
 use super::session::Session;
 use super::validation::{self, LABEL};
-use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, snapshot, succeeded, verdict};
+use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, otherwise, snapshot, succeeded, verdict};
 use crate::evidence::Evidence;
 use crate::failure::Failure;
 use crate::plan::Profile;
@@ -51,7 +51,11 @@ pub(super) fn checks(_profile: Profile) -> Vec<Check> {
             |seen: &BTreeMap<String, Resource>| resources(seen),
         ),
         backed("control-plane-urls", "/url_checks", "control-plane URLs that answer 200", |urls: &Vec<Value>| {
-            all_ok(urls, 1)
+            all_ok(urls, 1)?;
+            match urls.iter().find(|url| url["status"] != 200) {
+                None => Ok(()),
+                Some(url) => Err(format!("{} answers {}", url["url"], url["status"])),
+            }
         }),
         backed("https-probes", "/probes", "three probes over verified TLS", |probes: &Vec<Probe>| https(probes)),
         backed("websocket-probe", "/websocket", "the echo that was asked for", |seen: &Echo| {
@@ -79,13 +83,9 @@ fn backed<T: serde::de::DeserializeOwned>(
     Check::new(name, move |evidence: &Evidence| {
         verdict(evidence, LABEL, name)?;
         let part: T = evidence.reply(LABEL, pointer)?;
-        let file = evidence.path(evidence.call(LABEL)?);
-        judge(&part).map_err(|seen| {
-            Failure::new(format!("{name}: WorkerBee says ok, its answer does not: {seen}"))
+        judge(&part).map_err(|wrong| {
+            otherwise(evidence, LABEL, pointer, &format!("{name}: WorkerBee says ok, its answer does not: {wrong}"))
                 .expected(expected)
-                .seen(seen)
-                .evidence(file)
-                .remedy(format!("read {pointer} of the evidence file"))
         })
     })
 }

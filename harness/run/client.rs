@@ -41,20 +41,29 @@ fn connect(key: &RunKey) -> Result<UnixStream, Failure> {
     let broken = |what: &str, error: &std::io::Error| {
         Failure::new(format!("{what}: {error}"))
             .expected("the run's supervisor, which all trials of a run share")
-            .seen(error.to_string())
-            .evidence(key.socket())
-            .remedy("run again; if it stays so, see supervisor.log in the run's folder")
+            .seen(format!("none on {}", key.socket().display()))
+            .remedy("correct what it names, then run again")
     };
+    refuse_deep_folder(key)?;
     let lock = File::create(key.lock()).map_err(|error| broken("the run's lock cannot be made", &error))?;
     flock(&lock, FlockOperation::LockExclusive)
         .map_err(|error| broken("the run's lock cannot be taken", &error.into()))?;
     if let Ok(stream) = UnixStream::connect(key.socket()) {
         return Ok(stream);
     }
-    let settings = settings(key).map_err(|error| broken("the run's settings cannot be written", &error))?;
+    let settings = settings(key).map_err(|error| {
+        // There is no supervisor that would remove it.
+        let _ = std::fs::remove_file(key.lock());
+        broken("the run cannot begin", &error)
+    })?;
     launch::supervisor(key, &settings).map_err(|error| broken("the supervisor cannot be started", &error))?;
     let started = Instant::now();
+    let refused = key.socket().with_extension("error");
     loop {
+        if let Ok(why) = std::fs::read_to_string(&refused) {
+            let _ = std::fs::remove_file(&refused);
+            return Err(broken("the supervisor cannot work", &std::io::Error::other(why)));
+        }
         match UnixStream::connect(key.socket()) {
             Ok(stream) => return Ok(stream),
             Err(error) if started.elapsed() > STARTUP => return Err(broken("the supervisor does not answer", &error)),
@@ -63,11 +72,29 @@ fn connect(key: &RunKey) -> Result<UnixStream, Failure> {
     }
 }
 
+/// The address of a socket has room for a path of so many bytes.
+const SOCKET_PATH: usize = 107;
+
+fn refuse_deep_folder(key: &RunKey) -> Result<(), Failure> {
+    let socket = key.socket();
+    let length = socket.as_os_str().len();
+    if length <= SOCKET_PATH {
+        return Ok(());
+    }
+    Err(Failure::new("the folder in XDG_RUNTIME_DIR, or else TMPDIR, is too deep for a socket")
+        .expected(format!("a path of at most {SOCKET_PATH} bytes"))
+        .seen(format!("{length} bytes: {}", socket.display()))
+        .remedy("set XDG_RUNTIME_DIR to a folder with a shorter path"))
+}
+
 /// The first trial decides for all: the default folder and project names hold the time.
 fn settings(key: &RunKey) -> std::io::Result<PathBuf> {
     let file = key.settings();
     if !file.exists() {
         let settings = Settings::from_env();
+        std::fs::create_dir_all(&settings.run_dir).map_err(|error| {
+            std::io::Error::new(error.kind(), format!("RUN_DIR {}: {error}", settings.run_dir.display()))
+        })?;
         std::fs::write(&file, serde_json::to_vec(&settings)?)?;
     }
     Ok(file)

@@ -1,9 +1,13 @@
 //! The process of one gate, in its lane or on the host.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use tokio::sync::oneshot;
+
 use super::ground::Ground;
+use super::settings::Mode;
 use super::spec::{Spec, Work};
 use crate::failure::Failure;
 use crate::{gates, plan};
@@ -14,9 +18,20 @@ pub(super) fn main(spec: &Path) -> ExitCode {
     let result = Spec::read(spec).and_then(|spec| {
         let runtime = runtime.map_err(|error| Failure::new(format!("no runtime for the gate: {error}")))?;
         runtime.block_on(async {
-            match &spec.work {
-                Work::Gate(key) => gates::run(*key, &spec).await.map(|()| ExitCode::SUCCESS),
-                Work::Command { line, projects } => command(&spec, line, projects).await,
+            let work = async {
+                match &spec.work {
+                    Work::Gate(key) => gates::run(*key, &spec).await.map(|()| ExitCode::SUCCESS),
+                    Work::Command { line, projects } => command(&spec, line, projects).await,
+                }
+            };
+            match spec.settings.mode {
+                // A lane watches the lifeline itself and ends with all that is in it.
+                Mode::Embedded => work.await,
+                Mode::External(_) => tokio::select! {
+                    result = work => result,
+                    // What is dropped here ends the call that it was waiting for.
+                    _ = end_of_the_lifeline() => Err(Failure::new("the run ended before this gate did")),
+                },
             }
         })
     });
@@ -24,6 +39,18 @@ pub(super) fn main(spec: &Path) -> ExitCode {
         eprintln!("{failure}");
         ExitCode::FAILURE
     })
+}
+
+/// Whoever started this process holds the other end of its standard input.
+fn end_of_the_lifeline() -> oneshot::Receiver<()> {
+    let (sender, receiver) = oneshot::channel();
+    // A thread of its own, which the end of the process does not wait for.
+    std::thread::spawn(move || {
+        let mut nothing = [0; 64];
+        while !matches!(std::io::stdin().read(&mut nothing), Ok(0) | Err(_)) {}
+        let _ = sender.send(());
+    });
+    receiver
 }
 
 async fn command(spec: &Spec, line: &[String], projects: &[String]) -> Result<ExitCode, Failure> {

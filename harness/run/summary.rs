@@ -78,7 +78,10 @@ impl Summary {
         for check in gates::checks(record.gate).into_iter().filter(|check| check.name != "snapshot") {
             match check.judge(&evidence) {
                 Ok(()) => gate.passed.push(check.name),
-                Err(failure) => drop(gate.failed.insert(check.name, first_line(&failure.what))),
+                Err(failure) => {
+                    let (what, seen) = (first_line(&failure.what), first_line(&failure.seen));
+                    drop(gate.failed.insert(check.name, format!("{what}; seen: {seen}")));
+                }
             }
         }
     }

@@ -25,7 +25,7 @@ use super::spec::{Spec, Work, gate_folder};
 use super::summary::Summary;
 use crate::evidence::{Evidence, Redactor, Store};
 use crate::failure::Failure;
-use crate::stack::{self, Stack};
+use crate::stack::{self, Stack, StackError};
 
 struct Supervisor {
     settings: Settings,
@@ -64,6 +64,10 @@ pub(super) fn main(settings: &Path) -> ExitCode {
     };
     let result = served();
     super::key::remove(&socket);
+    if let Err(error) = &result {
+        // Nobody reads this process's standard error: the trial that started it looks here.
+        let _ = std::fs::write(socket.with_extension("error"), error.to_string());
+    }
     if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -73,7 +77,8 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     let store = Store::open(&settings.run_dir, Redactor::default()).map_err(std::io::Error::other)?;
     std::fs::create_dir_all(settings.run_dir.join("gates"))?;
     let listener = UnixListener::bind(socket)?;
-    let ledger = Ledger::open().map_err(std::io::Error::other)?;
+    let ledger = Ledger::open()
+        .map_err(|error| std::io::Error::other(format!("the ledger in the state folder cannot be kept: {error}")))?;
     super::ledger::sweep();
     let lanes = match settings.mode {
         Mode::Embedded => settings.lanes,
@@ -236,15 +241,20 @@ impl Supervisor {
             .stdin(Stdio::piped())
             .stdout(log.try_clone().map_err(unstarted)?)
             .stderr(log)
-            .kill_on_drop(true)
+            // On the host the gate's process ends itself with its lifeline, and takes WorkerBee with it; killed, it
+            // could not. A lane ends as a whole.
+            .kill_on_drop(matches!(self.settings.mode, Mode::Embedded))
             .spawn()
             .map_err(unstarted)?;
-        let _lifeline = child.stdin.take();
+        let lifeline = child.stdin.take();
         let limit = whole_limit(spec.settings.limits);
         if let Ok(status) = tokio::time::timeout(limit, child.wait()).await {
             return status.map_err(unstarted);
         }
-        let _ = child.kill().await;
+        drop(lifeline);
+        if tokio::time::timeout(Duration::from_secs(5), child.wait()).await.is_err() {
+            let _ = child.kill().await;
+        }
         Err(Failure::new(format!("a gate took more than {} s", limit.as_secs()))
             .expected("an end within the sum of the limits of its operations")
             .seen("its process was ended")
@@ -306,10 +316,14 @@ fn external_ground(settings: &Settings, external: &super::settings::External) ->
     let workerbee = named(&settings.workerbee_bin, "WORKERBEE_BIN")?;
     let k1s_root = named(&settings.k1s_root, "K1S_ROOT")?;
     stack::check_workerbee(&workerbee).and_then(|()| stack::check_k1s_root(&k1s_root)).map_err(|error| {
-        Failure::new(error.to_string().lines().next().unwrap_or_default())
-            .expected("your own WorkerBee and k1s")
-            .seen(error.to_string())
-            .remedy("correct the variable")
+        let what = match &error {
+            StackError::Unmet(unmet) => unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            other => other.to_string(),
+        };
+        Failure::new(what)
+            .expected("your own WorkerBee and k1s, beside WORKERBEE_CONTAINERD_STATE_ROOT")
+            .seen(format!("WORKERBEE_BIN={}, K1S_ROOT={}", workerbee.display(), k1s_root.display()))
+            .remedy("correct the variable, or unset WORKERBEE_CONTAINERD_STATE_ROOT to use the embedded stack")
     })?;
     if !external.state_root.is_dir() {
         return Err(Failure::new(format!(
@@ -317,10 +331,11 @@ fn external_ground(settings: &Settings, external: &super::settings::External) ->
             external.state_root.display()
         ))
         .expected("WorkerBee's state root")
+        .seen("nothing, or a file, of that name")
         .remedy("make the folder, or name the one that your WorkerBee uses"));
     }
-    let versions =
-        stack::workerbee_version(&workerbee).into_iter().map(|version| ("WorkerBee".to_owned(), version)).collect();
+    let version = stack::workerbee_version(&workerbee, Duration::from_secs(settings.limits.query));
+    let versions = version.into_iter().map(|version| ("WorkerBee".to_owned(), version)).collect();
     Ok(Prepared { stack: None, workerbee, k1s_root, versions })
 }
 

@@ -152,9 +152,9 @@ pub fn check_k1s_root(root: &Path) -> Result<(), StackError> {
     refuse(requirement::k1s_root(root))
 }
 
-/// The version that a `WorkerBee` of the user's own says it has; starts a process.
-pub fn workerbee_version(program: &Path) -> Option<String> {
-    tool::ask(program, &["--version"])
+/// The version that a `WorkerBee` of the user's own says it has; starts a process, which is given that long.
+pub fn workerbee_version(program: &Path, limit: std::time::Duration) -> Option<String> {
+    tool::ask_within(program, &["--version"], limit)
 }
 
 fn refuse(unmet: Vec<Unmet>) -> Result<(), StackError> {

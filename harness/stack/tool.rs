@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use super::error::StackError;
@@ -33,16 +37,45 @@ pub(super) fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.is_file() && file.mode() & 0o111 != 0)
 }
 
+/// How long a tool may take to say which version it is.
+const ANSWER: Duration = Duration::from_secs(60);
+
 /// Asks a tool for its version; `None` when it does not run or says none.
 pub(super) fn ask(tool: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(tool)
+    ask_within(tool, arguments, ANSWER)
+}
+
+/// The same with a limit of the caller's: a tool that hangs has no version either.
+pub(super) fn ask_within(tool: &Path, arguments: &[&str], limit: Duration) -> Option<String> {
+    // A file rather than a pipe: what the tool leaves behind keeps nobody waiting for its end.
+    let mut said = tempfile::tempfile().ok()?;
+    let mut child = Command::new(tool)
         .args(arguments)
         // sops would ask the network for a newer one.
         .env("SOPS_DISABLE_VERSION_CHECK", "true")
         .stdin(Stdio::null())
-        .output()
+        .stdout(said.try_clone().ok()?)
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
         .ok()?;
-    output.status.success().then(|| version::in_text(&String::from_utf8_lossy(&output.stdout)))?
+    let begin = Instant::now();
+    let status = loop {
+        match child.try_wait().ok()? {
+            Some(status) => break status,
+            None if begin.elapsed() < limit => std::thread::sleep(Duration::from_millis(10)),
+            None => {
+                let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw)?;
+                let _ = kill_process_group(group, Signal::KILL);
+                let _ = child.wait();
+                return None;
+            }
+        }
+    };
+    said.seek(SeekFrom::Start(0)).ok()?;
+    let mut text = Vec::new();
+    said.read_to_end(&mut text).ok()?;
+    status.success().then(|| version::in_text(&String::from_utf8_lossy(&text)))?
 }
 
 /// What is remembered of the user's tools, so that asking for the stack starts no process.

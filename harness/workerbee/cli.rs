@@ -47,7 +47,7 @@ pub enum CallProblem {
         error: String,
     },
     /// It did not end in time and was killed with its process group.
-    #[error("no answer within {limit_seconds} s; last words: {last}")]
+    #[error("no answer within {limit_seconds} s; last words: {}", words(last))]
     TimedOut {
         /// The limit of the operation.
         limit_seconds: u64,
@@ -63,7 +63,7 @@ pub enum CallProblem {
         limit: u64,
     },
     /// It printed nothing.
-    #[error("no output; standard error: {stderr}")]
+    #[error("no output; standard error: {}", words(stderr))]
     Empty {
         /// The end of its standard error.
         stderr: String,
@@ -82,6 +82,25 @@ pub enum CallProblem {
         /// What the system said.
         error: String,
     },
+}
+
+impl CallProblem {
+    /// The same in a few words.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::NotStarted { .. } => "it could not be started",
+            Self::TimedOut { .. } => "it did not end in time",
+            Self::TooLong { .. } => "it printed too much",
+            Self::Empty { .. } => "it printed nothing",
+            Self::NotJson { .. } => "it printed no JSON",
+            Self::NotKept { .. } => "what it printed could not be kept",
+        }
+    }
+}
+
+/// A quotation of nothing is no message.
+fn words(text: &str) -> &str {
+    if text.is_empty() { "empty" } else { text }
 }
 
 /// One call, as the record of its gate keeps it.
@@ -125,7 +144,7 @@ impl Cli {
             problem: None,
         };
         let started = Instant::now();
-        let outcome = self.run(&command, limit, &mut call.exit).await;
+        let outcome = self.run(store, &command, limit, &mut call.exit).await;
         call.seconds = started.elapsed().as_secs_f64();
         call.problem = match outcome {
             Ok(output) => keep(store, &mut call, &output).err().or(output.problem),
@@ -134,7 +153,13 @@ impl Cli {
         call
     }
 
-    async fn run(&self, command: &[String], limit: Duration, exit: &mut Option<i32>) -> Result<Output, CallProblem> {
+    async fn run(
+        &self,
+        store: &Store,
+        command: &[String],
+        limit: Duration,
+        exit: &mut Option<i32>,
+    ) -> Result<Output, CallProblem> {
         let not_started =
             |error: std::io::Error| CallProblem::NotStarted { bin: self.bin.clone(), error: error.to_string() };
         // Unnamed files rather than pipes: a daemon that inherits them keeps no reader waiting, and no output is too long.
@@ -154,20 +179,22 @@ impl Cli {
             .kill_on_drop(true)
             .spawn()
             .map_err(not_started)?;
-        let group = child.id();
+        let mut group = Group(child.id());
         let problem = if let Ok(status) = tokio::time::timeout(limit, child.wait()).await {
+            // What it leaves running on purpose, such as its daemon, stays.
+            group.0 = None;
             *exit = status.map_err(not_started)?.code();
             None
         } else {
-            kill_group(group);
+            drop(group);
             let _ = child.wait().await;
-            let last = tail(&read(&mut stderr).unwrap_or_default());
+            let last = tail(store, &read(&mut stderr).unwrap_or_default());
             Some(CallProblem::TimedOut { limit_seconds: limit.as_secs(), last })
         };
         let bytes = stdout.metadata().map_err(not_started)?.len();
         let stdout = read(&mut stdout).map_err(not_started)?;
         let stderr = read(&mut stderr).map_err(not_started)?;
-        let problem = problem.or_else(|| judge(bytes, &stdout, &stderr));
+        let problem = problem.or_else(|| judge(store, bytes, &stdout, &stderr));
         Ok(Output { stdout, stderr, problem })
     }
 }
@@ -178,16 +205,22 @@ struct Output {
     problem: Option<CallProblem>,
 }
 
-fn judge(bytes: u64, stdout: &[u8], stderr: &[u8]) -> Option<CallProblem> {
+fn judge(store: &Store, bytes: u64, stdout: &[u8], stderr: &[u8]) -> Option<CallProblem> {
     if bytes > OUTPUT_LIMIT {
         return Some(CallProblem::TooLong { bytes, limit: OUTPUT_LIMIT });
     }
     if stdout.iter().all(u8::is_ascii_whitespace) {
-        return Some(CallProblem::Empty { stderr: tail(stderr) });
+        return Some(CallProblem::Empty { stderr: tail(store, stderr) });
     }
     serde_json::from_slice::<serde_json::Value>(stdout).err().map(|error| CallProblem::NotJson {
         error: error.to_string(),
-        start: String::from_utf8_lossy(&stdout[..stdout.len().min(200)]).into_owned(),
+        start: String::from_utf8_lossy(&store.redact(stdout))
+            .lines()
+            .collect::<Vec<_>>()
+            .join(" | ")
+            .chars()
+            .take(200)
+            .collect(),
     })
 }
 
@@ -202,9 +235,14 @@ fn keep(store: &Store, call: &mut Call, output: &Output) -> Result<(), CallProbl
     Ok(())
 }
 
-fn kill_group(id: Option<u32>) {
-    if let Some(pid) = id.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
-        let _ = kill_process_group(pid, Signal::KILL);
+/// A process and all that it started in its group: killed together when nobody waits for them any more.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
     }
 }
 
@@ -215,8 +253,10 @@ fn read(file: &mut File) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn tail(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
+/// The last lines. Secrets go before lines do: a key is no longer known as one by a part of it.
+fn tail(store: &Store, bytes: &[u8]) -> String {
+    let bytes = store.redact(bytes);
+    let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().rev().take(5).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
 }

@@ -1,0 +1,102 @@
+//! Every check over evidence that is true, and over evidence that lies in one place.
+// A test that cannot be set up must stop.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod lies;
+#[path = "support/story.rs"]
+mod story;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use k1s_profile_gates::Failure;
+use k1s_profile_gates::plan::Gate;
+use lies::Lie;
+use rstest::rstest;
+use story::Story;
+
+/// All tables: one per kind of gate.
+const TABLES: [&[Lie]; 5] =
+    [lies::preflight::LIES, lies::inventory::LIES, lies::startup::LIES, lies::workload::LIES, lies::finish::LIES];
+
+#[test]
+fn the_truth_is_green() {
+    for gate in Gate::ALL {
+        assert!(Story::honest(gate).judged().is_empty(), "{gate}: {:#?}", Story::honest(gate).judged());
+    }
+}
+
+/// The test of one row: these checks are red at each of its gates, all others green, and each says all that it should.
+fn caught(lie: &Lie) {
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    for gate in lie.gates {
+        let mut story = Story::honest(*gate);
+        (lie.tell)(&mut story);
+        let checks: BTreeSet<String> =
+            k1s_profile_gates::checks_of(*gate).into_iter().map(|check| check.name).collect();
+        // `ha-leader-observed` is a check of one profile only.
+        let expected: BTreeSet<String> =
+            lie.red.iter().map(ToString::to_string).filter(|name| checks.contains(name)).collect();
+        known.extend(expected.clone());
+        let judged = story.judged();
+        assert_eq!(judged.keys().cloned().collect::<BTreeSet<_>>(), expected, "{gate}: {judged:#?}");
+        for (check, failure) in &judged {
+            complete(&format!("{gate}::{check}"), failure);
+        }
+    }
+    assert_eq!(known, lie.red.iter().map(ToString::to_string).collect(), "a check that none of the gates has");
+}
+
+fn complete(check: &str, failure: &Failure) {
+    let text = failure.to_string();
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    assert!(first.strip_prefix("Error: ").is_some_and(|what| !what.trim().is_empty()), "{check}: {text}");
+    assert!(first.chars().count() < 300, "{check}: one line that is no line: {first}");
+    for (label, part) in [("expected", &failure.expected), ("seen", &failure.seen), ("remedy", &failure.remedy)] {
+        assert!(!part.trim().is_empty(), "{check} says nothing of what is {label}: {text}");
+        assert!(!part.starts_with([';', ',', ':']), "{check}: half a sentence: {text}");
+    }
+    // What is said once need not be said again in the next line.
+    assert!(!failure.what.contains(&failure.seen), "{check} says it twice: {text}");
+    let evidence = failure.evidence.as_ref().unwrap_or_else(|| panic!("{check} names no evidence: {text}"));
+    assert!(evidence.is_file(), "{check}: the evidence is not there: {text}");
+}
+
+/// The messages as a person reads them, one per lie.
+#[rstest]
+#[case::preflight("preflight", lies::preflight::LIES)]
+#[case::inventory("inventory", lies::inventory::LIES)]
+#[case::startup("startup", lies::startup::LIES)]
+#[case::workload("workload", lies::workload::LIES)]
+#[case::finish("finish", lies::finish::LIES)]
+fn messages(#[case] name: &str, #[case] table: &[Lie]) {
+    let mut text = String::new();
+    for lie in table {
+        let gate = *lie.gates.last().unwrap();
+        let mut story = Story::honest(gate);
+        (lie.tell)(&mut story);
+        let judged = story.judged();
+        let (check, failure) = lie.red.iter().find_map(|red| judged.get_key_value(*red)).unwrap();
+        let message = failure.to_string().replace(&story.run_dir(), "[run]");
+        writeln!(text, "{}: {gate}::{check}\n{message}\n", lie.name).unwrap();
+    }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_omit_expression(true);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind(|| insta::assert_snapshot!(format!("messages-{name}"), text.trim_end()));
+}
+
+#[test]
+fn no_check_is_without_a_lie_that_it_catches() {
+    let mut blind: BTreeSet<String> = BTreeSet::new();
+    for gate in Gate::ALL {
+        for check in k1s_profile_gates::checks_of(gate) {
+            let catches = |lie: &&Lie| lie.gates.contains(&gate) && lie.red.contains(&check.name.as_str());
+            if check.name != "snapshot" && !TABLES.into_iter().flatten().any(|lie| catches(&lie)) {
+                blind.insert(format!("{gate}::{}", check.name));
+            }
+        }
+    }
+    assert!(blind.is_empty(), "no row turns these red: {blind:?}");
+}

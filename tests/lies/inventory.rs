@@ -1,0 +1,42 @@
+//! Lies of `profile list`.
+
+use k1s_profile_gates::plan::Gate;
+use serde_json::{Value, json};
+
+use super::SOPS_REQUIRED;
+
+const AT: &[Gate] = &[Gate::Inventory];
+const LIST: &str = "profile-list";
+
+lies! {
+    ok_and_yet_exit_1 at AT, |story| story.call(LIST).exit = Some(1) => ["ok"];
+    ended_by_a_signal at AT, |story| story.call(LIST).exit = None => ["ok"];
+    not_ok_and_yet_exit_0 at AT, |story| *story.at(LIST, "/ok") = json!(false) => ["ok"];
+    ok_in_words at AT, |story| *story.at(LIST, "/ok") = json!("true") =>
+        ["ok", "runtime-containerd", "no-host-processes", "expected-profiles"];
+    another_runtime at AT, |story| *story.at(LIST, "/runtime_requirement") = json!("docker") => ["runtime-containerd"];
+    runtime_of_no_type at AT, |story| *story.at(LIST, "/runtime_requirement") = Value::Null => ["runtime-containerd"];
+    k1s_on_the_host at AT, |story| *story.at(LIST, "/host_k1s_processes") = json!(true) => ["no-host-processes"];
+    k1s_on_the_host_unsaid at AT, |story| {
+        story.at(LIST, "").as_object_mut().unwrap().remove("host_k1s_processes");
+    } => ["no-host-processes"];
+    profile_missing at AT, |story| drop(story.at(LIST, "/profiles").as_array_mut().unwrap().remove(2)) =>
+        ["expected-profiles"];
+    profile_twice at AT, |story| {
+        let twice = story.at(LIST, "/profiles/0").clone();
+        story.at(LIST, "/profiles").as_array_mut().unwrap().push(twice);
+    } => ["expected-profiles"];
+    fewer_controllers at AT, |story| *story.at(LIST, "/profiles/3/controllers") = json!(1) => ["expected-profiles"];
+    no_nats at AT, |story| *story.at(LIST, "/profiles/3/nats") = json!(false) => ["expected-profiles"];
+    no_profiles at AT, |story| *story.at(LIST, "/profiles") = json!([]) => ["expected-profiles"];
+    error_instead at AT, |story| story.refused(LIST, SOPS_REQUIRED) =>
+        ["ok", "runtime-containerd", "no-host-processes", "expected-profiles"];
+    half_an_answer at AT, |story| story.cut_off(LIST, true) =>
+        ["ok", "runtime-containerd", "no-host-processes", "expected-profiles"];
+    half_a_file at AT, |story| story.cut_off(LIST, false) =>
+        ["ok", "runtime-containerd", "no-host-processes", "expected-profiles"];
+    an_array at AT, |story| *story.at(LIST, "") = json!([true]) =>
+        ["ok", "runtime-containerd", "no-host-processes", "expected-profiles"];
+    never_asked at AT, |story| drop(story.record.calls.remove(LIST)) =>
+        ["ok", "runtime-containerd", "no-host-processes", "expected-profiles"];
+}

@@ -1,0 +1,57 @@
+//! The lies, by kind of gate.
+//!
+//! The rows are not rstest's, because two other tests read them too: one for the messages, one for the checks that no
+//! row turns red.
+
+use k1s_profile_gates::plan::{Gate, Profile};
+
+use crate::story::Story;
+
+pub(crate) const STARTUPS: &[Gate] = &[
+    Gate::Startup(Profile::DevMinSqlite),
+    Gate::Startup(Profile::DevEtcdLabs),
+    Gate::Startup(Profile::SingleEtcdContainerd),
+    Gate::Startup(Profile::HaMin),
+];
+pub(crate) const WORKLOADS: &[Gate] = &[Gate::Workload(Profile::SingleEtcdContainerd), Gate::Workload(Profile::HaMin)];
+/// Every gate that starts a profile, and stops it in the end.
+pub(crate) const PROFILES: &[Gate] = &[
+    Gate::Startup(Profile::DevMinSqlite),
+    Gate::Startup(Profile::DevEtcdLabs),
+    Gate::Startup(Profile::SingleEtcdContainerd),
+    Gate::Startup(Profile::HaMin),
+    Gate::Workload(Profile::SingleEtcdContainerd),
+    Gate::Workload(Profile::HaMin),
+];
+
+/// An answer of `WorkerBee`'s that has an error in place of a result.
+pub(crate) const SOPS_REQUIRED: &str = include_str!("../answers/validate-sops-required.json");
+pub(crate) const CONFLICT: &str = include_str!("../answers/workload-409-not-leader.json");
+
+/// One lie: at which gates it is told, and which checks must be red then, and no others.
+pub(crate) struct Lie {
+    pub(crate) name: &'static str,
+    pub(crate) gates: &'static [Gate],
+    pub(crate) tell: fn(&mut Story),
+    pub(crate) red: &'static [&'static str],
+}
+
+/// A table, and a test for each of its rows.
+macro_rules! lies {
+    ($($name:ident at $gates:expr, $tell:expr => [$($red:literal),+ $(,)?];)+) => {
+        pub(crate) const LIES: &[crate::lies::Lie] =
+            &[$(crate::lies::Lie { name: stringify!($name), gates: $gates, tell: $tell, red: &[$($red),+] }),+];
+        $(
+            #[test]
+            fn $name() {
+                crate::caught(LIES.iter().find(|lie| lie.name == stringify!($name)).unwrap());
+            }
+        )+
+    };
+}
+
+pub(crate) mod finish;
+pub(crate) mod inventory;
+pub(crate) mod preflight;
+pub(crate) mod startup;
+pub(crate) mod workload;

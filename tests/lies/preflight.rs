@@ -1,0 +1,50 @@
+//! Lies of `mcp status` and `containerd-privilege status`, and of the harness's own look.
+
+use k1s_profile_gates::plan::Gate;
+use serde_json::{Value, json};
+
+use super::SOPS_REQUIRED;
+
+const AT: &[Gate] = &[Gate::Preflight];
+const STATUS: &str = "mcp-status-after";
+const PRIVILEGE: &str = "containerd-privilege";
+
+lies! {
+    daemon_not_running at AT, |story| *story.at(STATUS, "/running") = json!(false) => ["mcp-running"];
+    another_runtime at AT, |story| *story.at(STATUS, "/runtime") = json!("docker") => ["runtime-containerd"];
+    no_runtime at AT, |story| *story.at(STATUS, "/runtime") = Value::Null => ["runtime-containerd"];
+    no_https at AT, |story| *story.at(STATUS, "/global_dashboard/https_running") = json!(false) => ["ingress-healthy"];
+    dashboard_unhealthy at AT, |story| *story.at(STATUS, "/global_dashboard/health_probe/ok") = json!(false) =>
+        ["ingress-healthy"];
+    dashboard_unverified at AT, |story| {
+        *story.at(STATUS, "/global_dashboard/health_probe/tls_verified") = json!(false);
+    } => ["ingress-healthy"];
+    dashboard_never_probed at AT, |story| *story.at(STATUS, "/global_dashboard/health_probe") = Value::Null =>
+        ["ingress-healthy"];
+    no_dashboard at AT, |story| drop(story.at(STATUS, "").as_object_mut().unwrap().remove("global_dashboard")) =>
+        ["ingress-healthy", "ca-ready"];
+    ca_not_ready at AT, |story| *story.at(STATUS, "/global_dashboard/ca_ready") = json!(false) => ["ca-ready"];
+    ca_without_fingerprint at AT, |story| *story.at(STATUS, "/global_dashboard/ca_sha256") = json!("") => ["ca-ready"];
+    ca_with_made_up_fingerprint at AT, |story| {
+        *story.at(STATUS, "/global_dashboard/ca_sha256") = json!("z".repeat(64));
+    } => ["ca-ready"];
+    status_error at AT, |story| story.refused(STATUS, SOPS_REQUIRED) =>
+        ["mcp-running", "runtime-containerd", "ingress-healthy", "ca-ready"];
+    status_half_an_answer at AT, |story| story.cut_off(STATUS, true) =>
+        ["mcp-running", "runtime-containerd", "ingress-healthy", "ca-ready"];
+    status_never_asked at AT, |story| drop(story.record.calls.remove(STATUS)) =>
+        ["mcp-running", "runtime-containerd", "ingress-healthy", "ca-ready"];
+    no_access at AT, |story| {
+        *story.at(PRIVILEGE, "/unprivileged_probe/ok") = json!(false);
+        *story.at(PRIVILEGE, "/unprivileged_probe/message") = json!("permission denied");
+        *story.at(PRIVILEGE, "/helper/responsive") = json!(false);
+    } => ["containerd-access"];
+    no_access_at_all at AT, |story| *story.at(PRIVILEGE, "") = json!({}) => ["containerd-access"];
+    privilege_error at AT, |story| story.refused(PRIVILEGE, SOPS_REQUIRED) => ["containerd-access"];
+    privilege_never_asked at AT, |story| drop(story.record.calls.remove(PRIVILEGE)) => ["containerd-access"];
+    projects_in_use at AT, |story| story.attestation_red("projects-unused") => ["projects-unused"];
+    projects_never_looked_for at AT, |story| drop(story.record.attestations.remove("projects-unused")) =>
+        ["projects-unused"];
+    names_too_long at AT, |story| story.attestation_red("name-budget") => ["name-budget"];
+    names_never_measured at AT, |story| drop(story.record.attestations.remove("name-budget")) => ["name-budget"];
+}

@@ -1,0 +1,181 @@
+//! A gate's evidence as an honest run leaves it, for a lie to be told in one place.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use k1s_profile_gates::evidence::{Attestation, Record};
+use k1s_profile_gates::plan::{Component, Gate, Profile};
+use k1s_profile_gates::workerbee::cli::{Call, CallProblem};
+use k1s_profile_gates::{Evidence, Failure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The evidence of one gate, before it is written.
+pub(crate) struct Story {
+    pub(crate) gate: Gate,
+    pub(crate) record: Record,
+    pub(crate) answers: BTreeMap<&'static str, Value>,
+    /// Files whose content is not that of the answer.
+    pub(crate) files: BTreeMap<&'static str, Vec<u8>>,
+    folder: TempDir,
+}
+
+impl Story {
+    pub(crate) fn honest(gate: Gate) -> Self {
+        let record = Record {
+            gate,
+            attempt: 1,
+            project: "demo".into(),
+            started: "2026-01-01T00:00:00Z".into(),
+            seconds: 1.0,
+            calls: BTreeMap::new(),
+            attestations: BTreeMap::new(),
+            phases: vec![],
+            conflict: None,
+            rerun_of: None,
+            failure: None,
+            versions: BTreeMap::new(),
+        };
+        let mut story = Self {
+            gate,
+            record,
+            answers: BTreeMap::new(),
+            files: BTreeMap::new(),
+            folder: tempfile::tempdir().unwrap(),
+        };
+        match gate {
+            Gate::Inventory => story.answered("profile-list", parsed(include_str!("../answers/profile-list.json"))),
+            Gate::Preflight => {
+                story.answered("mcp-status-after", parsed(include_str!("../answers/mcp-status.json")));
+                story.answered("containerd-privilege", parsed(include_str!("../answers/containerd-privilege.json")));
+                story.attested(&["projects-unused", "name-budget"]);
+            }
+            Gate::Startup(profile) => {
+                story.answered("validate", of_profile(include_str!("../answers/startup.json"), profile));
+                story.finished(profile);
+            }
+            Gate::Workload(profile) => {
+                story.answered("validate", of_profile(include_str!("../answers/workload.json"), profile));
+                story.finished(profile);
+            }
+        }
+        story
+    }
+
+    /// The end of a gate that started a profile.
+    fn finished(&mut self, profile: Profile) {
+        self.answered("profile-status-after", of_profile(include_str!("../answers/profile-status.json"), profile));
+        self.answered("profile-stop", json!({ "ok": true, "purged": false }));
+        self.answered("profile-purge", json!({ "ok": true, "purged": true }));
+        self.attested(&["namespace-empty", "namespace-removed"]);
+    }
+
+    /// The folder's name, which is another one each time.
+    pub(crate) fn run_dir(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
+    fn answered(&mut self, label: &'static str, answer: Value) {
+        let call = Call {
+            command: vec!["workerbee".into(), "--json".into(), label.into()],
+            file: PathBuf::from(format!("{label}.json")),
+            stderr: None,
+            exit: Some(0),
+            seconds: 0.1,
+            problem: None,
+        };
+        self.record.calls.insert(label.to_owned(), call);
+        self.answers.insert(label, answer);
+    }
+
+    fn attested(&mut self, names: &[&str]) {
+        for name in names {
+            let attestation = Attestation {
+                ok: true,
+                expected: "what should be".into(),
+                seen: "what was seen".into(),
+                remedy: "what to do".into(),
+            };
+            self.record.attestations.insert((*name).to_owned(), attestation);
+        }
+    }
+
+    /// A part of an answer, to be changed. What is not there is no lie that can be told.
+    pub(crate) fn at(&mut self, label: &str, pointer: &str) -> &mut Value {
+        self.answers.get_mut(label).and_then(|answer| answer.pointer_mut(pointer)).expect("no such part")
+    }
+
+    /// The same of the answer to `validate`.
+    pub(crate) fn validate(&mut self, pointer: &str) -> &mut Value {
+        self.at("validate", pointer)
+    }
+
+    pub(crate) fn items(&mut self, pointer: &str) -> &mut Vec<Value> {
+        self.validate(pointer).as_array_mut().expect("no array")
+    }
+
+    pub(crate) fn call(&mut self, label: &str) -> &mut Call {
+        self.record.calls.get_mut(label).expect("no such call")
+    }
+
+    /// `WorkerBee` answered with an error: it then ends with 1.
+    pub(crate) fn refused(&mut self, label: &'static str, error: &str) {
+        self.answers.insert(label, parsed(error));
+        self.call(label).exit = Some(1);
+    }
+
+    /// Half of the answer: as the client sees it, and as a file that was cut off later.
+    pub(crate) fn cut_off(&mut self, label: &'static str, problem: bool) {
+        let whole = self.answers[label].to_string().into_bytes();
+        self.files.insert(label, whole[..whole.len() / 2].to_vec());
+        if problem {
+            self.call(label).problem = Some(CallProblem::NotJson {
+                error: "EOF while parsing a string at line 1 column 99".into(),
+                start: "{".into(),
+            });
+        }
+    }
+
+    pub(crate) fn attestation_red(&mut self, name: &str) {
+        let attestation = self.record.attestations.get_mut(name).expect("no such attestation");
+        attestation.ok = false;
+    }
+
+    /// Writes it all down and hands it to the checks: which are red, and what each says.
+    pub(crate) fn judged(&self) -> BTreeMap<String, Failure> {
+        let run_dir = self.folder.path();
+        let file = run_dir.join("record.json");
+        std::fs::write(&file, serde_json::to_vec(&self.record).unwrap()).unwrap();
+        for (label, answer) in &self.answers {
+            let bytes = self.files.get(label).cloned().unwrap_or_else(|| answer.to_string().into_bytes());
+            std::fs::write(run_dir.join(format!("{label}.json")), bytes).unwrap();
+        }
+        let evidence = Evidence::load(run_dir, &file).unwrap();
+        k1s_profile_gates::checks_of(self.gate)
+            .into_iter()
+            // It is compared with files of the user's; tests/trials.rs has some.
+            .filter(|check| check.name != "snapshot")
+            .filter_map(|check| Some((check.name.clone(), check.judge(&evidence).err()?)))
+            .collect()
+    }
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// The answers are those of k1s-ha-min, the profile that has every component.
+fn of_profile(text: &str, profile: Profile) -> Value {
+    let mut answer = parsed(&text.replace("k1s-ha-min", profile.name()));
+    let wanted: Vec<String> = profile.components().iter().map(Component::to_string).collect();
+    for pointer in ["/components", "/status/components"] {
+        if let Some(Value::Array(components)) = answer.pointer_mut(pointer) {
+            components
+                .retain(|one| one["name"].as_str().is_some_and(|name| wanted.iter().any(|end| name.ends_with(end))));
+        }
+    }
+    if let (Some(Value::Array(checks)), true) = (answer.pointer_mut("/checks"), profile != Profile::HaMin) {
+        checks.retain(|check| check["name"] != "ha-leader-observed");
+    }
+    answer
+}

@@ -1,0 +1,282 @@
+//! The gates as a program: from its command line to what it leaves behind, against a stand-in for `WorkerBee`.
+// A test that cannot be set up must stop.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/stand_in.rs"]
+mod stand_in;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rstest::rstest;
+use serde_json::Value;
+use stand_in::{eventually, script};
+use tempfile::TempDir;
+
+const ANSWER: &str = include_str!("answers/profile-list.json");
+/// Counts its calls, apart from the question for its version, and answers with a file.
+const HONEST: &str = r#"
+case "$*" in *--version*) echo 'workerbee 0.1.7'; exit;; esac
+echo "$*" >> "$HERE/calls"
+cat "$HERE/answer.json""#;
+
+/// A user's own machine: a state root, a k1s, a `WorkerBee`, and folders that are nobody else's.
+struct Machine {
+    folder: TempDir,
+    env: Vec<(&'static str, String)>,
+}
+
+impl Machine {
+    fn new(workerbee: &str) -> Self {
+        // Not in TMPDIR, which may be deep: a socket's path has 107 bytes at most.
+        let folder = tempfile::Builder::new().prefix("k1s").tempdir_in("/tmp").unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["runtime", "state", "tmp", "root", "k1s/src/ae"] {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        for name in ["k1s/pyproject.toml", "k1s/requirements.txt"] {
+            std::fs::write(at(name), "").unwrap();
+        }
+        std::fs::write(at("answer.json"), ANSWER).unwrap();
+        let bin = script(folder.path(), &format!("HERE='{}'\n{workerbee}", folder.path().display()));
+        let text = |path: PathBuf| path.display().to_string();
+        let env = vec![
+            ("PATH", std::env::var("PATH").unwrap()),
+            ("HOME", text(at("tmp"))),
+            ("XDG_RUNTIME_DIR", text(at("runtime"))),
+            ("XDG_STATE_HOME", text(at("state"))),
+            ("TMPDIR", text(at("tmp"))),
+            ("RUN_DIR", text(at("run"))),
+            ("K1S_ROOT", text(at("k1s"))),
+            ("WORKERBEE_BIN", text(bin)),
+            ("WORKERBEE_CONTAINERD_STATE_ROOT", text(at("root"))),
+            ("K1S_GATES_QUERY_TIMEOUT", "2".into()),
+        ];
+        Self { folder, env }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Sets a variable, where `@` stands for the machine's folder; without a value, unsets it.
+    fn set(mut self, name: &'static str, value: Option<&str>) -> Self {
+        self.env.retain(|(known, _)| *known != name);
+        let here = self.folder.path().display().to_string();
+        self.env.extend(value.map(|value| (name, value.replace('@', &here))));
+        self
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(ladder());
+        // Without what nextest tells its own trials: this is a run by itself.
+        command.args(arguments).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn calls(&self) -> usize {
+        std::fs::read_to_string(self.at("calls")).map_or(0, |calls| calls.lines().count())
+    }
+
+    /// No process, no file to meet by, no entry in the ledger.
+    fn leaves_nothing(&self) {
+        eventually("nothing is left", || {
+            self.processes().is_empty()
+                && files(&self.at("runtime")).is_empty()
+                && files(&self.at("state")).is_empty()
+                && files(&self.at("tmp")).is_empty()
+        });
+    }
+
+    /// Processes that have something of this machine on their command line.
+    fn processes(&self) -> Vec<String> {
+        let here = self.folder.path().display().to_string();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        processes
+            .filter_map(|process| std::fs::read(process.path().join("cmdline")).ok())
+            .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+            .filter(|line| line.contains(&here))
+            .collect()
+    }
+}
+
+/// Built by cargo together with the tests, in a folder beside theirs.
+fn ladder() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let ladder = own.parent().and_then(Path::parent).unwrap().join("examples/ladder");
+    assert!(ladder.is_file(), "not built: run the tests without --test or --tests, or cargo build --example ladder");
+    ladder
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().is_dir() { found.extend(files(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found
+}
+
+fn errors(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stderr);
+    text.lines().filter(|line| line.starts_with("Error: ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_list_has_each_name_once_and_costs_nothing() {
+    let machine = Machine::new(HONEST);
+    let output = machine.run(&["--list", "--format", "terse"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<&str> = text.lines().map(|line| line.strip_suffix(": test").expect(line)).collect();
+    assert!(names.len() > 100, "{text}");
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert!(!machine.at("run").exists());
+    assert_eq!(machine.calls(), 0);
+    machine.leaves_nothing();
+}
+
+#[test]
+fn ignored_trials_are_listed_as_none() {
+    // nextest asks for them, and would count each trial twice if it got them all again.
+    let output = Machine::new(HONEST).run(&["--list", "--format", "terse", "--ignored"]);
+    assert!(output.status.success() && output.stdout.is_empty());
+}
+
+#[test]
+fn a_name_that_there_is_not_fails() {
+    let machine = Machine::new(HONEST);
+    let output = machine.run(&["--exact", "inventory::no-such-check"]);
+    assert!(!output.status.success());
+    let errors = errors(&output);
+    assert!(errors.len() == 1 && errors[0].contains("inventory::no-such-check"), "{errors:?}");
+    assert!(!machine.at("run").exists());
+}
+
+#[test]
+fn an_honest_answer_passes_and_is_kept() {
+    let machine = Machine::new(HONEST);
+    let output = machine.run(&["--exact", "inventory::ok"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(std::fs::read_to_string(machine.at("run/profile-list.json")).unwrap(), ANSWER);
+    let record = std::fs::read(machine.at("run/gates/inventory/record.json")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["versions"]["WorkerBee"], "0.1.7");
+    assert_eq!(record["calls"]["profile-list"]["exit"], 0);
+    assert!(machine.at("run/summary.txt").is_file() && machine.at("run/run.json").is_file());
+    machine.leaves_nothing();
+}
+
+#[test]
+fn trials_of_one_gate_share_one_run_of_it() {
+    let machine = Machine::new(HONEST);
+    let output = machine.run(&["inventory::", "--skip", "snapshot", "--test-threads", "4"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("4 passed"));
+    assert_eq!(machine.calls(), 1);
+}
+
+#[rstest]
+#[case::no_workerbee("WORKERBEE_BIN", Some("@/none"), "WORKERBEE_BIN")]
+#[case::workerbee_unset("WORKERBEE_BIN", None, "WORKERBEE_BIN")]
+#[case::workerbee_not_executable("WORKERBEE_BIN", Some("@/answer.json"), "WORKERBEE_BIN")]
+#[case::k1s_without_src("K1S_ROOT", Some("@/k1s/src"), "src/ae")]
+#[case::k1s_unset("K1S_ROOT", None, "K1S_ROOT is not set")]
+#[case::no_state_root("WORKERBEE_CONTAINERD_STATE_ROOT", Some("@/none"), "WORKERBEE_CONTAINERD_STATE_ROOT")]
+#[case::run_dir_in_a_file("RUN_DIR", Some("@/answer.json/run"), "RUN_DIR")]
+#[case::ledger_in_a_file("XDG_STATE_HOME", Some("@/answer.json"), "state folder")]
+#[case::socket_too_deep(
+    "XDG_RUNTIME_DIR",
+    Some("@/runtime/deep-deep-deep-deep-deep-deep-deep-deep-deep-deep-deep-deep-deep-deep"),
+    "XDG_RUNTIME_DIR"
+)]
+#[case::too_long_a_project("WB_PROJECT_BASE", Some("k1spv031122"), "k1spv031122")]
+fn a_setting_that_cannot_work_fails_at_once(
+    #[case] variable: &'static str,
+    #[case] value: Option<&str>,
+    #[case] named: &str,
+) {
+    let machine = Machine::new(HONEST).set(variable, value);
+    if variable == "XDG_RUNTIME_DIR" {
+        let folder = &machine.env.iter().find(|(name, _)| *name == variable).unwrap().1;
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let trial = if variable == "WB_PROJECT_BASE" { "startup::k1s-single-etcd-containerd::ok" } else { "inventory::ok" };
+    let output = machine.run(&["--exact", trial]);
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr);
+    let errors = errors(&output);
+    assert!(errors.len() == 1 && errors[0].contains(named), "{text}");
+    for label in ["expected:", "seen:", "remedy:"] {
+        assert!(text.contains(label), "no {label} in {text}");
+    }
+    assert_eq!(machine.calls(), 0);
+    machine.leaves_nothing();
+}
+
+#[test]
+fn a_name_that_is_too_long_is_told_how_long_it_may_be() {
+    let machine = Machine::new(HONEST).set("WB_PROJECT_BASE", Some("k1spv031122"));
+    let output = machine.run(&["--exact", "startup::k1s-single-etcd-containerd::ok"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("at most 8 characters") && text.contains("12 characters"), "{text}");
+    assert_eq!(machine.calls(), 0);
+}
+
+#[rstest]
+#[case::garbage("echo Traceback: it broke", "it printed no JSON", "Traceback: it broke")]
+#[case::nothing("echo no key >&2; exit 3", "it printed nothing", "exit 3; no output; standard error: no key")]
+#[case::hangs("echo waiting for the daemon >&2; sleep 1000", "it did not end in time", "waiting for the daemon")]
+#[case::fails(
+    r#"echo '{"ok": false, "error": {"code": "E1", "message": "broken", "remediation": "mend it"}}'; exit 1"#,
+    "E1 broken",
+    "mend it"
+)]
+fn a_workerbee_that_does_not_work_fails_the_trial(#[case] body: &str, #[case] first: &str, #[case] rest: &str) {
+    let machine = Machine::new(body);
+    let output = machine.run(&["--exact", "inventory::ok"]);
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr);
+    let errors = errors(&output);
+    assert!(errors.len() == 1 && errors[0].contains(first), "{text}");
+    assert!(text.contains(rest), "{text}");
+    machine.leaves_nothing();
+}
+
+#[test]
+fn a_run_that_is_killed_takes_its_workerbee_with_it() {
+    let machine = Machine::new(
+        r#"case "$*" in *--version*) echo 'workerbee 0.1.7'; exit;; esac
+        : > "$HERE/begun"; while :; do sleep 1; done"#,
+    )
+    .set("K1S_GATES_QUERY_TIMEOUT", Some("600"));
+    let mut run = machine.command(&["--exact", "inventory::ok"]).spawn().unwrap();
+    eventually("WorkerBee is called", || machine.at("begun").exists());
+    run.kill().unwrap();
+    run.wait().unwrap();
+    machine.leaves_nothing();
+}
+
+#[test]
+fn an_answer_of_another_shape_than_the_accepted_one_is_red() {
+    let machine = Machine::new(HONEST).set("CARGO_MANIFEST_DIR", Some("@"));
+    let accepted = machine.at("snapshots/workerbee-0.1.7");
+    std::fs::create_dir_all(&accepted).unwrap();
+    let update = |machine: Machine, how| machine.set("INSTA_UPDATE", Some(how));
+    let trial = ["--exact", "inventory::snapshot"];
+    let machine = update(machine, "no");
+    assert!(!machine.run(&trial).status.success(), "nothing was accepted yet");
+    let machine = update(machine, "always");
+    machine.run(&trial);
+    let machine = update(machine, "no");
+    let output = machine.run(&trial);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::write(machine.at("answer.json"), ANSWER.replace("\"etcd\"", "\"etcd3\"")).unwrap();
+    let output = machine.run(&trial);
+    assert!(!output.status.success());
+    assert_eq!(errors(&output).len(), 1);
+}
