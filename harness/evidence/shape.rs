@@ -49,6 +49,8 @@ fn of_member(member: &str, value: &Value, names: &[&str]) -> Value {
         return Value::from("<any>");
     }
     match value {
+        // A command of `WorkerBee`'s own, with other members when it had to be tried again.
+        Value::Object(_) if ["apply", "delete"].contains(&member) => Value::from("<any>"),
         Value::Object(members) => {
             Value::Object(members.iter().map(|(key, value)| (key.clone(), of_member(key, value, names))).collect())
         }
