@@ -194,6 +194,8 @@ fn trials_of_one_gate_share_one_run_of_it() {
     Some("@/runtime/deep-deep-deep-deep-deep-deep-deep-deep-deep-deep-deep-deep-deep-deep"),
     "XDG_RUNTIME_DIR"
 )]
+#[case::no_number("K1S_GATES_QUERY_TIMEOUT", Some("2m"), "K1S_GATES_QUERY_TIMEOUT=2m")]
+#[case::no_slug("WB_PROJECT", Some("My_App"), "WB_PROJECT=My_App")]
 #[case::too_long_a_project("WB_PROJECT_BASE", Some("k1spv031122"), "k1spv031122")]
 fn a_setting_that_cannot_work_fails_at_once(
     #[case] variable: &'static str,

@@ -69,20 +69,28 @@ pub(super) fn failed(reply: &Reply, what: &str) -> Failure {
 
 /// The code, and of a failed command within `WorkerBee` the end of what that printed.
 fn cause(error: &ReportedError) -> String {
-    let message = error.message.as_deref().unwrap_or_default();
-    let said = serde_json::from_str::<serde_json::Value>(message)
-        .ok()
-        .and_then(|command| Some(command.get("stdout")?.as_str()?.trim().to_owned()))
-        .unwrap_or_else(|| message.to_owned());
+    let said = said(error);
     let line: String = said.lines().last().unwrap_or_default().chars().take(200).collect();
     format!(": {} {line}", error.code.as_deref().unwrap_or("an error without a code")).trim_end().to_owned()
+}
+
+/// The message; of a failed command, which `WorkerBee` gives whole, what it printed.
+fn said(error: &ReportedError) -> String {
+    let message = error.message.as_deref().unwrap_or_default();
+    serde_json::from_str::<serde_json::Value>(message)
+        .ok()
+        .and_then(|command| {
+            let part = |name: &str| command.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty());
+            Some(part("stdout").or_else(|| part("stderr"))?.to_owned())
+        })
+        .unwrap_or_else(|| message.to_owned())
 }
 
 /// `WorkerBee`'s error in words, with its code.
 pub(super) fn error_text(reply: &Reply) -> Option<String> {
     let error = reply.error.as_ref()?;
     let code = error.code.as_deref().unwrap_or("an error without a code");
-    let message: String = error.message.as_deref().unwrap_or_default().chars().take(600).collect();
+    let message: String = said(error).chars().take(600).collect();
     Some(format!("WorkerBee says {code}: {message}"))
 }
 

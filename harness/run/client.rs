@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
@@ -51,10 +51,9 @@ fn connect(key: &RunKey) -> Result<UnixStream, Failure> {
     if let Ok(stream) = UnixStream::connect(key.socket()) {
         return Ok(stream);
     }
-    let settings = settings(key).map_err(|error| {
+    let settings = settings(key).inspect_err(|_| {
         // There is no supervisor that would remove it.
         let _ = std::fs::remove_file(key.lock());
-        broken("the run cannot begin", &error)
     })?;
     launch::supervisor(key, &settings).map_err(|error| broken("the supervisor cannot be started", &error))?;
     let started = Instant::now();
@@ -88,14 +87,20 @@ fn refuse_deep_folder(key: &RunKey) -> Result<(), Failure> {
 }
 
 /// The first trial decides for all: the default folder and project names hold the time.
-fn settings(key: &RunKey) -> std::io::Result<PathBuf> {
+fn settings(key: &RunKey) -> Result<PathBuf, Failure> {
     let file = key.settings();
     if !file.exists() {
-        let settings = Settings::from_env();
-        std::fs::create_dir_all(&settings.run_dir).map_err(|error| {
-            std::io::Error::new(error.kind(), format!("RUN_DIR {}: {error}", settings.run_dir.display()))
-        })?;
-        std::fs::write(&file, serde_json::to_vec(&settings)?)?;
+        let settings = Settings::from_env()?;
+        let unwritten = |variable: &str, path: &Path, error: &std::io::Error| {
+            Failure::new(format!("the run cannot begin: {variable} cannot be written to"))
+                .expected(format!("room and the right to write in {}", path.display()))
+                .seen(error.to_string())
+                .remedy(format!("free some room, or set {variable} to another folder"))
+        };
+        let run_dir = &settings.run_dir;
+        std::fs::create_dir_all(run_dir).map_err(|error| unwritten("RUN_DIR", run_dir, &error))?;
+        let written = serde_json::to_vec(&settings).map_err(Into::into).and_then(|bytes| std::fs::write(&file, bytes));
+        written.map_err(|error| unwritten("XDG_RUNTIME_DIR", &file, &error))?;
     }
     Ok(file)
 }
@@ -105,7 +110,7 @@ fn ask(mut stream: UnixStream, key: GateKey) -> Result<Answer, Failure> {
         Failure::new(format!("the supervisor went away while {} was running", key.gate))
             .expected("the evidence of the gate")
             .seen(error)
-            .remedy("see supervisor.log in the run's folder; then run again")
+            .remedy("see run.json in the run's folder for the gates that had ended; then run again")
     };
     let mut line = serde_json::to_string(&Request { key }).map_err(|error| gone(error.to_string()))?;
     line.push('\n');

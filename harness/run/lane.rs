@@ -123,7 +123,7 @@ fn reap_until(child: u32) -> ExitCode {
 /// Runs a command in a lane of its own, with the stack's tools and settings in its environment and the images of
 /// `projects` in place: for benchmarks, and to look around. Ends with the command's exit status.
 pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Result<ExitCode, Failure> {
-    let settings = super::Settings::from_env();
+    let settings = super::Settings::from_env()?;
     let folder = tempfile::tempdir().map_err(|error| unprepared("make a folder", &error))?;
     let spec = Spec {
         work: Work::Command { line, projects },

@@ -1,10 +1,12 @@
 //! What a run is told by its environment. The runbook's variables keep their names and their meaning.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Failure;
 use crate::plan::Gate;
 
 /// A run's settings; written down once by the first trial, so that all processes of a run agree.
@@ -81,8 +83,8 @@ impl Limits {
 }
 
 impl Settings {
-    /// Settings from the environment.
-    pub fn from_env() -> Self {
+    /// Settings from the environment. A value that cannot be meant is refused, not replaced.
+    pub fn from_env() -> Result<Self, Failure> {
         let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let now = jiff::Timestamp::now();
@@ -90,14 +92,15 @@ impl Settings {
             let stamp = now.strftime("%Y%m%dT%H%M%SZ");
             std::env::temp_dir().join(format!("workerbee-k1s-profile-validation-{stamp}"))
         });
-        let seconds = |name: &str, default: u64| text(name).and_then(|value| value.parse().ok()).unwrap_or(default);
+        let seconds = |name: &str, default: u64| number(name, text(name), "seconds").map(|n| n.unwrap_or(default));
+        let project = |name: &str| text(name).map(|value| project_name(name, value)).transpose();
         let defaults = Limits::default();
-        Self {
+        Ok(Self {
             run_dir: std::path::absolute(&run_dir).unwrap_or(run_dir),
-            base: text("WB_PROJECT_BASE").unwrap_or_else(|| default_base(now.as_second())),
-            project: text("WB_PROJECT"),
-            single_project: text("WB_SINGLE_PROJECT"),
-            ha_project: text("WB_HA_PROJECT"),
+            base: project("WB_PROJECT_BASE")?.unwrap_or_else(|| default_base(now.as_second())),
+            project: project("WB_PROJECT")?,
+            single_project: project("WB_SINGLE_PROJECT")?,
+            ha_project: project("WB_HA_PROJECT")?,
             mode: path("WORKERBEE_CONTAINERD_STATE_ROOT").map_or(Mode::Embedded, |state_root| {
                 let address = path("WORKERBEE_CONTAINERD_ADDRESS")
                     .unwrap_or_else(|| PathBuf::from("/run/containerd/containerd.sock"));
@@ -107,17 +110,15 @@ impl Settings {
             workerbee_bin: path("WORKERBEE_BIN")
                 .or_else(|| path("WORKERBEE_ROOT").map(|root| root.join(".venv/bin/workerbee"))),
             k1s_root: path("K1S_ROOT"),
-            lanes: text("K1S_GATES_LANES")
-                .and_then(|value| value.parse().ok())
-                .filter(|lanes| *lanes > 0)
+            lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
                 .unwrap_or_else(default_lanes),
             limits: Limits {
-                startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup),
-                workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload),
-                query: seconds("K1S_GATES_QUERY_TIMEOUT", defaults.query),
+                startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
+                workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
+                query: seconds("K1S_GATES_QUERY_TIMEOUT", defaults.query)?,
                 ..defaults
             },
-        }
+        })
     }
 
     /// The project of a gate. A retry gets a fresh one.
@@ -131,6 +132,35 @@ impl Settings {
         };
         if attempt > 1 { format!("{name}{attempt}") } else { name }
     }
+}
+
+/// A whole number from 1.
+fn number<T: FromStr + PartialOrd + From<u8>>(
+    name: &str,
+    value: Option<String>,
+    of: &str,
+) -> Result<Option<T>, Failure> {
+    let Some(value) = value else { return Ok(None) };
+    match value.parse() {
+        Ok(number) if number >= T::from(1) => Ok(Some(number)),
+        _ => Err(refused(name, &value, &format!("a whole number of {of}, 1 at least"))),
+    }
+}
+
+/// `WorkerBee` makes a slug of a project's name: another name than its own slug would be looked for in vain.
+fn project_name(name: &str, value: String) -> Result<String, Failure> {
+    let plain = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if plain && !value.starts_with('-') && !value.ends_with('-') {
+        return Ok(value);
+    }
+    Err(refused(name, &value, "lower-case letters, digits and inner dashes"))
+}
+
+fn refused(name: &str, value: &str, expected: &str) -> Failure {
+    Failure::new(format!("{name}={value} cannot be used"))
+        .expected(expected)
+        .seen(value)
+        .remedy(format!("correct {name}, or unset it"))
 }
 
 /// A base that differs from one minute's run to the next and leaves the suffix and a retry's digit within the eight
@@ -161,7 +191,27 @@ fn default_lanes() -> usize {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
+
+    #[rstest]
+    #[case("2m", None)]
+    #[case("0", None)]
+    #[case("-1", None)]
+    #[case("7", Some(7))]
+    fn a_number_is_whole_and_not_zero(#[case] value: &str, #[case] expected: Option<u64>) {
+        assert_eq!(number("NAME", Some(value.to_owned()), "seconds").ok().flatten(), expected);
+    }
+
+    #[rstest]
+    #[case("gxp7p", true)]
+    #[case("my-app", true)]
+    #[case("My_App", false)]
+    #[case("-a", false)]
+    fn a_project_is_its_own_slug(#[case] value: &str, #[case] fits: bool) {
+        assert_eq!(project_name("WB_PROJECT", value.to_owned()).is_ok(), fits);
+    }
 
     #[test]
     fn default_projects_fit_every_profile_even_when_retried() {
