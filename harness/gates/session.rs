@@ -154,13 +154,15 @@ impl<'a> Session<'a> {
     /// The token under which profiles start one at a time: of the run in lanes, of the host otherwise.
     pub(super) async fn start_token(&mut self) -> Result<StartToken, Failure> {
         let begin = Instant::now();
-        let file = match &self.spec.settings.mode {
-            Mode::Embedded => self.spec.settings.run_dir.join("gates/start.lock"),
-            Mode::External(external) => external.state_root.join("global/k1s-gates-start.lock"),
+        let folder = match &self.spec.settings.mode {
+            Mode::Embedded => self.spec.settings.run_dir.join("gates"),
+            Mode::External(external) => external.state_root.clone(),
         };
-        let token = StartToken::take(&file).await.map_err(|error| {
-            Failure::new(format!("the start token {} cannot be taken: {error}", file.display()))
-                .remedy("see that the folder can be written to")
+        let token = StartToken::take(&folder).await.map_err(|error| {
+            Failure::new(format!("the start token of {} cannot be taken", folder.display()))
+                .expected("a folder that can be locked")
+                .seen(error.to_string())
+                .remedy("see that the folder is there and may be read")
         })?;
         self.phase("waited for the start token", begin);
         Ok(token)

@@ -11,18 +11,18 @@ use rustix::fs::{FlockOperation, flock};
 /// Held from before a profile starts until it is up. Let go when dropped, and by the kernel when its holder dies.
 #[derive(Debug)]
 pub(crate) struct StartToken {
-    _file: File,
+    _folder: File,
 }
 
 impl StartToken {
-    /// Waits for the token that `file` stands for.
-    pub(crate) async fn take(file: &Path) -> std::io::Result<Self> {
-        let path = file.to_owned();
+    /// Waits for the token of a folder. The folder itself is locked: nothing is left in it.
+    pub(crate) async fn take(folder: &Path) -> std::io::Result<Self> {
+        let path = folder.to_owned();
         let taken = tokio::task::spawn_blocking(move || {
-            let file = File::options().create(true).truncate(false).write(true).open(path)?;
+            let file = File::open(path)?;
             flock(&file, FlockOperation::LockExclusive)?;
             Ok::<_, std::io::Error>(file)
         });
-        Ok(Self { _file: taken.await.map_err(std::io::Error::other)?? })
+        Ok(Self { _folder: taken.await.map_err(std::io::Error::other)?? })
     }
 }
