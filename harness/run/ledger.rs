@@ -5,7 +5,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Mode;
@@ -97,25 +99,49 @@ pub(super) fn settle(path: &Path) {
     let Some(entry) = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Entry>(&bytes).ok()) else {
         return;
     };
+    // A name with a slash would be no name of a cgroup but a way out of where cgroups are.
+    let names = entry.cgroups.iter().filter(|name| !name.contains('/'));
     let mounts = cgroup_mounts();
-    let folders: Vec<PathBuf> =
-        entry.cgroups.iter().flat_map(|name| mounts.iter().map(move |mount| mount.join(name))).collect();
-    for folder in &folders {
-        remove_empty(folder);
+    let roots: Vec<PathBuf> = names.flat_map(|name| mounts.iter().map(move |mount| mount.join(name))).collect();
+    let mut folders = Vec::new();
+    for root in &roots {
+        collect(root, &mut folders);
     }
-    if folders.iter().all(|folder| !folder.exists()) {
+    remove_empty(&folders);
+    if roots.iter().all(|root| !root.exists()) {
         let _ = fs::remove_file(path);
     }
 }
 
-/// Removes a tree of cgroups; one that still holds a process stays, by the kernel's own rule.
-fn remove_empty(folder: &Path) {
+/// The folders of a tree, the inner ones first.
+fn collect(folder: &Path, folders: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_empty(&entry.path());
+            collect(&entry.path(), folders);
         }
     }
-    let _ = fs::remove_dir(folder);
+    if folder.is_dir() {
+        folders.push(folder.to_owned());
+    }
+}
+
+/// Removes cgroups; one that still holds a process stays, by the kernel's own rule.
+fn remove_empty(folders: &[PathBuf]) {
+    if geteuid().is_root() {
+        for folder in folders {
+            let _ = fs::remove_dir(folder);
+        }
+    } else if !folders.is_empty() {
+        // Lanes are root's, and so are their cgroups.
+        let mut command = Command::new("sudo");
+        command
+            .args(["-n", "rmdir", "--"])
+            .args(folders)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let _ = command.status();
+    }
 }
 
 /// Where cgroups are mounted: one place, or one per controller in version 1.
