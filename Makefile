@@ -29,7 +29,7 @@ test: stack lint ## Run everything: lints, the harness's own tests, then the gat
 
 consumer: ## Build the example of a consumer and see that it lists the same trials
 	@$(CARGO) test --quiet --test gates -- --list | sort > target/trials.own
-	@$(CARGO) test --quiet --manifest-path examples/k1s-consumer/Cargo.toml --target-dir target/consumer --test gates -- --list | sort > target/trials.consumer
+	@$(CARGO) test --quiet --manifest-path examples/k1s-consumer/Cargo.toml --target-dir target --test gates -- --list | sort > target/trials.consumer
 	@diff target/trials.own target/trials.consumer && echo "the consumer lists the same $$(grep -c ': test$$' target/trials.own) trials"
 
 bench: stack ## Measure the gates against the runbook by hand, in turn (ROUNDS=2)
