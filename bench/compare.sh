@@ -5,6 +5,7 @@
 # OUT     where the evidence of all runs goes (a new folder in TMPDIR)
 set -eu
 cd "$(dirname "$0")/.."
+command -v jq > /dev/null || { echo "the runbook by hand needs jq: apt-get install jq" >&2; exit 1; }
 rounds=${ROUNDS:-2} out=${OUT:-$(mktemp -d)}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
