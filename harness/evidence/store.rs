@@ -44,15 +44,31 @@ impl Store {
         let path = self.root.join(file);
         let write = || {
             let folder = path.parent().unwrap_or(&self.root);
+            let made = !folder.is_dir();
             std::fs::create_dir_all(folder)?;
+            if made {
+                self.give(folder)?;
+            }
             let mut temporary = tempfile::Builder::new().prefix(".part-").tempfile_in(folder)?;
             temporary.write_all(&self.redactor.redact(bytes))?;
             temporary.as_file().sync_data()?;
             readable(temporary.as_file())?;
+            self.give(temporary.path())?;
             temporary.persist(&path).map_err(|error| error.error)
         };
         write().map_err(|source| StoreError { path: path.clone(), source })?;
         Ok(path)
+    }
+
+    /// Lanes run as root; what they leave belongs to whom the run's folder belongs to.
+    fn give(&self, path: &Path) -> std::io::Result<()> {
+        use std::os::unix::fs::MetadataExt as _;
+        let owner = std::fs::metadata(&self.root)?;
+        let own = std::fs::metadata(path)?;
+        if (owner.uid(), owner.gid()) == (own.uid(), own.gid()) || !rustix::process::geteuid().is_root() {
+            return Ok(());
+        }
+        std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()))
     }
 
     /// Writes a value as indented JSON.

@@ -10,6 +10,8 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_
 use rustix::process::{Pid, WaitOptions, wait};
 
 use super::launch;
+use super::ledger::Ledger;
+use super::settings::{Mode, Settings};
 use super::spec::{Spec, Work};
 use crate::failure::Failure;
 use crate::stack::Stack;
@@ -123,7 +125,8 @@ fn reap_until(child: u32) -> ExitCode {
 /// Runs a command in a lane of its own, with the stack's tools and settings in its environment and the images of
 /// `projects` in place: for benchmarks, and to look around. Ends with the command's exit status.
 pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Result<ExitCode, Failure> {
-    let settings = super::Settings::from_env()?;
+    // Whatever the environment says of the user's own WorkerBee: a lane has its own.
+    let settings = Settings { mode: Mode::Embedded, ..Settings::from_env()? };
     let folder = tempfile::tempdir().map_err(|error| unprepared("make a folder", &error))?;
     let spec = Spec {
         work: Work::Command { line, projects },
@@ -138,6 +141,8 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
     let file: PathBuf = folder.path().join("spec.json");
     let written = serde_json::to_vec(&spec).map_err(std::io::Error::other).and_then(|bytes| fs::write(&file, bytes));
     written.map_err(|error| unprepared("write its specification", &error))?;
+    let entry = Ledger::open().and_then(|ledger| ledger.write(&spec));
+    let entry = entry.map_err(|error| unprepared("be written down", &error))?;
     let mut child = launch::in_lane(&file)?
         .into_std()
         .stdin(Stdio::piped())
@@ -147,5 +152,6 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
     let lifeline = child.stdin.take();
     let status = child.wait().map_err(|error| unprepared("be waited for", &error))?;
     drop(lifeline);
+    super::ledger::settle(&entry);
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

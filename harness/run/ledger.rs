@@ -11,7 +11,7 @@ use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Mode;
-use super::spec::Spec;
+use super::spec::{Spec, Work};
 use crate::workerbee::naming;
 
 /// The ledger of one supervisor.
@@ -43,7 +43,11 @@ impl Ledger {
             Mode::Embedded => spec.lane_root().join("state"),
             Mode::External(external) => external.state_root.clone(),
         };
-        let mut cgroups = vec![naming::namespace(&state_root, &spec.project)];
+        let projects = match &spec.work {
+            Work::Gate(_) => std::slice::from_ref(&spec.project),
+            Work::Command { projects, .. } => projects,
+        };
+        let mut cgroups: Vec<String> = projects.iter().map(|project| naming::namespace(&state_root, project)).collect();
         if matches!(spec.settings.mode, Mode::Embedded) {
             cgroups.push(naming::system_namespace(&state_root));
         }
