@@ -14,6 +14,7 @@ use containerd_client::services::v1::{
 };
 use containerd_client::tonic::transport::Channel;
 use containerd_client::tonic::{Request, Status};
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
@@ -28,7 +29,7 @@ pub struct Containerd {
 }
 
 /// What a namespace holds that runs or could run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
     /// Ids of containers.
     pub containers: Vec<String>,

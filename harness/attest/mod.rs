@@ -2,3 +2,6 @@
 
 pub mod containerd;
 pub mod leader;
+mod subject;
+
+pub use subject::Subject;

@@ -8,6 +8,9 @@ pub use snapshot::snapshot;
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
 use crate::evidence::{Evidence, exit, outline};
 use crate::failure::Failure;
 
@@ -42,10 +45,48 @@ impl fmt::Debug for Check {
     }
 }
 
-/// What the harness saw for itself, under the name that the gate gave it.
-pub fn attested(name: &str, attestation: &str) -> Check {
-    let attestation = attestation.to_owned();
-    Check::new(name, move |evidence| evidence.attestation(&attestation))
+/// What is not as expected in what the harness saw: in one line, and the part that shows it.
+#[derive(Debug)]
+pub struct Wrong {
+    what: String,
+    seen: Option<Value>,
+}
+
+impl Wrong {
+    /// What is wrong, with the part of the sight that shows it.
+    pub fn new(what: impl Into<String>, seen: &impl serde::Serialize) -> Self {
+        Self { what: what.into(), seen: serde_json::to_value(seen).ok() }
+    }
+}
+
+/// What is wrong about all that was seen.
+impl<T: Into<String>> From<T> for Wrong {
+    fn from(what: T) -> Self {
+        Self { what: what.into(), seen: None }
+    }
+}
+
+/// A rule over what the harness saw for itself when it looked at `name`.
+pub fn observed<T: DeserializeOwned>(
+    check: &str,
+    name: &'static str,
+    expected: impl Into<String>,
+    remedy: &'static str,
+    judge: impl Fn(&T) -> Result<(), Wrong> + Send + Sync + 'static,
+) -> Check {
+    let (named, expected) = (check.to_owned(), expected.into());
+    Check::new(check, move |evidence| {
+        let (json, file): (Value, _) = evidence.observation(name)?;
+        // A file of the harness's own: of another shape it was written by another version, or by nobody.
+        let sight = T::deserialize(&json).map_err(|error| Wrong::from(error.to_string()));
+        sight.and_then(|sight| judge(&sight)).map_err(|wrong| {
+            Failure::new(format!("{named}: {}", wrong.what))
+                .expected(&expected)
+                .seen(outline(wrong.seen.as_ref().unwrap_or(&json)))
+                .evidence(file)
+                .remedy(remedy)
+        })
+    })
 }
 
 /// A call ended with exit status 0 and `ok: true`: one without the other is no success.
@@ -69,7 +110,7 @@ pub fn succeeded(name: &str, label: &'static str) -> Check {
 }
 
 /// A rule over a part of a call's answer: `judge` returns what it saw when it is not as expected.
-pub fn part<T: serde::de::DeserializeOwned>(
+pub fn part<T: DeserializeOwned>(
     name: &str,
     label: &'static str,
     pointer: &'static str,

@@ -26,8 +26,8 @@ pub struct Record {
     pub seconds: f64,
     /// `WorkerBee`'s calls, by what they were for.
     pub calls: BTreeMap<String, Call>,
-    /// What the harness saw for itself, by check.
-    pub attestations: BTreeMap<String, Attestation>,
+    /// What the harness saw for itself, by what it looked at.
+    pub observations: BTreeMap<String, Observation>,
     /// Where the time went.
     pub phases: Vec<Phase>,
     /// A 409 on apply, with who led at that moment.
@@ -50,17 +50,14 @@ pub struct Conflict {
     pub leader: Option<String>,
 }
 
-/// What the harness saw for itself.
+/// One look of the harness's own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Attestation {
-    /// The verdict.
-    pub ok: bool,
-    /// What was expected.
-    pub expected: String,
-    /// What was seen.
-    pub seen: String,
-    /// What to do when it is red.
-    pub remedy: String,
+#[serde(rename_all = "kebab-case")]
+pub enum Observation {
+    /// What it saw, as JSON in the run's folder.
+    Seen(PathBuf),
+    /// Why it could not look.
+    Failed(Failure),
 }
 
 /// A part of a gate.
@@ -154,19 +151,26 @@ impl Evidence {
         })
     }
 
-    /// What the harness attested for `name`.
-    pub fn attestation(&self, name: &str) -> Result<(), Failure> {
-        let Some(seen) = self.record.attestations.get(name) else {
-            return Err(self.not_reached(&format!("the attestation `{name}`")));
+    /// What the harness saw for itself when it looked at `name`, and the file that says so.
+    pub fn observation<T: DeserializeOwned>(&self, name: &str) -> Result<(T, PathBuf), Failure> {
+        let file = match self.record.observations.get(name) {
+            Some(Observation::Seen(file)) => self.run_dir.join(file),
+            Some(Observation::Failed(failure)) if failure.evidence.is_none() => {
+                return Err(failure.clone().evidence(&self.file));
+            }
+            Some(Observation::Failed(failure)) => return Err(failure.clone()),
+            None => return Err(self.not_reached(&format!("the look at `{name}`"))),
         };
-        if seen.ok {
-            return Ok(());
+        let read = std::fs::read(&file).map_err(|error| error.to_string());
+        let seen = read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+        match seen {
+            Ok(seen) => Ok((seen, file)),
+            Err(error) => Err(Failure::new(format!("what the harness saw of `{name}` cannot be read"))
+                .expected("the JSON that the gate wrote")
+                .seen(error)
+                .evidence(if file.is_file() { &file } else { &self.file })
+                .remedy("the file was changed or removed after the gate: run the gate again")),
         }
-        Err(Failure::new(format!("{name}: what the harness found for itself is not as it should be"))
-            .expected(&seen.expected)
-            .seen(&seen.seen)
-            .evidence(&self.file)
-            .remedy(&seen.remedy))
     }
 
     fn not_reached(&self, what: &str) -> Failure {

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::session::Session;
-use crate::checks::{Check, attested, part, succeeded};
+use crate::attest::containerd::Contents;
+use crate::checks::{Check, observed, part, succeeded};
 use crate::failure::Failure;
 use crate::workerbee::naming;
 
@@ -72,34 +74,24 @@ async fn prove_empty(session: &mut Session<'_>) -> Result<(), Failure> {
     let namespace = naming::namespace(&session.ground()?.state_root, &session.spec.project);
     let containerd = session.containerd().await?;
     let left = containerd.contents(&namespace).await?;
-    session.attest(
-        "namespace-empty",
-        left.is_empty(),
-        format!("no container and no task in {namespace}"),
-        if left.is_empty() {
-            "none".to_owned()
-        } else {
-            format!("containers {:?}, tasks {:?}", left.containers, left.tasks)
-        },
-        "WorkerBee's purge left them; `nerdctl --namespace <it> rm -f <id>` removes them",
-    );
-    if left.is_empty() {
+    let empty = left.is_empty();
+    session.observe("namespace-empty", Ok(left))?;
+    if empty {
         // WorkerBee leaves the namespace and its images. Both are this gate's own: the project did not exist before it.
         let removed = containerd.remove_namespace(&namespace).await;
-        let seen = containerd.namespaces().await?;
-        let gone = removed.is_ok() && !seen.contains(&namespace);
-        let text = removed.err().map_or_else(|| format!("gone: {gone}"), |failure| failure.seen);
-        session.attest(
-            "namespace-removed",
-            gone,
-            format!("no namespace {namespace}"),
-            text,
-            "`nerdctl namespace remove <it>`",
-        );
+        let gone = !containerd.namespaces().await?.contains(&namespace);
+        session.observe("namespace-removed", removed.map(|()| Removal { namespace, gone }))?;
         remove_folder(session)?;
     }
     session.phase("proof of cleanup", begin);
     Ok(())
+}
+
+/// The end of the gate's own namespace.
+#[derive(Debug, Serialize, Deserialize)]
+struct Removal {
+    namespace: String,
+    gone: bool,
 }
 
 /// The project's state folder holds tokens and keys of a project that is no more.
@@ -132,7 +124,27 @@ pub(super) fn checks() -> Vec<Check> {
         ),
         succeeded("cleanup::profile-stop", "profile-stop"),
         succeeded("cleanup::profile-purge", "profile-purge"),
-        attested("cleanup::namespace-empty", "namespace-empty"),
-        attested("cleanup::namespace-removed", "namespace-removed"),
+        observed(
+            "cleanup::namespace-empty",
+            "namespace-empty",
+            "no container and no task in the project's namespace",
+            "WorkerBee's purge left them; `nerdctl --namespace <it> rm -f <id>` removes them",
+            |left: &Contents| {
+                if left.is_empty() {
+                    Ok(())
+                } else {
+                    Err(format!("left: {} containers, {} tasks", left.containers.len(), left.tasks.len()).into())
+                }
+            },
+        ),
+        observed(
+            "cleanup::namespace-removed",
+            "namespace-removed",
+            "no namespace of the project",
+            "`nerdctl namespace remove <it>`",
+            |removal: &Removal| {
+                if removal.gone { Ok(()) } else { Err(format!("{} is left", removal.namespace).into()) }
+            },
+        ),
     ]
 }

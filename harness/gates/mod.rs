@@ -1,5 +1,6 @@
 //! The gates: one file each, with what it does and what is checked of it.
 
+mod alive;
 mod daemon;
 mod finish;
 mod inventory;

@@ -1,12 +1,13 @@
 //! Preflight: the daemon, its ingress and CA, access to containerd, and names that can work.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::daemon;
 use super::session::Session;
-use crate::checks::{Check, attested, part};
+use crate::checks::{Check, Wrong, observed, part};
 use crate::failure::Failure;
-use crate::plan::{Gate, Profile};
+use crate::plan::{Component, Gate};
 use crate::workerbee::naming;
 use crate::workerbee::reply::McpStatus;
 
@@ -96,68 +97,87 @@ pub(super) fn checks() -> Vec<Check> {
                 }
             },
         ),
-        attested("projects-unused", "projects-unused"),
-        attested("name-budget", "name-budget"),
+        observed(
+            "projects-unused",
+            "projects-unused",
+            "no namespace and no state folder under any project name of this run",
+            "set WB_PROJECT_BASE to a name that is not in use",
+            |seen: &Vec<Usage>| match (seen.len(), seen.iter().find(|one| !one.free())) {
+                (0, _) => Err("no project was looked for".into()),
+                (_, None) => Ok(()),
+                (_, Some(used)) => Err(Wrong::new(format!("`{}` of {} exists already", used.project, used.gate), used)),
+            },
+        ),
+        observed(
+            "name-budget",
+            "name-budget",
+            "project names that leave every component a container name of 63 characters, which is its DNS label",
+            "set WB_PROJECT_BASE to a shorter name (7 characters fit every profile), or leave it unset",
+            |seen: &Vec<Room>| match (seen.len(), seen.iter().find(|one| one.project.len() > one.limit)) {
+                (0, _) => Err("no project was measured".into()),
+                (_, None) => Ok(()),
+                (_, Some(long)) => {
+                    let (project, gate, limit) = (&long.project, long.gate, long.limit);
+                    let length = project.len();
+                    Err(Wrong::new(format!("`{project}` of {gate} has {length} characters of {limit}"), long))
+                }
+            },
+        ),
     ]
+}
+
+/// The room that a gate's profile leaves for the name of its project.
+#[derive(Debug, Serialize, Deserialize)]
+struct Room {
+    gate: Gate,
+    project: String,
+    /// The longest name that works.
+    limit: usize,
+    /// The DNS label of a component, with this project.
+    label: String,
 }
 
 /// Every gate's project name against the room that its profile leaves.
 fn name_budget(session: &mut Session<'_>) -> Result<(), Failure> {
-    let settings = &session.spec.settings;
-    let state_root = &session.ground()?.state_root;
-    let mut expected = Vec::new();
-    let mut seen = Vec::new();
-    for gate in Gate::ALL {
-        let Some(profile) = gate.profile() else { continue };
-        let (project, budget) = (settings.project(gate, 1), naming::project_budget(profile));
-        expected.push(format!("{gate}: {budget}"));
-        if project.len() > budget {
-            seen.push(format!(
-                "{gate}: `{project}` has {} ({} is no DNS label)",
-                project.len(),
-                label(state_root, &project, profile)
-            ));
-        }
-    }
-    let ok = seen.is_empty() && expected.len() == Profile::ALL.len() + 2;
-    let seen = if seen.is_empty() { "every project name fits".to_owned() } else { seen.join("; ") };
-    session.attest(
-        "name-budget",
-        ok,
-        format!("project names of at most so many characters: {}", expected.join(", ")),
-        seen,
-        "set WB_PROJECT_BASE to a shorter name (7 characters fit every profile), or leave it unset",
-    );
-    Ok(())
+    let state_root = session.ground()?.state_root.clone();
+    let of_gate = |gate: Gate| {
+        let profile = gate.profile()?;
+        let project = session.spec.settings.project(gate, 1);
+        let label = naming::container(&state_root, &project, profile, Component::Etcd);
+        Some(Room { gate, project, limit: naming::project_budget(profile), label })
+    };
+    let rooms: Vec<Room> = Gate::ALL.into_iter().filter_map(of_gate).collect();
+    session.observe("name-budget", Ok(rooms))
 }
 
-fn label(state_root: &std::path::Path, project: &str, profile: Profile) -> String {
-    naming::container(state_root, project, profile, crate::plan::Component::Etcd)
+/// What there is under the name of a gate's project before the gate.
+#[derive(Debug, Serialize, Deserialize)]
+struct Usage {
+    gate: Gate,
+    project: String,
+    namespace: bool,
+    folder: bool,
+}
+
+impl Usage {
+    fn free(&self) -> bool {
+        !self.namespace && !self.folder
+    }
 }
 
 /// No project of this run exists yet: one that does may be somebody's.
 async fn projects_unused(session: &mut Session<'_>) -> Result<(), Failure> {
     let state_root = session.ground()?.state_root.clone();
     let namespaces = session.containerd().await?.namespaces().await?;
-    let mut found = Vec::new();
-    for gate in Gate::ALL {
-        let project = session.spec.settings.project(gate, 1);
+    let settings = &session.spec.settings;
+    let of_gate = |gate: Gate| {
+        let project = settings.project(gate, 1);
         // The other gates of this run may have begun with theirs: those are known by what this run wrote down.
-        if crate::run::is_ours(&session.spec.settings.run_dir, &project) {
-            continue;
-        }
-        if namespaces.contains(&naming::namespace(&state_root, &project))
-            || state_root.join("projects").join(&project).exists()
-        {
-            found.push(format!("{gate}: `{project}`"));
-        }
-    }
-    session.attest(
-        "projects-unused",
-        found.is_empty(),
-        "no namespace and no state folder under any project name of this run",
-        if found.is_empty() { "none".to_owned() } else { found.join(", ") },
-        "set WB_PROJECT_BASE to a name that is not in use",
-    );
-    Ok(())
+        let ours = crate::run::is_ours(&settings.run_dir, &project);
+        let namespace = !ours && namespaces.contains(&naming::namespace(&state_root, &project));
+        let folder = !ours && state_root.join("projects").join(&project).exists();
+        Usage { gate, project, namespace, folder }
+    };
+    let used: Vec<Usage> = Gate::ALL.into_iter().map(of_gate).collect();
+    session.observe("projects-unused", Ok(used))
 }

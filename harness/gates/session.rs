@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::attest::containerd::Containerd;
-use crate::evidence::{Attestation, Phase, Record, Redactor, Store, StoreError};
+use crate::evidence::{Observation, Phase, Record, Redactor, Store, StoreError};
 use crate::failure::Failure;
 use crate::run::{GateKey, Ground, Limits, Mode, Spec, StartToken};
 use crate::workerbee::cli::Cli;
@@ -33,7 +33,7 @@ impl<'a> Session<'a> {
             started: jiff::Timestamp::now().to_string(),
             seconds: 0.0,
             calls: BTreeMap::new(),
-            attestations: BTreeMap::new(),
+            observations: BTreeMap::new(),
             phases: Vec::new(),
             conflict: None,
             rerun_of: spec.rerun_of.clone(),
@@ -133,17 +133,18 @@ impl<'a> Session<'a> {
         self.record.phases.push(Phase { name: name.to_owned(), at, seconds: begin.elapsed().as_secs_f64() });
     }
 
-    /// Records what the harness saw for itself.
-    pub(super) fn attest(
-        &mut self,
-        name: &str,
-        ok: bool,
-        expected: impl Into<String>,
-        seen: impl Into<String>,
-        remedy: &str,
-    ) {
-        let attestation = Attestation { ok, expected: expected.into(), seen: seen.into(), remedy: remedy.to_owned() };
-        self.record.attestations.insert(name.to_owned(), attestation);
+    /// Keeps what the harness saw when it looked at `name`, or why it could not look: its check says so.
+    pub(super) fn observe(&mut self, name: &str, seen: Result<impl serde::Serialize, Failure>) -> Result<(), Failure> {
+        let observation = match seen {
+            Ok(seen) => {
+                let file = self.spec.folder().join("seen").join(format!("{name}.json"));
+                self.store.write_json(&file, &seen).map_err(|error| unwritable(&error))?;
+                Observation::Seen(file)
+            }
+            Err(failure) => Observation::Failed(failure),
+        };
+        self.record.observations.insert(name.to_owned(), observation);
+        Ok(())
     }
 
     /// Records a finding as evidence of its own.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::finish;
 use super::session::Session;
 use super::validation::{self, LABEL};
+use super::{alive, finish};
 use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, part, reported, snapshot, succeeded};
 use crate::failure::Failure;
-use crate::plan::Profile;
+use crate::plan::{Gate, Profile};
 use crate::workerbee::reply::{ComponentStatus, ProfileStatus};
 
 const REPORTED: [&str; 3] = ["profile-start", "components-running", "containerized-components"];
@@ -46,6 +46,7 @@ pub(super) fn checks(profile: Profile) -> Vec<Check> {
         }),
         snapshot(LABEL),
     ]);
+    checks.extend(alive::checks(Gate::Startup(profile)));
     checks.extend(finish::checks());
     checks
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::session::Session;
-use super::{daemon, finish};
+use super::{alive, daemon, finish};
 use crate::attest::leader;
 use crate::evidence::Conflict;
 use crate::failure::Failure;
@@ -41,6 +41,7 @@ pub(super) async fn run(
     if let Some(conflict) = conflict(session, profile, &answer).await? {
         session.record.conflict = Some(conflict);
     }
+    alive::look(session, profile, &answer).await?;
     finish::run(session).await
 }
 

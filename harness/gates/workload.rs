@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::finish;
 use super::session::Session;
 use super::validation::{self, LABEL};
+use super::{alive, finish};
 use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, otherwise, snapshot, succeeded, verdict};
 use crate::evidence::Evidence;
 use crate::failure::Failure;
-use crate::plan::Profile;
+use crate::plan::{Gate, Profile};
 
 const KNOWN: [&str; 8] = [
     "profile-start",
@@ -30,7 +30,7 @@ pub(super) async fn run(session: &mut Session<'_>, profile: Profile) -> Result<(
     validation::run(session, profile, "profile-workload", timeout, &file).await
 }
 
-pub(super) fn checks(_profile: Profile) -> Vec<Check> {
+pub(super) fn checks(profile: Profile) -> Vec<Check> {
     let mut checks = vec![
         succeeded(WORKERBEE_OK, LABEL),
         backed("profile-start", "/profile_start", "a started profile that was found ready", |start: &Value| {
@@ -69,6 +69,7 @@ pub(super) fn checks(_profile: Profile) -> Vec<Check> {
         no_unknown_checks(LABEL, &KNOWN),
         snapshot(LABEL),
     ];
+    checks.extend(alive::checks(Gate::Workload(profile)));
     checks.extend(finish::checks());
     checks
 }

@@ -18,13 +18,15 @@ lies! {
     not_purged at PROFILES, |story| *story.at("profile-purge", "/ok") = json!(false) => ["cleanup::profile-purge"];
     never_purged at PROFILES, |story| drop(story.record.calls.remove("profile-purge")) =>
         ["cleanup::profile-purge"];
-    containers_left at PROFILES, |story| story.attestation_red("namespace-empty") => ["cleanup::namespace-empty"];
-    namespace_left at PROFILES, |story| story.attestation_red("namespace-removed") => ["cleanup::namespace-removed"];
-    never_looked at PROFILES, |story| drop(story.record.attestations.remove("namespace-removed")) =>
+    containers_left at PROFILES, |story| *story.seen("namespace-empty", "/containers") = json!(["24f6d3a893d3"]) =>
+        ["cleanup::namespace-empty"];
+    namespace_left at PROFILES, |story| *story.seen("namespace-removed", "/gone") = json!(false) =>
+        ["cleanup::namespace-removed"];
+    never_looked at PROFILES, |story| drop(story.record.observations.remove("namespace-removed")) =>
         ["cleanup::namespace-removed"];
     gate_ended_early at PROFILES, |story| {
         story.record.calls.remove("profile-purge");
-        story.record.attestations.clear();
+        story.record.observations.clear();
         // The least that a failure may say: what it stands on is added where it is shown.
         story.record.failure = Some(
             Failure::new("evidence cannot be kept: disk full")

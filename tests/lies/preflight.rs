@@ -42,9 +42,15 @@ lies! {
     no_access_at_all at AT, |story| *story.at(PRIVILEGE, "") = json!({}) => ["containerd-access"];
     privilege_error at AT, |story| story.refused(PRIVILEGE, SOPS_REQUIRED) => ["containerd-access"];
     privilege_never_asked at AT, |story| drop(story.record.calls.remove(PRIVILEGE)) => ["containerd-access"];
-    projects_in_use at AT, |story| story.attestation_red("projects-unused") => ["projects-unused"];
-    projects_never_looked_for at AT, |story| drop(story.record.attestations.remove("projects-unused")) =>
+    projects_in_use at AT, |story| *story.seen("projects-unused", "/3/namespace") = json!(true) =>
         ["projects-unused"];
-    names_too_long at AT, |story| story.attestation_red("name-budget") => ["name-budget"];
-    names_never_measured at AT, |story| drop(story.record.attestations.remove("name-budget")) => ["name-budget"];
+    project_folder_in_use at AT, |story| *story.seen("projects-unused", "/0/folder") = json!(true) =>
+        ["projects-unused"];
+    no_project_looked_for at AT, |story| *story.seen("projects-unused", "") = json!([]) => ["projects-unused"];
+    projects_never_looked_for at AT, |story| drop(story.record.observations.remove("projects-unused")) =>
+        ["projects-unused"];
+    projects_not_to_be_seen at AT, |story| story.unseen("projects-unused") => ["projects-unused"];
+    names_too_long at AT, |story| *story.seen("name-budget", "/2/project") = json!("k1spv103000") => ["name-budget"];
+    no_name_measured at AT, |story| *story.seen("name-budget", "") = json!([]) => ["name-budget"];
+    names_never_measured at AT, |story| drop(story.record.observations.remove("name-budget")) => ["name-budget"];
 }

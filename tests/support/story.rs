@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use k1s_profile_gates::evidence::{Attestation, Record};
+use k1s_profile_gates::evidence::{Observation, Record};
 use k1s_profile_gates::plan::{Component, Gate, Profile};
 use k1s_profile_gates::workerbee::cli::{Call, CallProblem};
 use k1s_profile_gates::{Evidence, Failure};
@@ -15,6 +15,8 @@ pub(crate) struct Story {
     pub(crate) gate: Gate,
     pub(crate) record: Record,
     pub(crate) answers: BTreeMap<&'static str, Value>,
+    /// What the harness saw for itself.
+    pub(crate) sights: BTreeMap<&'static str, Value>,
     /// Files whose content is not that of the answer.
     pub(crate) files: BTreeMap<&'static str, Vec<u8>>,
     folder: TempDir,
@@ -29,7 +31,7 @@ impl Story {
             started: "2026-01-01T00:00:00Z".into(),
             seconds: 1.0,
             calls: BTreeMap::new(),
-            attestations: BTreeMap::new(),
+            observations: BTreeMap::new(),
             phases: vec![],
             conflict: None,
             rerun_of: None,
@@ -40,6 +42,7 @@ impl Story {
             gate,
             record,
             answers: BTreeMap::new(),
+            sights: BTreeMap::new(),
             files: BTreeMap::new(),
             folder: tempfile::tempdir().unwrap(),
         };
@@ -48,7 +51,8 @@ impl Story {
             Gate::Preflight => {
                 story.answered("mcp-status-after", parsed(include_str!("../answers/mcp-status.json")));
                 story.answered("containerd-privilege", parsed(include_str!("../answers/containerd-privilege.json")));
-                story.attested(&["projects-unused", "name-budget"]);
+                story.observed("projects-unused", parsed(include_str!("../answers/seen/projects-unused.json")));
+                story.observed("name-budget", parsed(include_str!("../answers/seen/name-budget.json")));
             }
             Gate::Startup(profile) => {
                 story.answered("validate", of_profile(include_str!("../answers/startup.json"), profile));
@@ -67,7 +71,8 @@ impl Story {
         self.answered("profile-status-after", of_profile(include_str!("../answers/profile-status.json"), profile));
         self.answered("profile-stop", json!({ "ok": true, "purged": false }));
         self.answered("profile-purge", json!({ "ok": true, "purged": true }));
-        self.attested(&["namespace-empty", "namespace-removed"]);
+        self.observed("namespace-empty", json!({ "containers": [], "tasks": [] }));
+        self.observed("namespace-removed", json!({ "namespace": "workerbee-0123456789ab-demo", "gone": true }));
     }
 
     /// The folder's name, which is another one each time.
@@ -88,16 +93,23 @@ impl Story {
         self.answers.insert(label, answer);
     }
 
-    fn attested(&mut self, names: &[&str]) {
-        for name in names {
-            let attestation = Attestation {
-                ok: true,
-                expected: "what should be".into(),
-                seen: "what was seen".into(),
-                remedy: "what to do".into(),
-            };
-            self.record.attestations.insert((*name).to_owned(), attestation);
-        }
+    fn observed(&mut self, name: &'static str, sight: Value) {
+        self.record.observations.insert(name.to_owned(), Observation::Seen(PathBuf::from(format!("seen-{name}.json"))));
+        self.sights.insert(name, sight);
+    }
+
+    /// A part of what the harness saw for itself, to be changed.
+    pub(crate) fn seen(&mut self, name: &str, pointer: &str) -> &mut Value {
+        self.sights.get_mut(name).and_then(|sight| sight.pointer_mut(pointer)).expect("no such sight")
+    }
+
+    /// The harness could not look.
+    pub(crate) fn unseen(&mut self, name: &str) {
+        let failure = Failure::new("containerd does not answer as it should")
+            .expected("containerd on its socket")
+            .seen("connection refused")
+            .remedy("see that containerd runs");
+        self.record.observations.insert(name.to_owned(), Observation::Failed(failure));
     }
 
     /// A part of an answer, to be changed. What is not there is no lie that can be told.
@@ -136,11 +148,6 @@ impl Story {
         }
     }
 
-    pub(crate) fn attestation_red(&mut self, name: &str) {
-        let attestation = self.record.attestations.get_mut(name).expect("no such attestation");
-        attestation.ok = false;
-    }
-
     /// Writes it all down and hands it to the checks: which are red, and what each says.
     pub(crate) fn judged(&self) -> BTreeMap<String, Failure> {
         let run_dir = self.folder.path();
@@ -149,6 +156,9 @@ impl Story {
         for (label, answer) in &self.answers {
             let bytes = self.files.get(label).cloned().unwrap_or_else(|| answer.to_string().into_bytes());
             std::fs::write(run_dir.join(format!("{label}.json")), bytes).unwrap();
+        }
+        for (name, sight) in &self.sights {
+            std::fs::write(run_dir.join(format!("seen-{name}.json")), sight.to_string()).unwrap();
         }
         let evidence = Evidence::load(run_dir, &file).unwrap();
         k1s_profile_gates::checks_of(self.gate)

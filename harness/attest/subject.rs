@@ -1,0 +1,49 @@
+//! What is looked at: a profile while it is alive.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::plan::{Component, Profile};
+use crate::workerbee::naming;
+use crate::workerbee::reply::ProfileRecord;
+
+/// A live profile, as its gate hands it to those who look.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// containerd's socket.
+    pub address: PathBuf,
+    /// `WorkerBee`'s state root.
+    pub state_root: PathBuf,
+    /// The gate's own project.
+    pub project: String,
+    /// The profile that the gate started.
+    pub profile: Profile,
+    /// What `WorkerBee` answered to `validate`; null when it gave no JSON.
+    pub answer: Value,
+}
+
+impl Subject {
+    /// The project's containerd namespace.
+    pub fn namespace(&self) -> String {
+        naming::namespace(&self.state_root, &self.project)
+    }
+
+    /// The container name of a component.
+    pub fn container(&self, component: Component) -> String {
+        naming::container(&self.state_root, &self.project, self.profile, component)
+    }
+
+    /// `WorkerBee`'s record of the profile. It holds tokens in clear: what is kept of it goes through the store.
+    pub fn profile_record(&self) -> Result<ProfileRecord, Failure> {
+        let file = self.state_root.join("projects").join(&self.project).join("profiles/k1s-profile.json");
+        let read = std::fs::read(&file).map_err(|error| error.to_string());
+        read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string())).map_err(|error| {
+            Failure::new(format!("WorkerBee kept no record of the profile {}", self.profile))
+                .expected(file.display().to_string())
+                .seen(error)
+                .remedy("the profile was not started: see what `validate` answered")
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The command of the harness: one file per subcommand.
+
+mod lane;
+mod stack;
+mod sweep;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use k1s_profile_gates::run;
+
+/// Validation gates for k1s profiles.
+#[derive(Parser)]
+#[command(name = "k1s-gates", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build and install what the gates need and is not here yet.
+    Stack(stack::Stack),
+    /// Run a command in a lane: a containerd of its own, WorkerBee's settings in its environment, images in place.
+    Lane(lane::Lane),
+    /// Remove what runs that were killed have left: only what their ledger names.
+    Sweep,
+}
+
+fn main() -> ExitCode {
+    // The lanes of this command are played by this same executable.
+    if let Some(code) = run::role(&std::env::args_os().collect::<Vec<_>>()) {
+        return code;
+    }
+    let result: Result<ExitCode, Box<dyn std::error::Error>> = match Cli::parse().command {
+        Command::Stack(stack) => stack.run().map_err(Into::into),
+        Command::Lane(lane) => lane.run(),
+        Command::Sweep => Ok(sweep::run()),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("k1s-gates: {error}");
+        ExitCode::FAILURE
+    })
+}
