@@ -16,8 +16,14 @@ use rstest::rstest;
 use story::Story;
 
 /// All tables: one per kind of gate.
-const TABLES: [&[Lie]; 5] =
-    [lies::preflight::LIES, lies::inventory::LIES, lies::startup::LIES, lies::workload::LIES, lies::finish::LIES];
+const TABLES: [&[Lie]; 6] = [
+    lies::preflight::LIES,
+    lies::inventory::LIES,
+    lies::startup::LIES,
+    lies::workload::LIES,
+    lies::finish::LIES,
+    lies::residue::LIES,
+];
 
 #[test]
 fn the_truth_is_green() {
@@ -70,6 +76,7 @@ fn complete(check: &str, failure: &Failure) {
 #[case::startup("startup", lies::startup::LIES)]
 #[case::workload("workload", lies::workload::LIES)]
 #[case::finish("finish", lies::finish::LIES)]
+#[case::residue("residue", lies::residue::LIES)]
 fn messages(#[case] name: &str, #[case] table: &[Lie]) {
     let mut text = String::new();
     for lie in table {

@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use containerd_client::services::v1::containers_client::ContainersClient;
 use containerd_client::services::v1::images_client::ImagesClient;
+use containerd_client::services::v1::introspection_client::IntrospectionClient;
 use containerd_client::services::v1::namespaces_client::NamespacesClient;
+use containerd_client::services::v1::snapshots::ListSnapshotsRequest;
+use containerd_client::services::v1::snapshots::snapshots_client::SnapshotsClient;
 use containerd_client::services::v1::tasks_client::TasksClient;
 use containerd_client::services::v1::version_client::VersionClient;
 use containerd_client::services::v1::{
     DeleteImageRequest, DeleteNamespaceRequest, ListContainersRequest, ListImagesRequest, ListNamespacesRequest,
-    ListTasksRequest,
+    ListTasksRequest, PluginsRequest,
 };
 use containerd_client::tonic::transport::Channel;
 use containerd_client::tonic::{Request, Status};
@@ -37,10 +40,20 @@ pub struct Contents {
     pub tasks: Vec<String>,
 }
 
-impl Contents {
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.containers.is_empty() && self.tasks.is_empty()
+/// A layer of a file system: of an image (committed), or of a container (active, view).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Who keeps it, e.g. `overlayfs`.
+    pub snapshotter: String,
+    /// `committed`, `active`, `view` or `unknown`.
+    pub kind: String,
+    /// Its key: the id of a container, or the digest of a chain of layers.
+    pub key: String,
+}
+
+impl std::fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.snapshotter, self.kind, self.key)
     }
 }
 
@@ -99,6 +112,31 @@ impl Containerd {
                 .map(|task| format!("{} (pid {})", task.id, task.pid))
                 .collect(),
         })
+    }
+
+    /// The snapshots of a namespace, of all snapshotters that work.
+    pub async fn snapshots(&self, namespace: &str) -> Result<Vec<Snapshot>, Failure> {
+        let request = PluginsRequest { filters: vec!["type==io.containerd.snapshotter.v1".to_owned()] };
+        let plugins = IntrospectionClient::new(self.channel.clone())
+            .plugins(timed(request))
+            .await
+            .map_err(|status| self.refused(&status))?;
+        let mut client = SnapshotsClient::new(self.channel.clone());
+        let mut snapshots = Vec::new();
+        for plugin in plugins.into_inner().plugins.into_iter().filter(|plugin| plugin.init_err.is_none()) {
+            let request = ListSnapshotsRequest { snapshotter: plugin.id.clone(), ..Default::default() };
+            let listed =
+                client.list(in_namespace(request, namespace)?).await.map_err(|status| self.refused(&status))?;
+            let mut stream = listed.into_inner();
+            while let Some(page) = stream.message().await.map_err(|status| self.refused(&status))? {
+                snapshots.extend(page.info.into_iter().map(|info| Snapshot {
+                    snapshotter: plugin.id.clone(),
+                    kind: info.kind().as_str_name().to_lowercase(),
+                    key: info.name,
+                }));
+            }
+        }
+        Ok(snapshots)
     }
 
     /// The id of the container that nerdctl knows by `name`.

@@ -2,6 +2,7 @@
 
 pub mod containerd;
 pub mod leader;
+pub mod residue;
 mod subject;
 
 pub use subject::Subject;

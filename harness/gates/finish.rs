@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::session::Session;
-use crate::attest::containerd::Contents;
+use crate::attest::residue::{self, Kind, Look, Owner, Sight};
 use crate::checks::{Check, observed, part, succeeded};
 use crate::failure::Failure;
 use crate::workerbee::naming;
@@ -54,36 +54,87 @@ fn collect_logs(folder: &Path, logs: &mut Vec<PathBuf>) {
     }
 }
 
+/// How long what was stopped may take to be gone. `WorkerBee`'s daemon asks after the project at times, and a process of
+/// its own is gone in a moment too.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// What there is before the project is made, and what makes something the project's.
+pub(super) struct Baseline {
+    owner: Owner,
+    before: Look,
+}
+
+/// Looks at the machine before the project is made.
+pub(super) async fn baseline(session: &mut Session<'_>) -> Result<Baseline, Failure> {
+    let begin = Instant::now();
+    let ground = session.ground()?;
+    let mut owner = Owner::new(&ground.address, &ground.state_root, &session.spec.project);
+    let before = residue::look(&mut owner).await;
+    session.phase("look before the project", begin);
+    Ok(Baseline { owner, before })
+}
+
 /// Captures, stops, purges, and looks for what is left.
-pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
+pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result<(), Failure> {
+    let Baseline { mut owner, before } = baseline;
     let k1s_root = session.spec.k1s_root.display().to_string();
     let file = session.own("profile-status-after.json");
     session.query("profile-status-after", &file, &["profile", "status", "--k1s-root", &k1s_root]).await?;
     let file = session.own("projects-after.json");
     session.query("projects-after", &file, &["projects"]).await?;
+    let begin = Instant::now();
+    let alive = residue::look(&mut owner).await;
+    session.phase("look at what the project made", begin);
     let limit = Duration::from_secs(session.limits().stop);
     let file = session.own("profile-stop.json");
     session.call("profile-stop", &file, &["profile", "stop", "--k1s-root", &k1s_root], limit).await?;
     let file = session.own("profile-purge.json");
     session.call("profile-purge", &file, &["profile", "stop", "--k1s-root", &k1s_root, "--purge"], limit).await?;
-    prove_empty(session).await
+    let free = look_for_residue(session, &mut owner, &before, &alive).await?;
+    if free.contains(&Kind::Containers) {
+        remove_namespace(session, owner.namespace).await?;
+    } else {
+        session.observe("namespace-removed", Ok(Removal { namespace: owner.namespace, gone: false }))?;
+    }
+    // Through a mount that is left in the folder, or a container's, its removal would reach what is not the gate's.
+    if free.contains(&Kind::Containers) && free.contains(&Kind::Mounts) { remove_folder(session) } else { Ok(()) }
 }
 
-async fn prove_empty(session: &mut Session<'_>) -> Result<(), Failure> {
+/// Looks until nothing is left, or what is left stays. Returns the kinds of which it saw that nothing is left.
+async fn look_for_residue(
+    session: &mut Session<'_>,
+    owner: &mut Owner,
+    before: &Look,
+    alive: &Look,
+) -> Result<Vec<Kind>, Failure> {
     let begin = Instant::now();
-    let namespace = naming::namespace(&session.ground()?.state_root, &session.spec.project);
-    let containerd = session.containerd().await?;
-    let left = containerd.contents(&namespace).await?;
-    let empty = left.is_empty();
-    session.observe("namespace-empty", Ok(left))?;
-    if empty {
-        // WorkerBee leaves the namespace and its images. Both are this gate's own: the project did not exist before it.
-        let removed = containerd.remove_namespace(&namespace).await;
-        let gone = !containerd.namespaces().await?.contains(&namespace);
-        session.observe("namespace-removed", removed.map(|()| Removal { namespace, gone }))?;
-        remove_folder(session)?;
+    let in_lane = !session.shares_its_host();
+    let is_free =
+        |kind: Kind, sight: &Result<Sight, Failure>| sight.as_ref().is_ok_and(|one| one.left(kind).is_empty());
+    let sights = loop {
+        let after = residue::look(owner).await;
+        let sights = Kind::ALL.map(|kind| (kind, Sight::new(kind, in_lane, [before, alive, &after])));
+        if sights.iter().all(|(kind, sight)| is_free(*kind, sight)) || begin.elapsed() > SETTLING {
+            break sights;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    };
+    let free = sights.iter().filter(|(kind, sight)| is_free(*kind, sight)).map(|(kind, _)| *kind).collect();
+    for (kind, sight) in sights {
+        session.observe(kind.observation(), sight)?;
     }
     session.phase("proof of cleanup", begin);
+    Ok(free)
+}
+
+/// `WorkerBee` leaves the namespace and its images. Both are this gate's own: the project did not exist before it.
+async fn remove_namespace(session: &mut Session<'_>, namespace: String) -> Result<(), Failure> {
+    let begin = Instant::now();
+    let containerd = session.containerd().await?;
+    let removed = containerd.remove_namespace(&namespace).await;
+    let gone = !containerd.namespaces().await?.contains(&namespace);
+    session.observe("namespace-removed", removed.map(|()| Removal { namespace, gone }))?;
+    session.phase("removal of the namespace", begin);
     Ok(())
 }
 
@@ -110,7 +161,7 @@ fn remove_folder(session: &Session<'_>) -> Result<(), Failure> {
 
 /// `cleanup::…`: the checks of the end.
 pub(super) fn checks() -> Vec<Check> {
-    vec![
+    let mut checks = vec![
         // While the profile was alive; `stop` comes after.
         part(
             "profile-status-after",
@@ -125,19 +176,6 @@ pub(super) fn checks() -> Vec<Check> {
         succeeded("cleanup::profile-stop", "profile-stop"),
         succeeded("cleanup::profile-purge", "profile-purge"),
         observed(
-            "cleanup::namespace-empty",
-            "namespace-empty",
-            "no container and no task in the project's namespace",
-            "WorkerBee's purge left them; `nerdctl --namespace <it> rm -f <id>` removes them",
-            |left: &Contents| {
-                if left.is_empty() {
-                    Ok(())
-                } else {
-                    Err(format!("left: {} containers, {} tasks", left.containers.len(), left.tasks.len()).into())
-                }
-            },
-        ),
-        observed(
             "cleanup::namespace-removed",
             "namespace-removed",
             "no namespace of the project",
@@ -146,5 +184,11 @@ pub(super) fn checks() -> Vec<Check> {
                 if removal.gone { Ok(()) } else { Err(format!("{} is left", removal.namespace).into()) }
             },
         ),
-    ]
+    ];
+    checks.extend(Kind::ALL.map(|kind| {
+        observed(&kind.check(), kind.observation(), kind.expected(), kind.remedy(), move |sight: &Sight| {
+            sight.judge(kind)
+        })
+    }));
+    checks
 }

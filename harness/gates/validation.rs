@@ -31,6 +31,7 @@ pub(super) async fn run(
     let project = session.spec.project.clone();
     session.ground()?.seed_project(&project, &profile.images()).await?;
     daemon::require(session).await?;
+    let baseline = finish::baseline(session).await?;
     let token = if early.is_some() { early } else { Some(session.start_token().await?) };
     // Lanes have ports of their own: there it is enough to have waited for the gate above.
     let token = token.filter(|_| first || session.shares_its_host());
@@ -42,7 +43,7 @@ pub(super) async fn run(
         session.record.conflict = Some(conflict);
     }
     alive::look(session, profile, &answer).await?;
-    finish::run(session).await
+    finish::run(session, baseline).await
 }
 
 /// Calls `validate` and lets the token go as soon as the profile is up.

@@ -18,8 +18,6 @@ lies! {
     not_purged at PROFILES, |story| *story.at("profile-purge", "/ok") = json!(false) => ["cleanup::profile-purge"];
     never_purged at PROFILES, |story| drop(story.record.calls.remove("profile-purge")) =>
         ["cleanup::profile-purge"];
-    containers_left at PROFILES, |story| *story.seen("namespace-empty", "/containers") = json!(["24f6d3a893d3"]) =>
-        ["cleanup::namespace-empty"];
     namespace_left at PROFILES, |story| *story.seen("namespace-removed", "/gone") = json!(false) =>
         ["cleanup::namespace-removed"];
     never_looked at PROFILES, |story| drop(story.record.observations.remove("namespace-removed")) =>
@@ -34,5 +32,9 @@ lies! {
                 .seen("No space left on device (os error 28)")
                 .remedy("free some room, or set RUN_DIR to another folder"),
         );
-    } => ["cleanup::profile-purge", "cleanup::namespace-empty", "cleanup::namespace-removed"];
+    } => [
+        "cleanup::profile-purge", "cleanup::namespace-removed", "cleanup::containers", "cleanup::snapshots",
+        "cleanup::networks", "cleanup::bridges", "cleanup::firewall", "cleanup::mounts", "cleanup::ports",
+        "cleanup::processes", "cleanup::state-folder",
+    ];
 }

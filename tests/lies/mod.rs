@@ -53,5 +53,6 @@ macro_rules! lies {
 pub(crate) mod finish;
 pub(crate) mod inventory;
 pub(crate) mod preflight;
+pub(crate) mod residue;
 pub(crate) mod startup;
 pub(crate) mod workload;

@@ -10,6 +10,19 @@ use k1s_profile_gates::{Evidence, Failure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// What a real profile made and left.
+const RESIDUE: [(&str, &str); 9] = [
+    ("residue-containers", include_str!("../answers/seen/residue-containers.json")),
+    ("residue-snapshots", include_str!("../answers/seen/residue-snapshots.json")),
+    ("residue-networks", include_str!("../answers/seen/residue-networks.json")),
+    ("residue-bridges", include_str!("../answers/seen/residue-bridges.json")),
+    ("residue-firewall", include_str!("../answers/seen/residue-firewall.json")),
+    ("residue-mounts", include_str!("../answers/seen/residue-mounts.json")),
+    ("residue-ports", include_str!("../answers/seen/residue-ports.json")),
+    ("residue-processes", include_str!("../answers/seen/residue-processes.json")),
+    ("residue-state-folder", include_str!("../answers/seen/residue-state-folder.json")),
+];
+
 /// The evidence of one gate, before it is written.
 pub(crate) struct Story {
     pub(crate) gate: Gate,
@@ -71,7 +84,9 @@ impl Story {
         self.answered("profile-status-after", of_profile(include_str!("../answers/profile-status.json"), profile));
         self.answered("profile-stop", json!({ "ok": true, "purged": false }));
         self.answered("profile-purge", json!({ "ok": true, "purged": true }));
-        self.observed("namespace-empty", json!({ "containers": [], "tasks": [] }));
+        for (name, sight) in RESIDUE {
+            self.observed(name, parsed(sight));
+        }
         self.observed("namespace-removed", json!({ "namespace": "workerbee-0123456789ab-demo", "gone": true }));
     }
 
