@@ -20,6 +20,12 @@ fn stayed(story: &mut Story, sight: &str, start: &str) {
     story.seen(sight, "/after").as_array_mut().unwrap().push(thing);
 }
 
+/// Of the project's only that is seen while its profile is alive which a purge leaves by design.
+fn half_blind(story: &mut Story, sight: &str) {
+    let after = story.seen(sight, "/after").clone();
+    *story.seen(sight, "/alive") = after;
+}
+
 /// Nothing of the project's is seen while its profile is alive: what is seen is what was there before.
 fn blind(story: &mut Story, sight: &str) {
     let before = story.seen(sight, "/before").clone();
@@ -39,6 +45,7 @@ lies! {
         ["cleanup::snapshots"];
     snapshot_of_no_image_left at PROFILES, |story| left(story, "residue-snapshots", "native committed copy") =>
         ["cleanup::snapshots"];
+    only_snapshots_seen_that_stay at PROFILES, |story| half_blind(story, "residue-snapshots") => ["cleanup::snapshots"];
     no_snapshots_seen at PROFILES, |story| blind(story, "residue-snapshots") => ["cleanup::snapshots"];
     snapshots_never_looked_for at PROFILES, |story| drop(story.record.observations.remove("residue-snapshots")) =>
         ["cleanup::snapshots"];
@@ -52,6 +59,7 @@ lies! {
     } => ["cleanup::networks"];
     result_left at PROFILES, |story| stayed(story, "residue-networks", "/var/lib/cni/results/") =>
         ["cleanup::networks"];
+    only_networks_seen_that_stay at PROFILES, |story| half_blind(story, "residue-networks") => ["cleanup::networks"];
     no_networks_seen at PROFILES, |story| blind(story, "residue-networks") => ["cleanup::networks"];
     networks_never_looked_for at PROFILES, |story| drop(story.record.observations.remove("residue-networks")) =>
         ["cleanup::networks"];
@@ -84,6 +92,7 @@ lies! {
     rule_for_ipv6_left at PROFILES, |story| {
         left(story, "residue-firewall", "ipv6 nat -A POSTROUTING -m comment --comment \"workerbee-0123456789ab-demo\" -j X");
     } => ["cleanup::firewall"];
+    only_rules_seen_that_stay at PROFILES, |story| half_blind(story, "residue-firewall") => ["cleanup::firewall"];
     no_rules_seen at PROFILES, |story| blind(story, "residue-firewall") => ["cleanup::firewall"];
     rules_never_looked_for at PROFILES, |story| drop(story.record.observations.remove("residue-firewall")) =>
         ["cleanup::firewall"];
@@ -119,6 +128,7 @@ lies! {
     volume_of_nobody_left at PROFILES, |story| {
         left(story, "residue-state-folder", "projects/demo/containerd-data/1/volumes/x/other/volume.json");
     } => ["cleanup::state-folder"];
+    only_files_seen_that_stay at PROFILES, |story| half_blind(story, "residue-state-folder") => ["cleanup::state-folder"];
     no_files_seen at PROFILES, |story| blind(story, "residue-state-folder") => ["cleanup::state-folder"];
     files_never_looked_for at PROFILES, |story| drop(story.record.observations.remove("residue-state-folder")) =>
         ["cleanup::state-folder"];

@@ -18,7 +18,8 @@ pub(super) fn as_root(program: &str, arguments: &[&str]) -> Result<Printed, Fail
     if geteuid().is_root() {
         return plain(program, arguments);
     }
-    let line: Vec<&str> = ["-n", "--", program].into_iter().chain(arguments.iter().copied()).collect();
+    let line: Vec<&str> =
+        ["-n", "--", "env", "LC_ALL=C", program].into_iter().chain(arguments.iter().copied()).collect();
     let printed = plain("sudo", &line)?;
     if !printed.success && printed.stderr.starts_with("sudo:") {
         return Err(unreadable(program, &printed.stderr));

@@ -36,13 +36,15 @@ impl Sight {
         // What made it the project's may be gone while it is not: the container of an address, the parent of a process.
         let tied = sight.alive.iter().filter_map(|thing| Some((thing.what.clone(), thing.tie.clone()?)));
         let known: BTreeMap<String, String> = tied.collect();
-        for thing in sight.after.iter_mut().filter(|thing| thing.tie.is_none()) {
+        // Not a port on a host of others': somebody else may have taken it at once.
+        let inherits = sight.alone || kind != Kind::Ports;
+        for thing in sight.after.iter_mut().filter(|thing| inherits && thing.tie.is_none()) {
             thing.tie = known.get(&thing.what).cloned();
         }
         if !sight.alone {
-            for things in [&mut sight.before, &mut sight.alive, &mut sight.after] {
-                things.retain(|thing| thing.tie.is_some() || known.contains_key(&thing.what));
-            }
+            sight.before.retain(|thing| thing.tie.is_some() || known.contains_key(&thing.what));
+            sight.alive.retain(|thing| thing.tie.is_some());
+            sight.after.retain(|thing| thing.tie.is_some());
         }
         Ok(sight)
     }
@@ -52,27 +54,20 @@ impl Sight {
         let names = |things: &[Thing]| things.iter().map(|thing| thing.what.clone()).collect::<BTreeSet<String>>();
         let (before, alive) = (names(&self.before), names(&self.alive));
         let is_ours = |thing: &&Thing| thing.tie.is_some() || (self.alone && alive.contains(&thing.what));
-        let stays = |thing: &&Thing| match kind {
-            // Layers of images: WorkerBee's purge of a profile leaves images (`profiles.py`, `K1sProfileRunner.stop`), and
-            // the harness removes them with the namespace, which containerd refuses while anything is in it.
-            Kind::Snapshots => thing.what.contains(" committed sha256:"),
-            Kind::Networks => files::network_stays(thing),
-            Kind::StateFolder => files::state_stays(thing),
-            Kind::Firewall => firewall::stays(thing, &self.after),
-            _ => false,
-        };
         self.after
             .iter()
             .filter(|thing| !before.contains(&thing.what))
             .filter(is_ours)
-            .filter(|one| !stays(one))
+            .filter(|thing| !stays(kind, thing, &self.after))
             .collect()
     }
 
     /// The rule of the kind's check.
     pub fn judge(&self, kind: Kind) -> Result<(), Wrong> {
-        let before: BTreeSet<&str> = self.before.iter().map(|thing| thing.what.as_str()).collect();
-        if !self.alive.iter().any(|thing| thing.tie.is_some() && !before.contains(thing.what.as_str())) {
+        let is_new = |thing: &Thing| !self.before.iter().any(|before| before.what == thing.what);
+        // What stays anyway proves nothing either: a lock is there also when no network is.
+        let proves = |thing: &&Thing| thing.tie.is_some() && is_new(thing) && !stays(kind, thing, &self.alive);
+        if !self.alive.iter().any(|thing| proves(&thing)) {
             let wrong =
                 "nothing of the project was seen while its profile was alive: that nothing is left proves nothing";
             return Err(Wrong::new(wrong, &self.alive));
@@ -82,6 +77,19 @@ impl Sight {
         let more = if left.len() > 1 { format!(" and {} more", left.len() - 1) } else { String::new() };
         let first: String = first.what.chars().take(160).collect();
         Err(Wrong::new(format!("left after the purge: {first}{more}"), &left))
+    }
+}
+
+/// Whether a purge leaves a thing by design; nothing else may be left. `others` is what there is beside it.
+fn stays(kind: Kind, thing: &Thing, others: &[Thing]) -> bool {
+    match kind {
+        // Layers of images: WorkerBee's purge of a profile leaves images (`profiles.py`, `K1sProfileRunner.stop`), and
+        // the harness removes them with the namespace, which containerd refuses while anything is in it.
+        Kind::Snapshots => thing.what.contains(" committed sha256:"),
+        Kind::Networks => files::network_stays(thing),
+        Kind::StateFolder => files::state_stays(thing),
+        Kind::Firewall => firewall::stays(thing, others),
+        _ => false,
     }
 }
 
