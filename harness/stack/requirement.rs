@@ -95,7 +95,7 @@ pub(super) fn program(variable: &'static str, path: &Path) -> Option<Unmet> {
 }
 
 /// The tools that come from Debian packages.
-const TOOLS: [(&str, &str); 12] = [
+const TOOLS: [(&str, &str); 13] = [
     ("containerd", "containerd"),
     ("ctr", "containerd"),
     ("containerd-shim-runc-v2", "containerd"),
@@ -104,6 +104,8 @@ const TOOLS: [(&str, &str); 12] = [
     ("podman", "podman"),
     ("age", "age"),
     ("age-keygen", "age"),
+    // WorkerBee starts its containerd helper with it, also for root.
+    ("sudo", "sudo"),
     ("unshare", "util-linux"),
     ("ip", "iproute2"),
     ("mmdebstrap", "mmdebstrap"),
