@@ -35,8 +35,8 @@ consumer: ## Build the example of a consumer and see that it lists the same tria
 bench: stack ## Measure the gates against the runbook by hand, in turn (ROUNDS=2)
 	@bench/compare.sh
 
-sweep: ## Remove what killed runs have left
-	@$(GATES) sweep
+sweep: ## Show what killed runs have left; remove it with ARGS=--execute
+	@$(GATES) sweep $(ARGS)
 
 lint: ## Check format and lints
 	@$(CARGO) fmt --check

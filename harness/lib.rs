@@ -33,7 +33,8 @@
 //! - [`workerbee`]: its command line, its JSON, its names.
 //! - [`attest`]: what the harness sees for itself.
 //! - [`evidence`]: the run's folder, records, redaction, shapes.
-//! - [`run`]: the supervisor that a run's trials share, lanes, the ledger.
+//! - [`ledger`]: what is about to be created, written down before, and its removal after a killed run.
+//! - [`run`]: the supervisor that a run's trials share, and lanes.
 //! - [`stack`]: what the harness provides where the user brings nothing.
 
 pub mod attest;
@@ -41,6 +42,7 @@ pub mod checks;
 pub mod evidence;
 mod failure;
 mod gates;
+pub mod ledger;
 pub mod plan;
 pub mod run;
 pub mod stack;

@@ -139,6 +139,16 @@ impl Containerd {
         Ok(snapshots)
     }
 
+    /// The value of a label of each container in a namespace.
+    pub async fn labels(&self, namespace: &str, label: &str) -> Result<Vec<Option<String>>, Failure> {
+        let mut containers = ContainersClient::new(self.channel.clone());
+        let listed = containers
+            .list(in_namespace(ListContainersRequest::default(), namespace)?)
+            .await
+            .map_err(|status| self.refused(&status))?;
+        Ok(listed.into_inner().containers.into_iter().map(|one| one.labels.get(label).cloned()).collect())
+    }
+
     /// The id of the container that nerdctl knows by `name`.
     pub async fn id_of(&self, namespace: &str, name: &str) -> Result<Option<String>, Failure> {
         let mut containers = ContainersClient::new(self.channel.clone());

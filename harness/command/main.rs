@@ -23,8 +23,8 @@ enum Command {
     Stack(stack::Stack),
     /// Run a command in a lane: a containerd of its own, WorkerBee's settings in its environment, images in place.
     Lane(lane::Lane),
-    /// Remove what runs that were killed have left: only what their ledger names.
-    Sweep,
+    /// Show what killed runs have left, and with --execute remove it: only what their ledger names.
+    Sweep(sweep::Sweep),
 }
 
 fn main() -> ExitCode {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let result: Result<ExitCode, Box<dyn std::error::Error>> = match Cli::parse().command {
         Command::Stack(stack) => stack.run().map_err(Into::into),
         Command::Lane(lane) => lane.run(),
-        Command::Sweep => Ok(sweep::run()),
+        Command::Sweep(sweep) => sweep.run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("k1s-gates: {error}");

@@ -1,13 +1,75 @@
 //! `k1s-gates sweep`: what killed runs have left.
 
+use std::error::Error;
 use std::process::ExitCode;
 
+use clap::Args;
+use k1s_profile_gates::Failure;
+use k1s_profile_gates::ledger::{self, Remains};
 use k1s_profile_gates::run;
+use serde_json::{Value, json};
 
-pub(crate) fn run() -> ExitCode {
-    let left = run::sweep();
-    for project in &left {
-        eprintln!("sweep: something of the project {project} is still in use: end its processes, then sweep again");
+#[derive(Args)]
+pub(crate) struct Sweep {
+    /// Remove it, after a look whether it still is what the ledger says.
+    #[arg(long)]
+    execute: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Sweep {
+    pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (kept, why) = if self.execute {
+            let kept = runtime.block_on(ledger::sweep());
+            kept.into_iter().unzip()
+        } else {
+            (runtime.block_on(ledger::remains()), Vec::new())
+        };
+        let cleanup = runtime.block_on(run::cleanup_dry_run());
+        if self.json {
+            let cleanup = cleanup.as_ref().ok();
+            println!("{}", serde_json::to_string_pretty(&json!({ "left": kept, "workerbee_cleanup": cleanup }))?);
+        } else {
+            print(&kept);
+            suggest(cleanup);
+        }
+        for failure in &why {
+            eprintln!("{failure}");
+        }
+        Ok(if kept.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
-    if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `WorkerBee`'s own idea of what could go. It knows nothing of whose it is: nothing of it is executed here.
+fn suggest(cleanup: Result<Option<Value>, Failure>) {
+    match cleanup {
+        Ok(None) => {}
+        Ok(Some(dry_run)) => {
+            let actions = dry_run["actions"].as_array().cloned().unwrap_or_default();
+            println!("WorkerBee's own cleanup would do {} things (`workerbee cleanup --execute`):", actions.len());
+            for action in actions {
+                println!("  {action}");
+            }
+        }
+        Err(failure) => eprintln!("{failure}"),
+    }
+}
+
+fn print(remains: &[Remains]) {
+    if remains.is_empty() {
+        println!("nothing is left of killed runs");
+    }
+    for one in remains {
+        let owner = one.owner.map_or_else(|| "unknown".to_owned(), |owner| owner.pid.to_string());
+        println!("project {}, made by process {owner}, which is no more, {} s ago:", one.project, one.age);
+        if one.left.is_empty() {
+            println!("  nothing but its entry in the ledger");
+        }
+        for left in &one.left {
+            println!("  {left}");
+        }
+    }
 }

@@ -27,11 +27,15 @@ pub(super) fn main(spec: &Path) -> ExitCode {
             match spec.settings.mode {
                 // A lane watches the lifeline itself and ends with all that is in it.
                 Mode::Embedded => work.await,
-                Mode::External(_) => tokio::select! {
+                Mode::External(_) => {
+                    // Whoever cleans up after a killed run waits for the end of this process.
+                    let _lock = crate::ledger::lock(&spec.entry);
+                    tokio::select! {
                     result = work => result,
                     // What is dropped here ends the call that it was waiting for.
                     _ = end_of_the_lifeline() => Err(Failure::new("the run ended before this gate did")),
-                },
+                    }
+                }
             }
         })
     });

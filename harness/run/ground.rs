@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::task::AbortHandle;
 
-use super::settings::Mode;
+use super::settings::{External, Mode};
 use super::spec::Spec;
 use crate::attest::containerd::Containerd;
 use crate::failure::Failure;
@@ -35,16 +35,21 @@ impl Ground {
     /// Starts what a lane needs; in the external mode everything is there.
     pub(crate) async fn prepare(spec: &Spec) -> Result<Self, Failure> {
         match (&spec.settings.mode, &spec.stack) {
-            (Mode::External(external), _) => Ok(Self {
-                address: external.address.clone(),
-                // WorkerBee resolves the path before it takes its hash.
-                state_root: external.state_root.canonicalize().unwrap_or_else(|_| external.state_root.clone()),
-                env: vec![("WORKERBEE_CONTAINERD_ADDRESS".into(), external.address.display().to_string())],
-                stack: None,
-                _containerd: None,
-            }),
+            (Mode::External(external), _) => Ok(Self::on_host(external)),
             (Mode::Embedded, Some(stack)) => Self::in_lane(spec, stack).await,
             (Mode::Embedded, None) => Err(Failure::new("a lane was started without a stack").remedy("report this")),
+        }
+    }
+
+    /// The user's own: everything is there.
+    pub(super) fn on_host(external: &External) -> Self {
+        Self {
+            address: external.address.clone(),
+            // WorkerBee resolves the path before it takes its hash.
+            state_root: external.state_root.canonicalize().unwrap_or_else(|_| external.state_root.clone()),
+            env: vec![("WORKERBEE_CONTAINERD_ADDRESS".into(), external.address.display().to_string())],
+            stack: None,
+            _containerd: None,
         }
     }
 

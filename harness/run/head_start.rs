@@ -8,8 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::ledger::cgroup_mounts;
 use crate::attest::containerd::Containerd;
+use crate::ledger::cgroup_mounts;
 
 /// The share of controller 0 among the containers of its project, of which each other one has 1.
 const TIMES: u32 = 20;

@@ -49,7 +49,7 @@ impl RunKey {
 }
 
 /// Removes the files of runs whose supervisor is no more: nobody answers at their socket.
-pub(super) fn sweep() {
+pub(crate) fn sweep() {
     let Ok(folder) = meeting_folder() else { return };
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let socket = entry.path();

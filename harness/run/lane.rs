@@ -10,10 +10,10 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_
 use rustix::process::{Pid, WaitOptions, wait};
 
 use super::launch;
-use super::ledger::Ledger;
 use super::settings::{Mode, Settings};
 use super::spec::{Spec, Work};
 use crate::failure::Failure;
+use crate::ledger::Ledger;
 use crate::stack::Stack;
 
 /// An address for documentation (RFC 5737) on the lane's loopback, with nothing behind it. Not 127.0.0.1: containers
@@ -128,21 +128,22 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
     // Whatever the environment says of the user's own WorkerBee: a lane has its own.
     let settings = Settings { mode: Mode::Embedded, ..Settings::from_env()? };
     let folder = tempfile::tempdir().map_err(|error| unprepared("make a folder", &error))?;
-    let spec = Spec {
+    let mut spec = Spec {
         work: Work::Command { line, projects },
         project: settings.base.clone(),
         workerbee: stack.workerbee.clone(),
         k1s_root: stack.k1s_root.clone(),
         versions: stack.versions.clone(),
         rerun_of: None,
+        entry: PathBuf::new(),
         stack: Some(stack),
         settings,
     };
+    let ledger = Ledger::open().map_err(|error| unprepared("be written down", &error))?;
+    spec.write_down(&ledger)?;
     let file: PathBuf = folder.path().join("spec.json");
     let written = serde_json::to_vec(&spec).map_err(std::io::Error::other).and_then(|bytes| fs::write(&file, bytes));
     written.map_err(|error| unprepared("write its specification", &error))?;
-    let entry = Ledger::open().and_then(|ledger| ledger.write(&spec));
-    let entry = entry.map_err(|error| unprepared("be written down", &error))?;
     let mut child = launch::in_lane(&file)?
         .into_std()
         .stdin(Stdio::piped())
@@ -152,6 +153,8 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
     let lifeline = child.stdin.take();
     let status = child.wait().map_err(|error| unprepared("be waited for", &error))?;
     drop(lifeline);
-    super::ledger::settle(&entry);
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        runtime.block_on(ledger.close());
+    }
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

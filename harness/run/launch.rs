@@ -1,5 +1,6 @@
 //! How one part of the harness starts another: always this same executable.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -11,16 +12,25 @@ use crate::failure::Failure;
 pub(super) const SUPERVISOR: &str = "__supervisor";
 pub(super) const LANE: &str = "__lane";
 pub(super) const GATE: &str = "__gate";
+pub(super) const REAPER: &str = "__reaper";
 
 /// Starts the supervisor in a session of its own, with no handle of nextest's, so that neither waits for the other.
 pub(super) fn supervisor(key: &RunKey, settings: &Path) -> std::io::Result<()> {
+    let owner = key.owner.to_string();
+    detached(&[SUPERVISOR.as_ref(), settings.as_ref(), key.socket().as_ref(), owner.as_ref()])
+}
+
+/// Starts the one that cleans up the user's own host should this process, the supervisor, be killed.
+pub(super) fn reaper() -> std::io::Result<()> {
+    let own = rustix::process::getpid().as_raw_nonzero().to_string();
+    detached(&[REAPER.as_ref(), own.as_ref()])
+}
+
+fn detached(arguments: &[&OsStr]) -> std::io::Result<()> {
     let status = Command::new("setsid")
         .arg("--fork")
         .arg(std::env::current_exe()?)
-        .arg(SUPERVISOR)
-        .arg(settings)
-        .arg(key.socket())
-        .arg(key.owner.to_string())
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -4,12 +4,13 @@ mod client;
 mod gate;
 mod ground;
 mod head_start;
+mod host;
 mod key;
 mod lane;
 mod launch;
-mod ledger;
 mod protocol;
 mod queue;
+mod reaper;
 mod settings;
 mod spec;
 mod summary;
@@ -17,12 +18,13 @@ mod supervisor;
 mod token;
 
 pub use client::evidence;
+pub use host::cleanup_dry_run;
 pub use lane::run_command;
-pub use ledger::sweep;
 pub use protocol::GateKey;
 pub use settings::{External, Limits, Mode, Settings};
 
 pub(crate) use ground::Ground;
+pub(crate) use key::sweep as forget_meetings;
 pub(crate) use spec::{Spec, is_ours};
 pub(crate) use token::StartToken;
 
@@ -40,6 +42,7 @@ pub fn role(arguments: &[OsString]) -> Option<ExitCode> {
         launch::SUPERVISOR => Some(supervisor::main(spec)),
         launch::LANE => Some(lane::main(spec)),
         launch::GATE => Some(gate::main(spec)),
+        launch::REAPER => Some(reaper::main(spec)),
         _ => None,
     }
 }

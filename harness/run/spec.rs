@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::ground::Ground;
 use super::protocol::GateKey;
-use super::settings::Settings;
+use super::settings::{Mode, Settings};
 use crate::failure::Failure;
+use crate::ledger::{Ledger, OnHost, Plan};
 use crate::stack::Stack;
 
 /// What a lane or a gate's process has to do.
@@ -25,6 +27,8 @@ pub(crate) struct Spec {
     pub k1s_root: PathBuf,
     /// The folder of the gate's run that ended in a conflict, when this is the rerun.
     pub rerun_of: Option<PathBuf>,
+    /// Where the ledger says what is about to be created.
+    pub entry: PathBuf,
     /// The embedded stack, in a lane.
     pub stack: Option<Stack>,
     /// Versions of what the gate runs on.
@@ -56,6 +60,35 @@ impl Spec {
         };
         let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
         serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// Writes into the ledger what is about to be created.
+    pub(super) fn write_down(&mut self, ledger: &Ledger) -> Result<PathBuf, Failure> {
+        let unwritten = |error: std::io::Error| {
+            Failure::new(format!("what is about to be created cannot be written down: {error}"))
+                .expected("a ledger in the state folder")
+                .seen(error.to_string())
+                .remedy("see that the state folder can be written to (XDG_STATE_HOME)")
+        };
+        let projects = match &self.work {
+            Work::Gate(_) => std::slice::from_ref(&self.project),
+            Work::Command { projects, .. } if projects.is_empty() => std::slice::from_ref(&self.project),
+            Work::Command { projects, .. } => projects,
+        };
+        let written = match &self.settings.mode {
+            Mode::Embedded => {
+                let state_root = self.lane_root().join("state");
+                ledger.write(&Plan { projects, state_root: &state_root, on_host: None })
+            }
+            Mode::External(external) => {
+                let ground = Ground::on_host(external);
+                let (cli, run_dir) = (ground.cli(self), &self.settings.run_dir);
+                let on_host = Some(OnHost { cli: &cli, address: &ground.address, run_dir });
+                ledger.write(&Plan { projects, state_root: &ground.state_root, on_host })
+            }
+        };
+        self.entry = written.map_err(unwritten)?;
+        Ok(self.entry.clone())
     }
 
     /// The folder of a gate's own files, in the run's folder.

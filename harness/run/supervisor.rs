@@ -17,7 +17,6 @@ use tokio::sync::{Mutex, OnceCell, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::launch;
-use super::ledger::Ledger;
 use super::protocol::{Answer, GateKey, Request};
 use super::queue::Queue;
 use super::settings::{Limits, Mode, Settings};
@@ -25,6 +24,7 @@ use super::spec::{Spec, Work, gate_folder};
 use super::summary::Summary;
 use crate::evidence::{Evidence, Redactor, Store};
 use crate::failure::Failure;
+use crate::ledger::Ledger;
 use crate::stack::{self, Stack, StackError};
 
 struct Supervisor {
@@ -79,7 +79,11 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     let listener = UnixListener::bind(socket)?;
     let ledger = Ledger::open()
         .map_err(|error| std::io::Error::other(format!("the ledger in the state folder cannot be kept: {error}")))?;
-    super::ledger::sweep();
+    // What cannot be removed stays in the ledger, for `k1s-gates sweep` to say.
+    drop(crate::ledger::sweep().await);
+    if matches!(settings.mode, Mode::External(_)) {
+        launch::reaper()?;
+    }
     let lanes = match settings.mode {
         Mode::Embedded => settings.lanes,
         // One host, one set of ports: WorkerBee picks free ones by looking, and two starts pick the same.
@@ -120,10 +124,14 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
 fn end_of(process: OwnedFd) -> oneshot::Receiver<()> {
     let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
-        while poll(&mut [PollFd::new(&process, PollFlags::IN)], None) == Err(Errno::INTR) {}
+        wait_for_end_of(&process);
         let _ = sender.send(());
     });
     receiver
+}
+
+pub(super) fn wait_for_end_of(process: &OwnedFd) {
+    while poll(&mut [PollFd::new(process, PollFlags::IN)], None) == Err(Errno::INTR) {}
 }
 
 impl Supervisor {
@@ -194,10 +202,11 @@ impl Supervisor {
     async fn run(&self, key: GateKey, rerun_of: Option<PathBuf>) -> Result<PathBuf, Failure> {
         let prepared = self.ground.get_or_init(|| self.prepare()).await.clone()?;
         let project = self.settings.project(key.gate, key.attempt);
-        let spec = Spec {
+        let mut spec = Spec {
             work: Work::Gate(key),
             project: if rerun_of.is_some() { format!("{project}r") } else { project },
             rerun_of,
+            entry: PathBuf::new(),
             settings: self.settings.clone(),
             workerbee: prepared.workerbee,
             k1s_root: prepared.k1s_root,
@@ -205,14 +214,12 @@ impl Supervisor {
             versions: prepared.versions,
         };
         let folder = gate_folder(key);
-        let file = self.store.write_json(&folder.join("spec.json"), &spec).map_err(|error| unwritable(&error))?;
         let log = self.settings.run_dir.join(&folder).join("gate.log");
-        let entry = self.ledger.write(&spec).map_err(|error| {
-            Failure::new(format!("what the gate is about to create cannot be written down: {error}"))
-                .remedy("see that the state folder can be written to")
-        })?;
+        let entry = spec.write_down(&self.ledger)?;
+        let file = self.store.write_json(&folder.join("spec.json"), &spec).map_err(|error| unwritable(&error))?;
         let ended = self.process(&spec, &file, &log).await;
-        super::ledger::settle(&entry);
+        // What stays is in the ledger, and is tried again when the run ends.
+        let _ = crate::ledger::settle(&entry).await;
         let record = self.settings.run_dir.join(&folder).join("record.json");
         match ended {
             // A record says more than the exit status of the process that wrote it.

@@ -1,0 +1,217 @@
+//! The ledger: what a gate is about to create is written down before, and struck out when it is gone.
+//!
+//! A lane leaves nothing that outlives it but empty cgroup folders. On the user's own host a project may be left; a
+//! detached reaper, the next run or `k1s-gates sweep --execute` remove it. Only what an entry names is ever removed,
+//! after a look whether it still is what was written down.
+
+mod cgroups;
+mod owner;
+mod project;
+
+pub(crate) use cgroups::mounts as cgroup_mounts;
+pub use owner::Owner;
+pub(crate) use project::lock;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use project::Project;
+
+/// The ledger of this process.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    folder: PathBuf,
+}
+
+/// What one gate may leave.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Entry {
+    owner: Owner,
+    written: SystemTime,
+    /// The project's name.
+    project: String,
+    /// Names of cgroup folders, which are those of the containerd namespaces.
+    cgroups: Vec<String>,
+    /// The project on the user's own host, when it is not made in a lane.
+    on_host: Option<Project>,
+}
+
+/// What a run that is no more has left.
+#[derive(Debug, Serialize)]
+pub struct Remains {
+    /// The project's name.
+    pub project: String,
+    /// The process that made it; none when the entry cannot be read.
+    pub owner: Option<Owner>,
+    /// Seconds since it was written down.
+    pub age: u64,
+    /// What is there, in words.
+    pub left: Vec<String>,
+    #[serde(skip)]
+    entry: PathBuf,
+}
+
+/// What a gate is about to create.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    /// The projects; the first gives the entry its name.
+    pub(crate) projects: &'a [String],
+    /// `WorkerBee`'s state root, of which the names of namespaces are made.
+    pub(crate) state_root: &'a Path,
+    /// How to reach the project when it is not made in a lane.
+    pub(crate) on_host: Option<OnHost<'a>>,
+}
+
+/// A project of the user's own `WorkerBee`.
+#[derive(Debug)]
+pub(crate) struct OnHost<'a> {
+    /// How to call it.
+    pub(crate) cli: &'a crate::workerbee::cli::Cli,
+    /// containerd's socket.
+    pub(crate) address: &'a Path,
+    /// Where evidence goes.
+    pub(crate) run_dir: &'a Path,
+}
+
+impl Ledger {
+    pub(crate) fn open() -> std::io::Result<Self> {
+        let folder = folder();
+        fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    /// Where the entry of a project of this process is.
+    pub(crate) fn entry(&self, project: &str) -> PathBuf {
+        self.folder.join(format!("{}-{project}.json", Owner::this_process().pid))
+    }
+
+    /// Writes an entry, durably: a machine that loses power remembers it too.
+    pub(crate) fn write(&self, plan: &Plan<'_>) -> std::io::Result<PathBuf> {
+        let name = plan.projects.first().ok_or_else(|| std::io::Error::other("no project to write down"))?;
+        let namespace = |project: &String| crate::workerbee::naming::namespace(plan.state_root, project);
+        let mut cgroups: Vec<String> = plan.projects.iter().map(namespace).collect();
+        if plan.on_host.is_none() {
+            cgroups.push(crate::workerbee::naming::system_namespace(plan.state_root));
+        }
+        let on_host = plan.on_host.as_ref().map(|host| Project::new(host.cli, host.address, host.run_dir));
+        let entry =
+            Entry { owner: Owner::this_process(), written: SystemTime::now(), project: name.clone(), cgroups, on_host };
+        let mut file = tempfile::Builder::new().prefix(".part-").tempfile_in(&self.folder)?;
+        serde_json::to_writer_pretty(&mut file, &entry)?;
+        file.as_file().sync_all()?;
+        let path = self.entry(name);
+        file.persist(&path).map_err(|error| error.error)?;
+        fs::File::open(&self.folder)?.sync_all()?;
+        Ok(path)
+    }
+
+    /// Settles all that this process wrote down, when it ends before its gates did.
+    pub(crate) async fn close(&self) {
+        let mut own: Vec<PathBuf> = entries(&self.folder)
+            .into_iter()
+            .filter(|(_, entry)| entry.as_ref().is_some_and(|entry| entry.owner == Owner::this_process()))
+            .map(|(path, _)| path)
+            .collect();
+        // A killed lane's processes take a moment to leave their cgroups. A project's removal has limits of its own.
+        for _ in 0..40 {
+            let mut busy = Vec::new();
+            for path in own {
+                let on_host = read(&path).is_some_and(|entry| entry.on_host.is_some());
+                if settle(&path).await.is_err() && !on_host {
+                    busy.push(path);
+                }
+            }
+            if busy.is_empty() {
+                return;
+            }
+            own = busy;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Removes what an entry names, and the entry when nothing of it is left.
+pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
+    let Some(entry) = read(path) else {
+        return if path.exists() { Err(unreadable(path)) } else { Ok(()) };
+    };
+    if let Some(project) = &entry.on_host {
+        project.remove(path, entry.written).await?;
+    }
+    cgroups::remove(&cgroups::existing(&entry.cgroups));
+    let left = cgroups::existing(&entry.cgroups);
+    if left.is_empty() {
+        let _ = fs::remove_file(path);
+        return Ok(());
+    }
+    Err(Failure::new(format!("something of the project {} is still in use", entry.project))
+        .expected("empty cgroup folders, which can be removed")
+        .seen(words(&left).join(", "))
+        .remedy("end the processes in them (cgroup.procs), then `k1s-gates sweep --execute`"))
+}
+
+/// What runs that are no more have left.
+pub async fn remains() -> Vec<Remains> {
+    let mut remains = Vec::new();
+    for (path, entry) in entries(&folder()) {
+        let Some(entry) = entry else {
+            let left = vec![format!("unknown: {} cannot be read", path.display())];
+            remains.push(Remains { project: "?".into(), owner: None, age: 0, left, entry: path });
+            continue;
+        };
+        if entry.owner.is_alive() {
+            continue;
+        }
+        let mut left = words(&cgroups::existing(&entry.cgroups));
+        if let Some(project) = &entry.on_host {
+            // One that cannot be asked about may be there.
+            left.extend(project.left().await.unwrap_or_else(|failure| vec![failure.what]));
+        }
+        let age = entry.written.elapsed().unwrap_or_default().as_secs();
+        remains.push(Remains { project: entry.project, owner: Some(entry.owner), age, left, entry: path });
+    }
+    remains
+}
+
+/// Settles what runs that are no more have left. Returns what could not be removed, and why.
+pub async fn sweep() -> Vec<(Remains, Failure)> {
+    crate::run::forget_meetings();
+    let mut kept = Vec::new();
+    for one in remains().await {
+        if let Err(failure) = settle(&one.entry).await {
+            kept.push((one, failure));
+        }
+    }
+    kept
+}
+
+fn words(folders: &[PathBuf]) -> Vec<String> {
+    folders.iter().map(|folder| format!("the cgroup {}", folder.display())).collect()
+}
+
+/// An entry that cannot be read is none that may be forgotten.
+fn unreadable(path: &Path) -> Failure {
+    Failure::new("an entry of the ledger cannot be read")
+        .expected("what a run was about to create, as JSON")
+        .seen(path.display().to_string())
+        .remedy("look into it for what was left, remove that and then the file")
+}
+
+fn entries(folder: &Path) -> Vec<(PathBuf, Option<Entry>)> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let named = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    named.map(|path| (path.clone(), read(&path))).collect()
+}
+
+fn read(path: &Path) -> Option<Entry> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn folder() -> PathBuf {
+    let base = dirs::state_dir().or_else(dirs::cache_dir).unwrap_or_else(std::env::temp_dir);
+    base.join("k1s-profile-gates/ledger")
+}

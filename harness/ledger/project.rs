@@ -1,0 +1,178 @@
+//! A project on the user's own host: what a killed run leaves of it there, and its removal.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use crate::attest::containerd::Containerd;
+use crate::evidence::{Redactor, Store};
+use crate::failure::Failure;
+use crate::workerbee::cli::Cli;
+use crate::workerbee::naming;
+
+/// How long the removal of one project may take.
+const REMOVAL: Duration = Duration::from_secs(180);
+/// How long the gate's process may take to end once its lifeline is cut.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// A project that a gate is about to create on the user's own containerd.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Project {
+    name: String,
+    /// How to call the `WorkerBee` that made it.
+    bin: PathBuf,
+    privilege: String,
+    state_root: PathBuf,
+    k1s_root: PathBuf,
+    /// containerd's socket.
+    address: PathBuf,
+    run_dir: PathBuf,
+}
+
+impl Project {
+    pub(super) fn new(cli: &Cli, address: &Path, run_dir: &Path) -> Self {
+        Self {
+            name: cli.project.clone(),
+            bin: cli.bin.clone(),
+            privilege: cli.privilege.clone(),
+            state_root: cli.state_root.clone(),
+            k1s_root: cli.k1s_root.clone(),
+            address: address.to_owned(),
+            run_dir: run_dir.to_owned(),
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.state_root.join("projects").join(&self.name)
+    }
+
+    fn namespace(&self) -> String {
+        naming::namespace(&self.state_root, &self.name)
+    }
+
+    /// What is there of it, in words.
+    pub(super) async fn left(&self) -> Result<Vec<String>, Failure> {
+        let mut left = Vec::new();
+        if self.folder().exists() {
+            left.push(format!("the folder {}", self.folder().display()));
+        }
+        let containerd = Containerd::connect(&self.address).await?;
+        if containerd.namespaces().await?.contains(&self.namespace()) {
+            let held = containerd.contents(&self.namespace()).await?;
+            left.push(format!(
+                "the containerd namespace {} with {} containers and {} tasks",
+                self.namespace(),
+                held.containers.len(),
+                held.tasks.len()
+            ));
+        }
+        Ok(left)
+    }
+
+    /// Purges it, after making sure that it is what was written down at `written`.
+    pub(super) async fn remove(&self, entry: &Path, written: SystemTime) -> Result<(), Failure> {
+        // Held to the end: two that remove the same project would be in each other's way.
+        let _lock = wait_for_the_gate(entry).await;
+        if self.left().await?.is_empty() {
+            return Ok(());
+        }
+        self.refuse_others(written).await?;
+        let begin = Instant::now();
+        let containerd = Containerd::connect(&self.address).await?;
+        loop {
+            let said = self.purge().await;
+            // A container that was being started when its starter was killed may come a moment late.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let held = containerd.contents(&self.namespace()).await?;
+            if held.containers.is_empty() && held.tasks.is_empty() {
+                break;
+            }
+            if begin.elapsed() > REMOVAL {
+                return Err(self.stays(&said));
+            }
+        }
+        containerd.remove_namespace(&self.namespace()).await?;
+        self.refuse_mounts()?;
+        match std::fs::remove_dir_all(self.folder()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(self.stays(&error.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn purge(&self) -> String {
+        let cli = Cli {
+            bin: self.bin.clone(),
+            state_root: self.state_root.clone(),
+            project: self.name.clone(),
+            k1s_root: self.k1s_root.clone(),
+            privilege: self.privilege.clone(),
+            env: vec![("WORKERBEE_CONTAINERD_ADDRESS".into(), self.address.display().to_string())],
+            hermetic: false,
+        };
+        let k1s_root = self.k1s_root.display().to_string();
+        let store = match Store::open(&self.run_dir, Redactor::default()) {
+            Ok(store) => store,
+            Err(error) => return error.to_string(),
+        };
+        let file = format!("sweep/{}-profile-purge.json", self.name);
+        let call = cli.call(&store, &file, &["profile", "stop", "--k1s-root", &k1s_root, "--purge"], REMOVAL).await;
+        call.problem.map_or_else(|| format!("exit {:?}, see {file}", call.exit), |problem| problem.to_string())
+    }
+
+    /// What bears the project's name but came before it was written down, or belongs to another project, is not ours.
+    async fn refuse_others(&self, written: SystemTime) -> Result<(), Failure> {
+        let refused = |seen: String| {
+            Failure::new(format!("the project `{}` is not the one that was written down", self.name))
+                .expected("a folder that is younger than the ledger's entry, and containers with the project's label")
+                .seen(seen)
+                .remedy("look at it, and remove it by hand if it is yours: `workerbee profile stop --purge`")
+        };
+        let folder = self.folder();
+        // Not every file system knows when a folder was born; its containers' labels then have to do.
+        let born = std::fs::metadata(&folder).and_then(|metadata| metadata.created()).ok();
+        if born.is_some_and(|born| born + Duration::from_secs(1) < written) {
+            return Err(refused(format!("{} is older than the entry", folder.display())));
+        }
+        let labels = Containerd::connect(&self.address).await?.labels(&self.namespace(), "workerbee.project").await?;
+        match labels.into_iter().find(|label| label.as_deref() != Some(self.name.as_str())) {
+            None => Ok(()),
+            Some(other) => Err(refused(format!("a container with the label workerbee.project={other:?}"))),
+        }
+    }
+
+    /// What is mounted in the folder would be deleted with it.
+    fn refuse_mounts(&self) -> Result<(), Failure> {
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let folder = self.folder().display().to_string();
+        let inside =
+            mounts.lines().filter_map(|line| line.split(' ').nth(1)).find(|target| target.starts_with(&folder));
+        inside.map_or(Ok(()), |target| Err(self.stays(&format!("a mount on {target}"))))
+    }
+
+    fn stays(&self, seen: &str) -> Failure {
+        Failure::new(format!("the project `{}` could not be removed", self.name))
+            .expected(format!("no container in {} and no {}", self.namespace(), self.folder().display()))
+            .seen(seen)
+            .remedy("see that containerd and WorkerBee answer, then `k1s-gates sweep --execute`")
+    }
+}
+
+/// The gate's process holds its entry locked: it may just be ending.
+async fn wait_for_the_gate(entry: &Path) -> Option<File> {
+    let file = File::open(entry).ok()?;
+    let begin = Instant::now();
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() && begin.elapsed() < ENDING {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Some(file)
+}
+
+/// Taken by a gate's process for as long as it lives.
+pub(crate) fn lock(entry: &Path) -> std::io::Result<File> {
+    let file = File::open(entry)?;
+    flock(&file, FlockOperation::LockExclusive)?;
+    Ok(file)
+}

@@ -1,0 +1,43 @@
+//! The user's own `WorkerBee`, asked outside of a gate.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::ground::Ground;
+use super::settings::{Mode, Settings};
+use crate::evidence::{Redactor, Store};
+use crate::failure::Failure;
+use crate::workerbee::cli::Cli;
+
+/// What `WorkerBee`'s own `cleanup` would remove: its dry run, which it makes by default. Nothing of it is the harness's.
+/// None in the embedded mode, where there is no host to clean up.
+pub async fn cleanup_dry_run() -> Result<Option<Value>, Failure> {
+    let settings = Settings::from_env()?;
+    let (Mode::External(external), Some(bin)) = (&settings.mode, settings.workerbee_bin.clone()) else {
+        return Ok(None);
+    };
+    let ground = Ground::on_host(external);
+    let folder = tempfile::tempdir().map_err(|error| Failure::new(format!("no folder for its answer: {error}")))?;
+    let store = Store::open(folder.path(), Redactor::default())
+        .map_err(|error| Failure::new(format!("no folder for its answer: {error}")))?;
+    let cli = Cli {
+        bin,
+        state_root: ground.state_root.clone(),
+        project: settings.base.clone(),
+        k1s_root: settings.k1s_root.clone().unwrap_or_else(|| folder.path().to_owned()),
+        privilege: "sudo-helper".to_owned(),
+        env: ground.env.clone(),
+        hermetic: false,
+    };
+    let limit = Duration::from_secs(settings.limits.query);
+    let call = cli.call(&store, "cleanup-dry-run.json", &["cleanup"], limit).await;
+    if let Some(problem) = call.problem {
+        return Err(Failure::new("WorkerBee's `cleanup` gave no answer")
+            .expected("a dry run, as JSON")
+            .seen(problem.to_string())
+            .remedy("see that WORKERBEE_BIN and WORKERBEE_CONTAINERD_STATE_ROOT name your WorkerBee"));
+    }
+    let bytes = std::fs::read(folder.path().join(&call.file)).unwrap_or_default();
+    Ok(serde_json::from_slice(&bytes).ok())
+}
