@@ -1,5 +1,6 @@
 //! containerd, asked directly.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,11 +13,12 @@ use containerd_client::services::v1::snapshots::snapshots_client::SnapshotsClien
 use containerd_client::services::v1::tasks_client::TasksClient;
 use containerd_client::services::v1::version_client::VersionClient;
 use containerd_client::services::v1::{
-    DeleteImageRequest, DeleteNamespaceRequest, ListContainersRequest, ListImagesRequest, ListNamespacesRequest,
-    ListTasksRequest, PluginsRequest,
+    self as v1, DeleteImageRequest, DeleteNamespaceRequest, ListContainersRequest, ListImagesRequest,
+    ListNamespacesRequest, ListTasksRequest, PluginsRequest,
 };
 use containerd_client::tonic::transport::Channel;
 use containerd_client::tonic::{Request, Status};
+use containerd_client::types::v1::Process;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -29,6 +31,38 @@ const QUESTION: Duration = Duration::from_secs(20);
 pub struct Containerd {
     channel: Channel,
     address: PathBuf,
+}
+
+/// A container, as containerd knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// Its id.
+    pub id: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Container {
+    /// The name that nerdctl knows it by.
+    pub fn name(&self) -> Option<&str> {
+        self.label("nerdctl/name")
+    }
+
+    /// The value of a label.
+    pub fn label(&self, label: &str) -> Option<&str> {
+        self.labels.get(label).map(String::as_str)
+    }
+}
+
+/// What runs in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The id of the container.
+    pub id: String,
+    /// Its main process, in containerd's PID namespace.
+    pub pid: u32,
+    /// `RUNNING`, `PAUSED`, `STOPPED` and so on.
+    pub status: String,
 }
 
 /// What a namespace holds that runs or could run.
@@ -93,24 +127,11 @@ impl Containerd {
 
     /// The containers and tasks of a namespace.
     pub async fn contents(&self, namespace: &str) -> Result<Contents, Failure> {
-        let mut containers = ContainersClient::new(self.channel.clone());
-        let listed = containers
-            .list(in_namespace(ListContainersRequest::default(), namespace)?)
-            .await
-            .map_err(|status| self.refused(&status))?;
-        let mut tasks = TasksClient::new(self.channel.clone());
-        let running = tasks
-            .list(in_namespace(ListTasksRequest::default(), namespace)?)
-            .await
-            .map_err(|status| self.refused(&status))?;
+        let containers = self.containers(namespace).await?;
+        let tasks = self.tasks(namespace).await?;
         Ok(Contents {
-            containers: listed.into_inner().containers.into_iter().map(|container| container.id).collect(),
-            tasks: running
-                .into_inner()
-                .tasks
-                .into_iter()
-                .map(|task| format!("{} (pid {})", task.id, task.pid))
-                .collect(),
+            containers: containers.into_iter().map(|container| container.id).collect(),
+            tasks: tasks.into_iter().map(|task| format!("{} (pid {})", task.id, task.pid)).collect(),
         })
     }
 
@@ -141,27 +162,32 @@ impl Containerd {
 
     /// The value of a label of each container in a namespace.
     pub async fn labels(&self, namespace: &str, label: &str) -> Result<Vec<Option<String>>, Failure> {
-        let mut containers = ContainersClient::new(self.channel.clone());
-        let listed = containers
-            .list(in_namespace(ListContainersRequest::default(), namespace)?)
-            .await
-            .map_err(|status| self.refused(&status))?;
-        Ok(listed.into_inner().containers.into_iter().map(|one| one.labels.get(label).cloned()).collect())
+        let containers = self.containers(namespace).await?;
+        Ok(containers.into_iter().map(|one| one.label(label).map(ToOwned::to_owned)).collect())
+    }
+
+    /// The containers of a namespace.
+    pub async fn containers(&self, namespace: &str) -> Result<Vec<Container>, Failure> {
+        let mut client = ContainersClient::new(self.channel.clone());
+        let request = in_namespace(ListContainersRequest::default(), namespace)?;
+        let listed = client.list(request).await.map_err(|status| self.refused(&status))?.into_inner().containers;
+        let container = |one: v1::Container| Container { id: one.id, labels: one.labels.into_iter().collect() };
+        Ok(listed.into_iter().map(container).collect())
+    }
+
+    /// The tasks of a namespace.
+    pub async fn tasks(&self, namespace: &str) -> Result<Vec<Task>, Failure> {
+        let mut client = TasksClient::new(self.channel.clone());
+        let request = in_namespace(ListTasksRequest::default(), namespace)?;
+        let listed = client.list(request).await.map_err(|status| self.refused(&status))?.into_inner().tasks;
+        let task = |one: Process| Task { status: one.status().as_str_name().to_owned(), id: one.id, pid: one.pid };
+        Ok(listed.into_iter().map(task).collect())
     }
 
     /// The id of the container that nerdctl knows by `name`.
     pub async fn id_of(&self, namespace: &str, name: &str) -> Result<Option<String>, Failure> {
-        let mut containers = ContainersClient::new(self.channel.clone());
-        let listed = containers
-            .list(in_namespace(ListContainersRequest::default(), namespace)?)
-            .await
-            .map_err(|status| self.refused(&status))?;
-        let found = listed
-            .into_inner()
-            .containers
-            .into_iter()
-            .find(|container| container.labels.get("nerdctl/name").is_some_and(|label| label == name));
-        Ok(found.map(|container| container.id))
+        let containers = self.containers(namespace).await?;
+        Ok(containers.into_iter().find(|container| container.name() == Some(name)).map(|container| container.id))
     }
 
     /// Removes a namespace that holds no container any more, with its images.
