@@ -3,10 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::Subject;
+use super::etcd::Etcd;
+use crate::checks::Wrong;
+use crate::failure::Failure;
 use crate::plan::{Component, Profile};
+use crate::workerbee::naming;
 use crate::workerbee::reply::ProfileRecord;
 
 /// How a profile looked when it came up.
@@ -62,24 +67,84 @@ async fn healthy(record: &ProfileRecord) -> bool {
 }
 
 async fn leader(record: &ProfileRecord, project: &str, profile: Profile) -> Option<String> {
-    let etcd = record.components.iter().find(|component| component.role == Component::Etcd.role())?;
-    let key = format!("k1s/workerbee/{project}/{profile}/controlplane/leader");
-    let request = reqwest::Client::new()
-        .post(format!("{}/v3/kv/range", etcd.url.as_ref()?))
-        .timeout(Duration::from_secs(2))
-        .json(&json!({ "key": base64(key.as_bytes()) }));
-    let answer: Value = request.send().await.ok()?.json().await.ok()?;
-    let value = unbase64(answer.pointer("/kvs/0/value")?.as_str()?)?;
-    let lease: Value = serde_json::from_slice(&value).ok()?;
-    Some(lease.get("controller_id")?.as_str()?.to_owned())
+    let etcd = Etcd::of(record).ok().flatten()?;
+    read(&etcd, &key(project, profile)).await.ok().flatten().map(|leader| leader.controller)
 }
 
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
+/// The key that k1s elects its leader by: whoever creates it leads, until the lease that it is put with ends.
+fn key(project: &str, profile: Profile) -> String {
+    format!("{}/controlplane/leader", naming::etcd_prefix(project, profile))
 }
 
-fn unbase64(text: &str) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(text).ok()
+/// The holder of the key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Leader {
+    /// Its id, such as `k1s-ha-min-controller-0`.
+    pub controller: String,
+    /// The lease that it says it holds.
+    pub claimed: i64,
+    /// The lease that the key is attached to; 0 for none.
+    pub attached: i64,
+}
+
+/// The lease of k1s-ha-min.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Lease {
+    /// The leader's key.
+    pub key: String,
+    /// Who holds it; nobody when there is no such key.
+    pub leader: Option<Leader>,
+    /// Seconds that its lease has left; below 0 when it has ended.
+    pub seconds_left: Option<i64>,
+    /// The keys that end with it.
+    pub keys: Vec<String>,
+}
+
+async fn read(etcd: &Etcd, key: &str) -> Result<Option<Leader>, Failure> {
+    let Some(entry) = etcd.get(key).await? else { return Ok(None) };
+    let value: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
+    let controller = value["controller_id"].as_str().map(ToOwned::to_owned).ok_or_else(|| {
+        Failure::new("the leader's key holds no controller")
+            .expected(format!("a JSON object with controller_id at {key}"))
+            .seen(format!("{} bytes", entry.value.len()))
+            .remedy("a new version of k1s may keep it in another form")
+    })?;
+    Ok(Some(Leader { controller, claimed: value["lease_id"].as_i64().unwrap_or_default(), attached: entry.lease }))
+}
+
+/// Who leads k1s-ha-min, and whether that is still true: a lease that is not kept alive ends after 15 s.
+pub async fn look(subject: &Subject) -> Result<Lease, Failure> {
+    let etcd = Etcd::of(&subject.profile_record()?)?.ok_or_else(|| {
+        Failure::new("the profile has no etcd, and so no leader")
+            .expected("an etcd in WorkerBee's record of the profile")
+            .seen("no component of that role")
+            .remedy("see the record of the profile in WorkerBee's state root")
+    })?;
+    let key = key(&subject.project, subject.profile);
+    let leader = read(&etcd, &key).await?;
+    let Some(lease) = leader.as_ref().map(|leader| leader.attached).filter(|lease| *lease != 0) else {
+        return Ok(Lease { key, leader, seconds_left: None, keys: Vec::new() });
+    };
+    let (seconds_left, keys) = etcd.lease(lease).await?;
+    Ok(Lease { key, leader, seconds_left: Some(seconds_left), keys })
+}
+
+impl Lease {
+    /// One of the profile's controllers leads by a lease that is alive and is its own.
+    pub fn judge(&self, profile: Profile) -> Result<(), Wrong> {
+        let leader = self.leader.as_ref().ok_or("nobody leads")?;
+        let named = |component: &Component| {
+            matches!(component, Component::Controller(_)) && leader.controller == format!("{profile}-{component}")
+        };
+        if !profile.components().iter().any(named) {
+            return Err(format!("{} leads, which is no controller of {profile}", leader.controller).into());
+        }
+        if leader.attached == 0 || leader.attached != leader.claimed || !self.keys.contains(&self.key) {
+            return Err(Wrong::new(format!("{} leads without a lease of its own", leader.controller), leader));
+        }
+        match self.seconds_left {
+            Some(seconds) if seconds > 0 => Ok(()),
+            _ => Err(format!("the lease of {} has ended", leader.controller).into()),
+        }
+    }
 }

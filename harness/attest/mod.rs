@@ -1,8 +1,27 @@
 //! What the harness sees for itself, beside what `WorkerBee` says.
 
 pub mod containerd;
+pub mod containers;
+pub mod etcd;
 pub mod leader;
+pub mod processes;
+pub mod readiness;
 pub mod residue;
+pub mod state;
 mod subject;
 
+use std::time::Duration;
+
 pub use subject::Subject;
+
+use crate::failure::Failure;
+
+/// A client for what runs on this machine: whatever proxy the environment names has no part in it.
+fn client(limit: Duration) -> Result<reqwest::Client, Failure> {
+    reqwest::Client::builder().no_proxy().timeout(limit).build().map_err(|error| {
+        Failure::new("no HTTP client can be made")
+            .expected("a client for plain HTTP")
+            .seen(error.to_string())
+            .remedy("report this")
+    })
+}

@@ -34,6 +34,11 @@ pub fn container(state_root: &Path, project: &str, profile: Profile, component: 
     format!("{}-{profile}-{component}", namespace(state_root, project))
 }
 
+/// What the keys of a profile start with in its etcd (`AE_ETCD_PREFIX`), without the slash that follows.
+pub fn etcd_prefix(project: &str, profile: Profile) -> String {
+    format!("k1s/workerbee/{project}/{profile}")
+}
+
 /// The longest project name that a profile works with.
 ///
 /// A component's container name is its DNS label: one that is too long is unreachable ("label empty or too long"),

@@ -1,0 +1,177 @@
+//! Where a profile keeps its state: in etcd or in an SQLite file, and not in the other.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+use serde::{Deserialize, Serialize};
+
+use super::Subject;
+use super::etcd::Etcd;
+use crate::checks::Wrong;
+use crate::failure::Failure;
+use crate::plan::{Component, Profile};
+use crate::workerbee::naming;
+
+/// A single controller answers `/health` before its first turn writes its node down; in k1s-ha-min the controllers'
+/// presence and their leader are the first keys.
+const LIMIT: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(100);
+/// What every SQLite file begins with.
+const HEADER: &[u8] = b"SQLite format 3\0";
+/// A table of k1s's state store (`AE_STATE_DB`). The API shim has an SQLite file of its own in every profile,
+/// `apishim.db`, with one table `objects`: no state of the controllers.
+const STATE_TABLE: &str = "app_registry";
+/// Keys are counted; so many are named.
+const NAMED: usize = 20;
+
+/// What was found of a profile's state.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct State {
+    /// The profile's etcd; none when `WorkerBee` recorded none.
+    pub etcd: Option<Keys>,
+    /// Whether there is a folder that etcd writes to.
+    pub etcd_folder: bool,
+    /// The SQLite files in the profile's folder.
+    pub sqlite: Vec<File>,
+}
+
+/// k1s's keys in etcd.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Keys {
+    /// What the profile's keys start with (`AE_ETCD_PREFIX`).
+    pub prefix: String,
+    /// How many there are.
+    pub count: usize,
+    /// The first of them.
+    pub first: Vec<String>,
+}
+
+/// An SQLite file.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct File {
+    /// Its path in the profile's folder.
+    pub path: PathBuf,
+    /// Its tables.
+    pub tables: Vec<String>,
+}
+
+/// Looks until there is state somewhere.
+pub async fn look(subject: &Subject) -> Result<State, Failure> {
+    let begin = Instant::now();
+    loop {
+        let state = once(subject).await?;
+        if state.in_etcd() || state.in_sqlite() || begin.elapsed() > LIMIT {
+            return Ok(state);
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn once(subject: &Subject) -> Result<State, Failure> {
+    let profile = subject.profile;
+    let folder = subject.state_root.join("projects").join(&subject.project).join("profiles").join(profile.name());
+    let etcd = match Etcd::of(&subject.profile_record()?)? {
+        None => None,
+        Some(etcd) => {
+            let prefix = format!("{}/", naming::etcd_prefix(&subject.project, profile));
+            let mut first = etcd.keys(&prefix).await?;
+            let count = first.len();
+            first.truncate(NAMED);
+            Some(Keys { prefix, count, first })
+        }
+    };
+    let etcd_folder = folder.join("data/etcd").exists();
+    let looked = tokio::task::spawn_blocking(move || files(&folder).map_err(|error| unreadable(&folder, &error)));
+    let sqlite = looked.await.map_err(|error| {
+        Failure::new("the profile's files could not be looked at")
+            .expected("the SQLite files in its folder")
+            .seen(error.to_string())
+            .remedy("report this")
+    })??;
+    Ok(State { etcd, etcd_folder, sqlite })
+}
+
+/// The SQLite files of k1s. What etcd and NATS keep in `data` is theirs, and closed to others.
+fn files(folder: &Path) -> Result<Vec<File>, String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(inner) = folders.pop() {
+        for entry in std::fs::read_dir(&inner).map_err(|error| format!("{}: {error}", inner.display()))?.flatten() {
+            let path = entry.path();
+            let kind = entry.file_type().map_err(|error| error.to_string())?;
+            if kind.is_dir() && path != folder.join("data") {
+                folders.push(path);
+            } else if kind.is_file() && is_sqlite(&path) {
+                let tables = tables(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                found.push(File { path: path.strip_prefix(folder).unwrap_or(&path).to_owned(), tables });
+            }
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(found)
+}
+
+fn is_sqlite(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut start = [0; HEADER.len()];
+    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *HEADER
+}
+
+/// Opened for reading only: a controller is writing to it.
+fn tables(path: &Path) -> rusqlite::Result<Vec<String>> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(2))?;
+    let mut query = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
+    query.query_map([], |row| row.get(0))?.collect()
+}
+
+fn unreadable(folder: &Path, error: &str) -> Failure {
+    Failure::new("the profile's folder cannot be read")
+        .expected(folder.display().to_string())
+        .seen(error)
+        .remedy("see that the folder is there and may be read")
+}
+
+impl State {
+    fn in_etcd(&self) -> bool {
+        self.etcd.as_ref().is_some_and(|keys| keys.count > 0)
+    }
+
+    fn in_sqlite(&self) -> bool {
+        self.sqlite.iter().any(|file| file.tables.iter().any(|table| table == STATE_TABLE))
+    }
+
+    /// The state is where the profile keeps it, and nowhere else.
+    pub fn judge(&self, profile: Profile) -> Result<(), Wrong> {
+        let etcd = profile.components().contains(&Component::Etcd);
+        match (etcd, self.in_etcd(), self.in_sqlite()) {
+            (true, false, true) => Err("the state is in an SQLite file, not in etcd".into()),
+            (true, true, true) => Err(Wrong::new("the state is in etcd, and in an SQLite file too", &self.sqlite)),
+            (false, true, false) => Err("the state is in etcd, not in an SQLite file".into()),
+            (_, false, false) => Err("there is no state at all".into()),
+            (false, _, true) if self.etcd.is_some() || self.etcd_folder => {
+                Err("the state is in an SQLite file, and there is an etcd too".into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_files_are_known_by_their_content() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        std::fs::create_dir_all(folder.path().join("state"))?;
+        Connection::open(folder.path().join("state/some.file"))?
+            .execute("CREATE TABLE app_registry (name TEXT)", ())?;
+        std::fs::write(folder.path().join("state/controller.db"), "not a database, whatever it is called")?;
+        let seen = State { etcd: None, etcd_folder: false, sqlite: files(folder.path())? };
+        assert_eq!(seen.sqlite.len(), 1);
+        assert!(seen.in_sqlite(), "{seen:?}");
+        Ok(())
+    }
+}
