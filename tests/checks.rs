@@ -16,11 +16,12 @@ use rstest::rstest;
 use story::Story;
 
 /// All tables: one per kind of gate.
-const TABLES: [&[Lie]; 6] = [
+const TABLES: [&[Lie]; 7] = [
     lies::preflight::LIES,
     lies::inventory::LIES,
     lies::startup::LIES,
     lies::workload::LIES,
+    lies::inside::LIES,
     lies::finish::LIES,
     lies::residue::LIES,
 ];
@@ -75,6 +76,7 @@ fn complete(check: &str, failure: &Failure) {
 #[case::inventory("inventory", lies::inventory::LIES)]
 #[case::startup("startup", lies::startup::LIES)]
 #[case::workload("workload", lies::workload::LIES)]
+#[case::inside("inside", lies::inside::LIES)]
 #[case::finish("finish", lies::finish::LIES)]
 #[case::residue("residue", lies::residue::LIES)]
 fn messages(#[case] name: &str, #[case] table: &[Lie]) {

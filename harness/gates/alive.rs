@@ -5,27 +5,100 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::session::Session;
-use crate::attest::Subject;
-use crate::checks::Check;
+use crate::attest::containers::{self, Containers};
+use crate::attest::leader::{self, Lease};
+use crate::attest::readiness::{self, Readiness};
+use crate::attest::state::{self, State};
+use crate::attest::{Subject, processes};
+use crate::checks::{Check, observed};
 use crate::failure::Failure;
-use crate::plan::{Gate, Profile};
+use crate::plan::{Component, Gate, Profile};
 
 /// Looks, and keeps what it saw. What cannot be looked at is red by its own check: the others are still looked at.
-#[expect(clippy::unused_async, reason = "nothing is looked at yet")]
 pub(super) async fn look(session: &mut Session<'_>, profile: Profile, answer: &Value) -> Result<(), Failure> {
     let begin = Instant::now();
-    let _subject = Subject {
+    let subject = Subject {
         address: session.ground()?.address.clone(),
         state_root: session.ground()?.state_root.clone(),
         project: session.spec.project.clone(),
         profile,
         answer: answer.clone(),
     };
+    let before = containers::glance(&subject).await;
+    inside(session, &subject).await?;
+    // After all other looks: whatever was restarted meanwhile is another process now.
+    let after = containers::glance(&subject).await;
+    let seen = before.and_then(|before| Ok(Containers::new(&subject, &before, &after?)));
+    session.observe("containers", seen)?;
     session.phase("attestations", begin);
     Ok(())
 }
 
+/// The looks at the profile itself, all at the same time.
+async fn inside(session: &mut Session<'_>, subject: &Subject) -> Result<(), Failure> {
+    let leader = async {
+        match subject.profile {
+            Profile::HaMin => Some(leader::look(subject).await),
+            _ => None,
+        }
+    };
+    let (readiness, leader, state) = tokio::join!(readiness::look(subject), leader, state::look(subject));
+    session.observe("readiness", readiness)?;
+    if let Some(leader) = leader {
+        session.observe("leader", leader)?;
+    }
+    session.observe("state-backend", state)?;
+    session.observe("host-processes", processes::look())
+}
+
 /// The checks over what was seen.
-pub(super) fn checks(_gate: Gate) -> Vec<Check> {
-    Vec::new()
+pub(super) fn checks(gate: Gate) -> Vec<Check> {
+    gate.profile().map(inside_checks).unwrap_or_default()
+}
+
+fn inside_checks(profile: Profile) -> Vec<Check> {
+    let mut checks = vec![
+        observed(
+            "attest::containers",
+            "containers",
+            "each component in the container that WorkerBee reported, labelled, RUNNING, not restarted, past pip",
+            "`nerdctl --namespace <the project's> ps -a` and the gate's logs show what became of it",
+            move |seen: &Containers| seen.judge(profile),
+        ),
+        observed(
+            "attest::host-processes",
+            "host-processes",
+            "k1s's controllers, API shim, etcd and NATS in containers, and none outside",
+            "see what started the process; a k1s by hand does not belong beside a gate",
+            processes::judge,
+        ),
+        observed(
+            "attest::readiness",
+            "readiness",
+            "200 from the health endpoint of each component, at its own container's address",
+            "see the log of the component's container",
+            move |seen: &Readiness| seen.judge(profile),
+        ),
+        observed(
+            "attest::state-backend",
+            "state-backend",
+            if profile.components().contains(&Component::Etcd) {
+                "k1s's keys in etcd, and no SQLite file with its state"
+            } else {
+                "an SQLite file with k1s's state, and no etcd"
+            },
+            "compare AE_STATE_BACKEND in the controller's container with the profile",
+            move |seen: &State| seen.judge(profile),
+        ),
+    ];
+    if profile == Profile::HaMin {
+        checks.push(observed(
+            "attest::leader",
+            "leader",
+            "a leader's key in etcd that names one of the three controllers and is attached to its living lease",
+            "see the controllers' logs: whoever leads keeps its lease alive every 5 s",
+            move |seen: &Lease| seen.judge(profile),
+        ));
+    }
+    checks
 }

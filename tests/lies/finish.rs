@@ -33,6 +33,7 @@ lies! {
                 .remedy("free some room, or set RUN_DIR to another folder"),
         );
     } => [
+        "attest::containers", "attest::host-processes", "attest::readiness", "attest::leader", "attest::state-backend",
         "cleanup::profile-purge", "cleanup::namespace-removed", "cleanup::containers", "cleanup::snapshots",
         "cleanup::networks", "cleanup::bridges", "cleanup::firewall", "cleanup::mounts", "cleanup::ports",
         "cleanup::processes", "cleanup::state-folder",

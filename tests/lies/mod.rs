@@ -51,6 +51,7 @@ macro_rules! lies {
 }
 
 pub(crate) mod finish;
+pub(crate) mod inside;
 pub(crate) mod inventory;
 pub(crate) mod preflight;
 pub(crate) mod residue;

@@ -69,14 +69,35 @@ impl Story {
             }
             Gate::Startup(profile) => {
                 story.answered("validate", of_profile(include_str!("../answers/startup.json"), profile));
+                story.looked_inside(profile);
                 story.finished(profile);
             }
             Gate::Workload(profile) => {
                 story.answered("validate", of_profile(include_str!("../answers/workload.json"), profile));
+                story.looked_inside(profile);
                 story.finished(profile);
             }
         }
         story
+    }
+
+    /// What was seen of the profile itself.
+    fn looked_inside(&mut self, profile: Profile) {
+        self.observed("containers", of_profile(include_str!("../answers/seen/containers.json"), profile));
+        let mut places = parsed(include_str!("../answers/seen/host-processes.json"));
+        if profile != Profile::HaMin {
+            places["contained"] = json!({ "ae.apishim": 1, "ae.controller": 1 });
+        }
+        self.observed("host-processes", places);
+        self.observed("readiness", of_profile(include_str!("../answers/seen/readiness.json"), profile));
+        let state = match profile {
+            Profile::DevMinSqlite => include_str!("../answers/seen/state-backend-sqlite.json"),
+            _ => include_str!("../answers/seen/state-backend.json"),
+        };
+        self.observed("state-backend", of_profile(state, profile));
+        if profile == Profile::HaMin {
+            self.observed("leader", parsed(include_str!("../answers/seen/leader.json")));
+        }
     }
 
     /// The end of a gate that started a profile.

@@ -1,0 +1,156 @@
+//! Lies about the profile itself, in what the harness saw of it while it was alive.
+
+use k1s_profile_gates::plan::{Gate, Profile};
+use serde_json::{Value, json};
+
+use super::PROFILES;
+
+const HA: &[Gate] = &[Gate::Startup(Profile::HaMin), Gate::Workload(Profile::HaMin)];
+const ETCD: &[Gate] = &[
+    Gate::Startup(Profile::DevEtcdLabs),
+    Gate::Startup(Profile::SingleEtcdContainerd),
+    Gate::Startup(Profile::HaMin),
+    Gate::Workload(Profile::SingleEtcdContainerd),
+    Gate::Workload(Profile::HaMin),
+];
+const SQLITE: &[Gate] = &[Gate::Startup(Profile::DevMinSqlite)];
+
+const CONTAINERS: &str = "containers";
+const PROCESSES: &str = "host-processes";
+const READINESS: &str = "readiness";
+const LEADER: &str = "leader";
+const STATE: &str = "state-backend";
+
+lies! {
+    no_container at PROFILES, |story| {
+        *story.seen(CONTAINERS, "/components/0/container") = Value::Null;
+        *story.seen(CONTAINERS, "/components/0/before") = Value::Null;
+        *story.seen(CONTAINERS, "/components/0/after") = Value::Null;
+    } => ["attest::containers"];
+    container_not_looked_for at PROFILES, |story| {
+        story.seen(CONTAINERS, "/components").as_array_mut().unwrap().pop();
+    } => ["attest::containers"];
+    no_containers at PROFILES, |story| *story.seen(CONTAINERS, "/components") = json!([]) => ["attest::containers"];
+    another_id at PROFILES, |story| {
+        *story.seen(CONTAINERS, "/components/1/reported") = json!("0".repeat(64));
+    } => ["attest::containers"];
+    no_id_reported at PROFILES, |story| *story.seen(CONTAINERS, "/components/1/reported") = Value::Null =>
+        ["attest::containers"];
+    no_label at PROFILES, |story| {
+        let labels = story.seen(CONTAINERS, "/components/0/container/labels");
+        labels.as_object_mut().unwrap().remove("workerbee.k1s_profile_component");
+    } => ["attest::containers"];
+    label_of_another_component at PROFILES, |story| {
+        let labels = story.seen(CONTAINERS, "/components/0/container/labels");
+        labels["workerbee.k1s_profile_component"] = json!("k1s-profile-edge");
+    } => ["attest::containers"];
+    label_of_another_project at PROFILES, |story| {
+        story.seen(CONTAINERS, "/components/0/container/labels")["workerbee.project"] = json!("other");
+    } => ["attest::containers"];
+    not_managed at PROFILES, |story| {
+        story.seen(CONTAINERS, "/components/0/container/labels")["workerbee.managed"] = json!("false");
+    } => ["attest::containers"];
+    of_another_kind at PROFILES, |story| {
+        story.seen(CONTAINERS, "/components/0/container/labels")["workerbee.component"] = json!("sidecar");
+    } => ["attest::containers"];
+    paused at PROFILES, |story| *story.seen(CONTAINERS, "/components/0/after/status") = json!("PAUSED") =>
+        ["attest::containers"];
+    stopped_before_the_first_look at PROFILES, |story| {
+        *story.seen(CONTAINERS, "/components/0/before/status") = json!("STOPPED");
+    } => ["attest::containers"];
+    nothing_runs_in_it at PROFILES, |story| *story.seen(CONTAINERS, "/components/0/after") = Value::Null =>
+        ["attest::containers"];
+    running_without_a_process at PROFILES, |story| {
+        *story.seen(CONTAINERS, "/components/0/after/process") = Value::Null;
+    } => ["attest::containers"];
+    restarted at PROFILES, |story| *story.seen(CONTAINERS, "/components/0/after/process/pid") = json!(4242) =>
+        ["attest::containers"];
+    restarted_under_the_same_pid at PROFILES, |story| {
+        *story.seen(CONTAINERS, "/components/0/after/process/started") = json!(424_242);
+    } => ["attest::containers"];
+    still_pip at PROFILES, |story| {
+        *story.seen(CONTAINERS, "/components/1/after/process/program") = json!("sh");
+        *story.seen(CONTAINERS, "/components/1/after/process/children") = json!(["pip"]);
+    } => ["attest::containers"];
+    one_too_many at PROFILES, |story| {
+        *story.seen(CONTAINERS, "/others") = json!(["workerbee-0123456789ab-demo-k1s-edge-link-gateway"]);
+    } => ["attest::containers"];
+    containers_not_to_be_seen at PROFILES, |story| story.unseen(CONTAINERS) => ["attest::containers"];
+    containers_never_looked_at at PROFILES, |story| drop(story.record.observations.remove(CONTAINERS)) =>
+        ["attest::containers"];
+
+    k1s_on_the_host at PROFILES, |story| {
+        *story.seen(PROCESSES, "/outside") =
+            json!([{"pid": 4242, "parent": 1, "program": "ae.controller", "cgroups": ["/"]}]);
+    } => ["attest::host-processes"];
+    no_process_scanned at PROFILES, |story| {
+        *story.seen(PROCESSES, "") = json!({"scanned": 0, "contained": {}, "outside": [], "earlier": []});
+    } => ["attest::host-processes"];
+    blind_to_containers at PROFILES, |story| *story.seen(PROCESSES, "/contained") = json!({}) =>
+        ["attest::host-processes"];
+    processes_not_to_be_seen at PROFILES, |story| story.unseen(PROCESSES) => ["attest::host-processes"];
+
+    last_component_not_ready at PROFILES, |story| {
+        let last = story.seen(READINESS, "/components").as_array_mut().unwrap().last_mut().unwrap();
+        last["status"] = json!(503);
+        last["said"] = json!("{\"status\": \"starting\"}");
+    } => ["attest::readiness"];
+    first_component_silent at PROFILES, |story| {
+        *story.seen(READINESS, "/components/0/status") = Value::Null;
+        *story.seen(READINESS, "/components/0/said") = json!("connection refused");
+    } => ["attest::readiness"];
+    nats_without_an_address at HA, |story| {
+        *story.seen(READINESS, "/components/1/url") = Value::Null;
+        *story.seen(READINESS, "/components/1/status") = Value::Null;
+    } => ["attest::readiness"];
+    apishim_not_ready at HA, |story| *story.seen(READINESS, "/components/2/status") = json!(500) =>
+        ["attest::readiness"];
+    second_controller_not_ready at HA, |story| *story.seen(READINESS, "/components/4/status") = json!(500) =>
+        ["attest::readiness"];
+    only_the_first_asked at PROFILES, |story| {
+        story.seen(READINESS, "/components").as_array_mut().unwrap().truncate(1);
+    } => ["attest::readiness"];
+    nobody_asked at PROFILES, |story| *story.seen(READINESS, "/components") = json!([]) => ["attest::readiness"];
+    readiness_not_to_be_seen at PROFILES, |story| story.unseen(READINESS) => ["attest::readiness"];
+
+    nobody_leads at HA, |story| *story.seen(LEADER, "/leader") = Value::Null => ["attest::leader"];
+    foreign_leader at HA, |story| {
+        *story.seen(LEADER, "/leader/controller") = json!("k1s-ha-min-controller-3");
+    } => ["attest::leader"];
+    leader_of_another_role at HA, |story| *story.seen(LEADER, "/leader/controller") = json!("k1s-ha-min-etcd") =>
+        ["attest::leader"];
+    lease_ended at HA, |story| *story.seen(LEADER, "/seconds_left") = json!(-1) => ["attest::leader"];
+    lease_unknown at HA, |story| *story.seen(LEADER, "/seconds_left") = Value::Null => ["attest::leader"];
+    key_without_a_lease at HA, |story| *story.seen(LEADER, "/leader/attached") = json!(0) => ["attest::leader"];
+    lease_of_somebody_else at HA, |story| *story.seen(LEADER, "/leader/claimed") = json!(42) => ["attest::leader"];
+    lease_of_another_key at HA, |story| *story.seen(LEADER, "/keys") = json!(["k1s/another"]) => ["attest::leader"];
+    leader_not_to_be_seen at HA, |story| story.unseen(LEADER) => ["attest::leader"];
+
+    state_in_a_file at ETCD, |story| {
+        let table = json!({"path": "state/controller.db", "tables": ["app_registry", "nodes"]});
+        story.seen(STATE, "/sqlite").as_array_mut().unwrap().push(table);
+        *story.seen(STATE, "/etcd/count") = json!(0);
+        *story.seen(STATE, "/etcd/first") = json!([]);
+    } => ["attest::state-backend"];
+    state_in_a_file_too at ETCD, |story| {
+        *story.seen(STATE, "/sqlite/0/tables") = json!(["app_registry", "objects"]);
+    } => ["attest::state-backend"];
+    etcd_empty at ETCD, |story| *story.seen(STATE, "/etcd/count") = json!(0) => ["attest::state-backend"];
+    etcd_not_recorded at ETCD, |story| *story.seen(STATE, "/etcd") = Value::Null => ["attest::state-backend"];
+    state_in_etcd at SQLITE, |story| {
+        *story.seen(STATE, "/etcd") = json!({"prefix": "k1s/", "count": 1, "first": ["k1s/nodes/core/0123456789ab"]});
+        *story.seen(STATE, "/sqlite") = json!([]);
+    } => ["attest::state-backend"];
+    etcd_beside_the_file at SQLITE, |story| *story.seen(STATE, "/etcd_folder") = json!(true) =>
+        ["attest::state-backend"];
+    file_without_tables at SQLITE, |story| {
+        for file in story.seen(STATE, "/sqlite").as_array_mut().unwrap() {
+            file["tables"] = json!([]);
+        }
+    } => ["attest::state-backend"];
+    no_state at PROFILES, |story| {
+        *story.seen(STATE, "/etcd") = Value::Null;
+        *story.seen(STATE, "/sqlite") = json!([]);
+    } => ["attest::state-backend"];
+    state_not_to_be_seen at PROFILES, |story| story.unseen(STATE) => ["attest::state-backend"];
+}
