@@ -9,7 +9,7 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 # The stack's tools before the user's own, cargo-nextest among them.
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
 
-.PHONY: help stack gates test consumer bench sweep lint doc clean-cache
+.PHONY: help stack gates test sabotage consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -22,10 +22,15 @@ gates: stack ## Run the validation gates against the real WorkerBee
 	@$(WITH_STACK) $(CARGO) nextest run --profile gates --test gates $(ARGS)
 
 test: stack lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
-	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates)'
+	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage)'
 	@$(CARGO) test --quiet --doc
 	@$(MAKE) --no-print-directory consumer
+	@$(MAKE) --no-print-directory sabotage ARGS=
 	@$(WITH_STACK) $(CARGO) nextest run --profile ci --test gates $(ARGS)
+
+sabotage: stack ## Break one thing at a time on the real stack, and see that just the right checks go red
+	@$(CARGO) build --quiet --example ladder
+	@$(WITH_STACK) $(CARGO) nextest run --profile sabotage --test sabotage $(ARGS)
 
 consumer: ## Build the example of a consumer and see that it lists the same trials
 	@$(CARGO) test --quiet --test gates -- --list | sort > target/trials.own

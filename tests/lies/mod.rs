@@ -36,6 +36,15 @@ pub(crate) struct Lie {
     pub(crate) red: &'static [&'static str],
 }
 
+/// All tables: one per kind of gate.
+pub(crate) const TABLES: [&[Lie]; 7] =
+    [preflight::LIES, inventory::LIES, startup::LIES, workload::LIES, finish::LIES, residue::LIES, inside::LIES];
+
+/// All lies.
+pub(crate) fn all() -> impl Iterator<Item = &'static Lie> {
+    TABLES.into_iter().flatten()
+}
+
 /// A table, and a test for each of its rows.
 macro_rules! lies {
     ($($name:ident at $gates:expr, $tell:expr => [$($red:literal),+ $(,)?];)+) => {

@@ -1,0 +1,42 @@
+//! The sabotage matrix: each row breaks one thing for real, on the real stack in a lane, or lies in what the real
+//! `WorkerBee` prints. Exactly the checks that the row names go red, say why, and all others of the gate stay green.
+//! A check that no row turns red is a defect of this harness, and fails `coverage`.
+// A test that cannot be set up must stop.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+// Only their names are of interest here: tests/checks.rs tells them.
+#[path = "../lies/mod.rs"]
+#[expect(dead_code)]
+mod lies;
+mod outcome;
+mod rows;
+#[path = "../support/story.rs"]
+#[expect(dead_code)]
+mod story;
+mod table;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use rows::Row;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials: Vec<Trial> = rows::all()
+        .enumerate()
+        .map(|(number, row)| Trial::test(format!("{}::{}", row.gate, row.name), move || sabotage(number, row)))
+        .collect();
+    trials.push(Trial::test("coverage", || table::check().map_err(Failed::from)));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Runs the row's gate with the row's wrapper in `WorkerBee`'s place, and compares.
+fn sabotage(number: usize, row: &Row) -> Result<(), Failed> {
+    let outcome = outcome::of(number, row);
+    let wrong = outcome.differs_from(row);
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let messages: Vec<String> = outcome.failed.into_values().collect();
+    Err(format!("{}\n\n{}", wrong.join("\n"), messages.join("\n")).into())
+}

@@ -1,0 +1,106 @@
+//! What became of a gate that was sabotaged: the program that nextest would start, and what it printed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use k1s_profile_gates::Evidence;
+use k1s_profile_gates::stack::{self, Options};
+
+use crate::rows::Row;
+
+const WRAPPER: &str = include_str!("wrapper.sh");
+
+/// What the trials of the gate said.
+pub(crate) struct Outcome {
+    passed: BTreeSet<String>,
+    /// The message of each red check.
+    pub(crate) failed: BTreeMap<String, String>,
+}
+
+/// Runs the gate of a row.
+pub(crate) fn of(number: usize, row: &Row) -> Outcome {
+    let stack = stack::ensure(&Options::from_env(), &mut |progress| eprintln!("stack: {progress}")).unwrap();
+    let folder = tempfile::Builder::new().prefix("k1s-sabotage").tempdir().unwrap();
+    let wrapper = folder.path().join("workerbee");
+    let script = WRAPPER.replace("@REAL@", &stack.workerbee.display().to_string()).replace("@BREAKS@", row.breaks);
+    std::fs::write(&wrapper, script).unwrap();
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(ladder());
+    command.arg(format!("{}::", row.gate));
+    // Not what nextest tells its own trials: this is a run by itself.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NEXTEST")) {
+        command.env_remove(name);
+    }
+    let output = command
+        .env("WORKERBEE_BIN", &wrapper)
+        .env("RUN_DIR", folder.path().join("run"))
+        .env("WB_PROJECT_BASE", base(number))
+        .env("INSTA_UPDATE", "no")
+        .env_remove("WORKERBEE_CONTAINERD_STATE_ROOT")
+        .envs(row.env.iter().copied())
+        .output()
+        .unwrap();
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    let verdicts = |end: &str| -> BTreeSet<String> {
+        let names = text.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(end)?.split(" ...").next());
+        let own = names.filter_map(|name| name.trim().strip_prefix(&format!("{}::", row.gate)));
+        own.map(str::to_owned).collect()
+    };
+    let (passed, red) = (verdicts("ok"), verdicts("FAILED"));
+    // The program prints the messages of trials that run side by side, without their names.
+    let run_dir = folder.path().join("run");
+    let record = run_dir.join("gates").join(row.gate.slug()).join("record.json");
+    let evidence = Evidence::load(&run_dir, &record).unwrap_or_else(|failure| panic!("{failure}\n{text}"));
+    let message = |name: &String| {
+        let check = k1s_profile_gates::checks_of(row.gate).into_iter().find(|check| check.name == *name)?;
+        check.judge(&evidence).err().map(|failure| failure.to_string())
+    };
+    let failed = red.into_iter().map(|name| (name.clone(), message(&name).unwrap_or_default())).collect();
+    Outcome { passed, failed }
+}
+
+/// Rows run side by side, and so may whole test runs: their projects' names must differ.
+fn base(number: usize) -> String {
+    let digits = |value: usize| char::from(b"0123456789abcdefghijklmnopqrstuvwxyz"[value % 36]);
+    let process = usize::try_from(std::process::id()).unwrap();
+    ["b".to_owned()]
+        .into_iter()
+        .chain([number / 36, number, process / 36, process].map(|value| digits(value).to_string()))
+        .collect()
+}
+
+/// Built by cargo together with the tests, in a folder beside theirs.
+fn ladder() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let ladder = own.parent().and_then(Path::parent).unwrap().join("examples/ladder");
+    assert!(ladder.is_file(), "not built: cargo build --example ladder");
+    ladder
+}
+
+impl Outcome {
+    /// What is not as the row says: one line each.
+    pub(crate) fn differs_from(&self, row: &Row) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let checks: BTreeSet<String> =
+            k1s_profile_gates::checks_of(row.gate).into_iter().map(|check| check.name).collect();
+        let seen: BTreeSet<String> = self.passed.iter().chain(self.failed.keys()).cloned().collect();
+        wrong.extend(checks.symmetric_difference(&seen).map(|name| format!("not judged, or unknown: {name}")));
+        for (check, says) in row.red {
+            match self.failed.get(*check) {
+                None => wrong.push(format!("stayed green: {check}")),
+                Some(message) if !message.contains(says) => {
+                    wrong.push(format!("red, but does not say `{says}`: {check}"));
+                }
+                Some(_) => {}
+            }
+        }
+        let expected: BTreeSet<&str> = row.red.iter().map(|(check, _)| *check).collect();
+        wrong.extend(
+            self.failed.keys().filter(|name| !expected.contains(name.as_str())).map(|name| format!("went red: {name}")),
+        );
+        wrong
+    }
+}

@@ -1,0 +1,52 @@
+//! What a purge leaves, for real: one thing of a kind, or everything.
+
+use k1s_profile_gates::plan::{Gate, Profile};
+
+const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
+
+rows! {
+    stop_refused at SQLITE, r#"instead_of_stop() { echo '{"ok": false, "error": {"code": "BUSY"}}'; return 1; }"# =>
+        [("cleanup::profile-stop", "BUSY")];
+    purge_refused at SQLITE, r#"
+        after_purge() { forced_status=1; }
+        print_purge() { echo '{"ok": false, "error": {"code": "BUSY"}}'; }"# => [("cleanup::profile-purge", "BUSY")];
+    purged_in_words_only at SQLITE, r#"
+        instead_of_stop() { echo '{"ok": true, "purged": false}'; }
+        instead_of_purge() { echo '{"ok": true, "purged": true}'; }"# => [
+        ("cleanup::containers", "task"), ("cleanup::snapshots", "active"), ("cleanup::networks", "conflist"),
+        ("cleanup::bridges", "br-"), ("cleanup::firewall", "-A CNI-"), ("cleanup::mounts", "rootfs"), ("cleanup::ports", "forwarded"),
+        ("cleanup::processes", "containerd-shim"), ("cleanup::state-folder", "names"),
+        ("cleanup::namespace-removed", "is left"),
+    ];
+    container_left at SQLITE, r#"
+        after_purge() { containers create --network none --name left "$(containers images --quiet | head -1)" true; }"#
+        => [("cleanup::containers", "container"), ("cleanup::snapshots", "active"),
+            // nerdctl's own files of it: name, hosts.
+            ("cleanup::state-folder", "/names/"), ("cleanup::namespace-removed", "is left"),
+        ];
+    network_left at SQLITE, r#"
+        after_purge() {
+            mkdir -p "/var/lib/cni/networks/$namespace"
+            echo left > "/var/lib/cni/networks/$namespace/10.4.9.9"
+        }"# => [("cleanup::networks", "10.4.9.9")];
+    bridge_left at SQLITE, r#"
+        after_purge() { ip link add "br-$(printf %s "$namespace" | sha256sum | cut -c1-12)" type bridge; }"# =>
+        [("cleanup::bridges", "br-")];
+    firewall_rule_left at SQLITE, r#"
+        after_purge() {
+            iptables --append FORWARD --jump ACCEPT --match comment --comment "name: \"$namespace\" id: \"left\""
+        }"# => [("cleanup::firewall", "FORWARD")];
+    mount_left at SQLITE, r#"
+        after_purge() { mkdir -p "$folder/left" && mount -t tmpfs left "$folder/left"; }"# =>
+        [("cleanup::mounts", "/left")];
+    process_left at SQLITE, r#"
+        after_purge() { leave bash -c "sleep 600; : $namespace"; }"# => [("cleanup::processes", "bash")];
+    listener_left at SQLITE, r#"
+        after_purge() { leave "$python" -m http.server 19609 --bind 127.0.0.1 --directory "$folder/.."; sleep 1; }"# =>
+        [("cleanup::ports", "19609"), ("cleanup::processes", "python")];
+    folder_left at SQLITE, r#"
+        after_purge() { mkdir -p "$folder/profiles" && echo left > "$folder/profiles/left.json"; }"# =>
+        [("cleanup::state-folder", "left.json")];
+    died_before_the_end at SQLITE, r#"print_status() { edit 'it["running"] = False'; }"# =>
+        [("profile-status-after", "no longer ran")];
+}

@@ -1,0 +1,46 @@
+//! The rows: what is broken, at which gate, and which checks must say so, in which words.
+
+use k1s_profile_gates::plan::Gate;
+
+/// One sabotage.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) gate: Gate,
+    /// Functions of the wrapper's (`wrapper.sh`), run in the gate's lane.
+    pub(crate) breaks: &'static str,
+    /// Variables of the run.
+    pub(crate) env: &'static [(&'static str, &'static str)],
+    /// The checks that go red, and words that the message of each must have. All others stay green.
+    pub(crate) red: &'static [(&'static str, &'static str)],
+}
+
+impl Row {
+    pub(crate) fn turns_red(&self, check: &str) -> bool {
+        self.red.iter().any(|(name, _)| *name == check)
+    }
+}
+
+/// All rows.
+pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
+    [preflight::ROWS, inventory::ROWS, startup::ROWS, cleanup::ROWS].into_iter().flatten()
+}
+
+/// A table of rows.
+macro_rules! rows {
+    ($($name:ident at $gate:expr $(, with $env:expr)?, $breaks:literal => [$(($check:literal, $says:literal)),+ $(,)?];)+) => {
+        pub(crate) const ROWS: &[crate::rows::Row] = &[$(crate::rows::Row {
+            name: stringify!($name),
+            gate: $gate,
+            breaks: $breaks,
+            env: rows!(@env $($env)?),
+            red: &[$(($check, $says)),+],
+        }),+];
+    };
+    (@env) => { &[] };
+    (@env $env:expr) => { $env };
+}
+
+mod cleanup;
+mod inventory;
+mod preflight;
+mod startup;

@@ -1,0 +1,80 @@
+//! Breaks of a started profile, and lies about it.
+
+use k1s_profile_gates::plan::{Gate, Profile};
+
+const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
+const ETCD: Gate = Gate::Startup(Profile::DevEtcdLabs);
+const HA: Gate = Gate::Startup(Profile::HaMin);
+
+rows! {
+    ok_without_checks at SQLITE, r#"print_validate() { edit 'it["checks"] = []'; }"# => [
+        ("profile-start", "no checks at all"), ("components-running", "no checks at all"),
+        ("containerized-components", "no checks at all"), ("no-unknown-checks", "no checks at all"),
+        ("snapshot", "not the accepted one"),
+    ];
+    check_missing at SQLITE, r#"print_validate() { edit 'del it["checks"][1]'; }"# =>
+        [("components-running", "no check of that name"), ("snapshot", "not the accepted one")];
+    check_unknown at SQLITE,
+        r#"print_validate() { edit 'it["checks"].append({"name": "brand-new", "ok": True})'; }"# =>
+        [("no-unknown-checks", "unknown: brand-new"), ("snapshot", "not the accepted one")];
+    ok_and_yet_exit_1 at SQLITE, "after_validate() { forced_status=1; }" => [("ok", "exit 1, \"ok\": true")];
+    made_up_ids at SQLITE, r#"
+        print_validate() {
+            edit 'for n, one in enumerate(it["status"]["components"]): one["container_id"] = f"{n:064x}"'
+        }"# => [("attest::containers", "id")];
+    controller_killed at SQLITE, r#"
+        after_validate() { kill -9 "$(main_process controller-0)"; sleep 1; }"# => [
+        ("attest::containers", "controller-0"), ("attest::readiness", "controller-0"), ("attest::routes", "502"),
+        ("profile-status-after", "no longer ran"),
+    ];
+    host_process at SQLITE, r#"
+        after_validate() {
+            mkdir -p "$TMPDIR/planted/ae"
+            echo 'import time; time.sleep(600)' > "$TMPDIR/planted/ae/controller.py"
+            cd "$TMPDIR/planted" && leave "$python" -m ae.controller
+        }"# => [("attest::host-processes", "ae.controller")];
+    route_removed at SQLITE, r#"
+        after_validate() {
+            rm "$folder/caddy/k1s-profile.caddy"
+            reload_ingress
+        }"# => [("attest::routes", "")];
+    another_ca at SQLITE, r#"
+        after_validate() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other \
+            -keyout /dev/null -out "$state_root/global/caddy-local-root.crt"; }"# => [("attest::routes", "")];
+    still_installing at SQLITE, r#"
+        after_validate() {
+            name=$(named apishim)
+            image=$(containers inspect --format '{{.Image}}' "$name")
+            containers rm --force "$name"
+            containers run --detach --name "$name" --label workerbee.managed=true --label "workerbee.project=$project" \
+                --label workerbee.component=k1s-profile --label workerbee.k1s_profile_component=apishim \
+                "$image" python -m pip download --no-index --find-links /proc/kmsg nothing
+        }"# => [("attest::containers", "apishim"), ("attest::readiness", "apishim"), ("attest::routes", "")];
+    label_changed at SQLITE, r#"
+        after_validate() {
+            ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" containers label \
+                "$(containers inspect --format '{{.Id}}' "$(named controller-0)")" workerbee.project=another
+        }"# => [("attest::containers", "another")];
+    state_in_no_file at SQLITE, r#"after_validate() { find "$folder" -name '*.db*' -delete; }"# =>
+        [("attest::state-backend", "")];
+    etcd_paused at ETCD, r#"
+        after_validate() { containers pause "$(named etcd)"; }
+        before_stop() { containers unpause "$(named etcd)"; }"# => [
+        ("attest::containers", "etcd"), ("attest::readiness", "etcd"), ("attest::state-backend", ""),
+    ];
+    state_lost at ETCD, r#"
+        after_validate() { etcd deleterange '{"key": "AA==", "range_end": "AA=="}'; }"# =>
+        [("attest::state-backend", "")];
+    second_controller_killed at HA, r#"
+        after_validate() { kill -9 "$(main_process controller-1)"; sleep 1; }"# =>
+        [("attest::containers", "controller-1"), ("attest::readiness", "controller-1")];
+    another_leads at HA, r#"
+        after_validate() {
+            key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)
+            value=$(printf %s '{"controller_id": "somebody-else"}' | base64 --wrap 0)
+            etcd put "{\"key\": \"$key\", \"value\": \"$value\"}"
+        }"# => [("attest::leader", "somebody-else")];
+    leader_unreported at HA, r#"
+        print_validate() { edit 'it["checks"] = [one for one in it["checks"] if one["name"] != "ha-leader-observed"]'; }
+        "# => [("ha-leader-observed", "no check of that name"), ("snapshot", "not the accepted one")];
+}
