@@ -66,6 +66,7 @@ fn complete(check: &str, failure: &Failure) {
 #[case::startup("startup", lies::startup::LIES)]
 #[case::workload("workload", lies::workload::LIES)]
 #[case::inside("inside", lies::inside::LIES)]
+#[case::outside("outside", lies::outside::LIES)]
 #[case::finish("finish", lies::finish::LIES)]
 #[case::residue("residue", lies::residue::LIES)]
 fn messages(#[case] name: &str, #[case] table: &[Lie]) {

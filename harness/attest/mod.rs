@@ -3,12 +3,16 @@
 pub mod containerd;
 pub mod containers;
 pub mod etcd;
+pub mod ingress;
 pub mod leader;
+mod poll;
 pub mod processes;
 pub mod readiness;
 pub mod residue;
+pub mod routes;
 pub mod state;
 mod subject;
+pub mod tls;
 
 use std::time::Duration;
 

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::plan::{Component, Profile};
 use crate::workerbee::naming;
-use crate::workerbee::reply::ProfileRecord;
 
 /// A live profile, as its gate hands it to those who look.
 #[derive(Debug, Clone)]
@@ -35,8 +35,9 @@ impl Subject {
         naming::container(&self.state_root, &self.project, self.profile, component)
     }
 
-    /// `WorkerBee`'s record of the profile. It holds tokens in clear: what is kept of it goes through the store.
-    pub fn profile_record(&self) -> Result<ProfileRecord, Failure> {
+    /// `WorkerBee`'s record of the profile, as far as `T` wants it. It holds tokens in clear: what is kept of it goes
+    /// through the store.
+    pub fn profile_record<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let file = self.state_root.join("projects").join(&self.project).join("profiles/k1s-profile.json");
         let read = std::fs::read(&file).map_err(|error| error.to_string());
         read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string())).map_err(|error| {

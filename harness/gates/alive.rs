@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use super::outside;
 use super::session::Session;
 use crate::attest::containers::{self, Containers};
 use crate::attest::leader::{self, Lease};
@@ -26,6 +27,7 @@ pub(super) async fn look(session: &mut Session<'_>, profile: Profile, answer: &V
     };
     let before = containers::glance(&subject).await;
     inside(session, &subject).await?;
+    Box::pin(outside::look(session, &subject)).await?;
     // After all other looks: whatever was restarted meanwhile is another process now.
     let after = containers::glance(&subject).await;
     let seen = before.and_then(|before| Ok(Containers::new(&subject, &before, &after?)));
@@ -53,7 +55,11 @@ async fn inside(session: &mut Session<'_>, subject: &Subject) -> Result<(), Fail
 
 /// The checks over what was seen.
 pub(super) fn checks(gate: Gate) -> Vec<Check> {
-    gate.profile().map(inside_checks).unwrap_or_default()
+    let mut checks = gate.profile().map(inside_checks).unwrap_or_default();
+    if gate.profile().is_some() {
+        checks.extend(outside::checks());
+    }
+    checks
 }
 
 fn inside_checks(profile: Profile) -> Vec<Check> {

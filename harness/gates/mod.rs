@@ -4,6 +4,7 @@ mod alive;
 mod daemon;
 mod finish;
 mod inventory;
+mod outside;
 mod preflight;
 mod session;
 mod startup;

@@ -37,8 +37,16 @@ pub(crate) struct Lie {
 }
 
 /// All tables: one per kind of gate.
-pub(crate) const TABLES: [&[Lie]; 7] =
-    [preflight::LIES, inventory::LIES, startup::LIES, workload::LIES, finish::LIES, residue::LIES, inside::LIES];
+pub(crate) const TABLES: [&[Lie]; 8] = [
+    preflight::LIES,
+    inventory::LIES,
+    startup::LIES,
+    workload::LIES,
+    finish::LIES,
+    residue::LIES,
+    inside::LIES,
+    outside::LIES,
+];
 
 /// All lies.
 pub(crate) fn all() -> impl Iterator<Item = &'static Lie> {
@@ -62,6 +70,7 @@ macro_rules! lies {
 pub(crate) mod finish;
 pub(crate) mod inside;
 pub(crate) mod inventory;
+pub(crate) mod outside;
 pub(crate) mod preflight;
 pub(crate) mod residue;
 pub(crate) mod startup;

@@ -70,11 +70,13 @@ impl Story {
             Gate::Startup(profile) => {
                 story.answered("validate", of_profile(include_str!("../answers/startup.json"), profile));
                 story.looked_inside(profile);
+                story.seen_outside();
                 story.finished(profile);
             }
             Gate::Workload(profile) => {
                 story.answered("validate", of_profile(include_str!("../answers/workload.json"), profile));
                 story.looked_inside(profile);
+                story.seen_outside();
                 story.finished(profile);
             }
         }
@@ -98,6 +100,11 @@ impl Story {
         if profile == Profile::HaMin {
             self.observed("leader", parsed(include_str!("../answers/seen/leader.json")));
         }
+    }
+
+    /// What a live profile looks like from outside.
+    fn seen_outside(&mut self) {
+        self.observed("routes", parsed(include_str!("../answers/seen/routes.json")));
     }
 
     /// The end of a gate that started a profile.

@@ -1,0 +1,183 @@
+//! The HTTPS routes of a profile: they answer, for WorkerBee's CA alone, and not everything to everybody.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hyper::Uri;
+use serde::{Deserialize, Serialize};
+
+use super::ingress::Ingress;
+use super::tls::{Answer, Question, Trust};
+use super::{Subject, poll};
+use crate::checks::Wrong;
+use crate::failure::Failure;
+
+/// The routes that the runbook asks for.
+pub const WANTED: [&str; 6] = ["api", "api_healthz", "controller", "controller_health", "dashboard", "docs"];
+
+/// Routes that are no page but the root of an API, which answers below: what is asked for there.
+const ROOTS: [(&str, &str); 2] = [("api", "version"), ("apishim", "version")];
+
+/// How long Caddy may take to load the profile's sites.
+const SETTLED: Duration = Duration::from_secs(10);
+
+/// What was seen of the routes.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Routes {
+    /// Each route, trusting `WorkerBee`'s CA.
+    pub routes: Vec<Route>,
+    /// Each host name, trusting a CA that has signed nothing.
+    pub strangers: Vec<Stranger>,
+    /// What is not for everybody.
+    pub guards: Vec<Guard>,
+}
+
+/// One route.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Route {
+    /// Its purpose.
+    pub name: String,
+    /// What was asked for.
+    pub url: String,
+    /// What came back.
+    pub answer: Answer,
+}
+
+/// A host name, as one sees it who trusts another CA.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Stranger {
+    /// The host name.
+    pub host: String,
+    /// What came back.
+    pub answer: Answer,
+}
+
+/// A question that needs credentials.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Guard {
+    /// Whose: `api` or `controller`.
+    pub name: String,
+    /// What was asked for.
+    pub url: String,
+    /// Without credentials.
+    pub without: Answer,
+    /// With a token that nobody gave out.
+    pub made_up: Answer,
+    /// With the profile's own token.
+    pub with: Answer,
+    /// The status that the token opens.
+    pub opens: u16,
+}
+
+/// Asks every route.
+pub async fn look(subject: &Subject) -> Result<Routes, Failure> {
+    let ingress = Ingress::of(subject)?;
+    let stranger = Trust::stranger()?;
+    Ok(poll::until(SETTLED, async || once(&ingress, &stranger).await, |seen| judge(seen).is_ok()).await)
+}
+
+async fn once(ingress: &Ingress, stranger: &Trust) -> Routes {
+    let routes = join_all(ingress.routes.iter().map(async |(name, url)| {
+        let below = ROOTS.iter().find(|(root, _)| root == name).map_or("", |(_, below)| below);
+        let url = format!("{url}{below}");
+        let answer = ingress.trust.ask(Question::get(&url)).await.into();
+        Route { name: name.clone(), url, answer }
+    }));
+    let hosts: BTreeSet<(String, String)> = ingress.routes.values().filter_map(|url| origin(url)).collect();
+    let strangers = join_all(hosts.iter().map(async |(host, origin)| Stranger {
+        host: host.clone(),
+        answer: stranger.ask(Question::get(origin)).await.into(),
+    }));
+    let (routes, strangers, guards) = tokio::join!(routes, strangers, guards(ingress));
+    Routes { routes, strangers, guards }
+}
+
+/// Reads of the controller, and reads of the API within a namespace, are open to everybody in `WorkerBee`'s profiles
+/// (`AE_LABS`, `AE_APISHIM_ALLOW_ANON`). What k1s guards all the same: changes at the controller, and the API's
+/// secrets. The change that is asked for is an empty one: who may change anything is told that it
+/// names no app (400), and nothing is changed.
+async fn guards(ingress: &Ingress) -> Vec<Guard> {
+    let guarded = [
+        ("api", "api/v1/namespaces/default/secrets", None, &ingress.tokens.api, 200),
+        ("controller", "apply", Some("{}"), &ingress.tokens.admin, 400),
+    ];
+    join_all(guarded.into_iter().filter_map(|(name, path, body, token, opens)| {
+        let url = ingress.below(name, path).ok()?;
+        Some(async move {
+            let ask = async |token| ingress.trust.ask(Question { url: &url, token, body }).await.into();
+            let (without, made_up, with) =
+                tokio::join!(ask(None), ask(Some("nobody-gave-this-out")), ask(Some(token.as_str())));
+            Guard { name: name.to_owned(), url: url.clone(), without, made_up, with, opens }
+        })
+    }))
+    .await
+}
+
+/// The host name of a URL, and `https://host:port/`.
+fn origin(url: &str) -> Option<(String, String)> {
+    let uri: Uri = url.parse().ok()?;
+    Some((uri.host()?.to_owned(), format!("https://{}/", uri.authority()?)))
+}
+
+/// All of them answer 200 over TLS that verifies against `WorkerBee`'s CA alone; the guarded ones ask for credentials.
+pub fn judge(seen: &Routes) -> Result<(), Wrong> {
+    let missing: Vec<&str> =
+        WANTED.into_iter().filter(|name| !seen.routes.iter().any(|route| route.name == *name)).collect();
+    if !missing.is_empty() {
+        let names: Vec<&str> = seen.routes.iter().map(|route| route.name.as_str()).collect();
+        return Err(Wrong::new(format!("no route for {}", missing.join(", ")), &names));
+    }
+    for route in &seen.routes {
+        match &route.answer {
+            // An empty page is Caddy's answer where it has no site.
+            Answer::Answered { status: 200, bytes: 1.. } => {}
+            Answer::Answered { .. } => {
+                return Err(Wrong::new(format!("{} does not answer as it should", route.url), route));
+            }
+            Answer::BadCertificate(_) => {
+                return Err(Wrong::new(
+                    format!("{}: its certificate is not of WorkerBee's CA for that name", route.url),
+                    route,
+                ));
+            }
+            Answer::Failed(_) => return Err(Wrong::new(format!("{} does not answer", route.url), route)),
+        }
+    }
+    strangers(seen)?;
+    for name in ["api", "controller"] {
+        let Some(guard) = seen.guards.iter().find(|guard| guard.name == name) else {
+            return Err(Wrong::new(format!("nothing guarded was asked of the {name}"), &seen.guards));
+        };
+        guarded(guard)?;
+    }
+    Ok(())
+}
+
+fn strangers(seen: &Routes) -> Result<(), Wrong> {
+    for route in &seen.routes {
+        let host = origin(&route.url).map(|(host, _)| host).unwrap_or_default();
+        match seen.strangers.iter().find(|stranger| stranger.host == host) {
+            Some(Stranger { answer: Answer::BadCertificate(_), .. }) => {}
+            Some(other) => {
+                return Err(Wrong::new(format!("{host} is not refused by one who trusts another CA alone"), other));
+            }
+            None => return Err(Wrong::new(format!("{host} was not asked trusting another CA"), &seen.strangers)),
+        }
+    }
+    Ok(())
+}
+
+fn guarded(guard: &Guard) -> Result<(), Wrong> {
+    let refused = |answer: &Answer| matches!(answer.status(), Some(401 | 403));
+    let what = if !refused(&guard.without) {
+        "does not refuse a request without credentials"
+    } else if !refused(&guard.made_up) {
+        "does not refuse a token that nobody gave out"
+    } else if guard.with.status() != Some(guard.opens) {
+        "does not open to the profile's own token"
+    } else {
+        return Ok(());
+    };
+    Err(Wrong::new(format!("{} {what}", guard.url), guard))
+}
