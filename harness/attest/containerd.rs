@@ -215,7 +215,12 @@ impl Containerd {
         }
     }
 
-    fn refused(&self, status: &Status) -> Failure {
+    /// The connection, for those who ask what only they want to know.
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    pub(super) fn refused(&self, status: &Status) -> Failure {
         unreachable(&self.address, status.message())
     }
 }
@@ -226,7 +231,7 @@ fn timed<T>(message: T) -> Request<T> {
     request
 }
 
-fn in_namespace<T>(message: T, namespace: &str) -> Result<Request<T>, Failure> {
+pub(super) fn in_namespace<T>(message: T, namespace: &str) -> Result<Request<T>, Failure> {
     let mut request = timed(message);
     let value = namespace.parse().map_err(|_| {
         Failure::new(format!("`{namespace}` is no namespace")).expected("ASCII letters, digits and dashes")

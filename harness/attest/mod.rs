@@ -1,18 +1,24 @@
 //! What the harness sees for itself, beside what `WorkerBee` says.
 
+pub mod app;
 pub mod containerd;
 pub mod containers;
 pub mod etcd;
+pub mod exports;
+pub mod images;
 pub mod ingress;
 pub mod leader;
 mod poll;
 pub mod processes;
 pub mod readiness;
 pub mod residue;
+pub mod resources;
 pub mod routes;
+pub mod seed;
 pub mod state;
 mod subject;
 pub mod tls;
+pub mod websocket;
 
 use std::time::Duration;
 

@@ -57,7 +57,7 @@ async fn inside(session: &mut Session<'_>, subject: &Subject) -> Result<(), Fail
 pub(super) fn checks(gate: Gate) -> Vec<Check> {
     let mut checks = gate.profile().map(inside_checks).unwrap_or_default();
     if gate.profile().is_some() {
-        checks.extend(outside::checks());
+        checks.extend(outside::checks(gate));
     }
     checks
 }

@@ -1,23 +1,85 @@
-//! What is seen of a live profile from outside it: through its ingress.
+//! What is seen of a live profile from outside it: through its ingress, by its APIs, and on disk.
 
 use super::session::Session;
-use crate::attest::{Subject, routes};
+use crate::attest::{Subject, exports, images, resources, routes, seed, websocket};
 use crate::checks::{Check, observed};
 use crate::failure::Failure;
+use crate::plan::{Gate, Profile};
 
-/// Looks at the routes.
+/// Looks at what the gate's profile has: routes always, the rest where a workload was deployed.
 pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result<(), Failure> {
-    session.observe("routes", routes::look(subject).await)
+    session.observe("routes", routes::look(subject).await)?;
+    if !matches!(session.key.gate, Gate::Workload(_)) {
+        return Ok(());
+    }
+    // The looks have nothing in common but the profile: side by side they take as long as the slowest.
+    let (websocket, resources, seed, images, exports) = tokio::join!(
+        websocket::look(subject),
+        resources::look(subject),
+        seed::look(subject),
+        images::look(subject),
+        exports::look(subject),
+    );
+    session.observe("websocket", websocket)?;
+    session.observe("resources", resources)?;
+    session.observe("app", seed)?;
+    session.observe("images", images)?;
+    session.observe("exports", exports)
 }
 
 /// The checks over it.
-pub(super) fn checks() -> Vec<Check> {
-    vec![observed(
+pub(super) fn checks(gate: Gate) -> Vec<Check> {
+    let mut checks = vec![observed(
         "attest::routes",
         "routes",
         "every route answers 200 over TLS that verifies against WorkerBee's CA and no other; what is guarded asks for \
          a token",
         "ask the URL by hand, with `curl --cacert` and the CA in <state root>/global/caddy-local-root.crt",
         routes::judge,
-    )]
+    )];
+    if let Gate::Workload(profile) = gate {
+        checks.extend(workload(profile));
+    }
+    checks
+}
+
+fn workload(profile: Profile) -> [Check; 5] {
+    [
+        observed(
+            "attest::websocket",
+            "websocket",
+            "a verified handshake, every message echoed, 100 of them in order, an end after the answer; of 64 KiB all or \
+             nothing",
+            "see the log of the backend's container, and that the ingress passes upgrades on",
+            websocket::judge,
+        ),
+        observed(
+            "attest::resources",
+            "resources",
+            "the pods, deployments, services and ingresses that WorkerBee's manifests name, all ready, and no others",
+            "ask k1s: `ae.cli status`, and the API's /api/v1/namespaces/<project>/pods",
+            move |seen| resources::judge(profile, seen),
+        ),
+        observed(
+            "attest::app",
+            "app",
+            "what is written into the database comes out of backend and frontend, by the ports of their services",
+            "see the logs of the app's containers, and DB_URLS and BACKEND_URLS in their manifests",
+            seed::judge,
+        ),
+        observed(
+            "attest::images",
+            "images",
+            "each app's container runs from the image that this gate built for it",
+            "compare `nerdctl image inspect` and `nerdctl container inspect` with /builds in the answer",
+            images::judge,
+        ),
+        observed(
+            "attest::exports",
+            "exports",
+            "k1s, Kubernetes and Helm exports of valid objects, with the images, ports and hosts of what runs",
+            "read the exported files, which /exports in the answer names",
+            exports::judge,
+        ),
+    ]
 }

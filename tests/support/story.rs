@@ -77,6 +77,7 @@ impl Story {
                 story.answered("validate", of_profile(include_str!("../answers/workload.json"), profile));
                 story.looked_inside(profile);
                 story.seen_outside();
+                story.seen_of_the_workload(profile);
                 story.finished(profile);
             }
         }
@@ -105,6 +106,20 @@ impl Story {
     /// What a live profile looks like from outside.
     fn seen_outside(&mut self) {
         self.observed("routes", parsed(include_str!("../answers/seen/routes.json")));
+    }
+
+    /// The same of its workload. What the API lists is another thing in each of the two profiles.
+    fn seen_of_the_workload(&mut self, profile: Profile) {
+        let resources = if profile == Profile::HaMin {
+            include_str!("../answers/seen/resources-ha-min.json")
+        } else {
+            include_str!("../answers/seen/resources-single-etcd.json")
+        };
+        self.observed("resources", parsed(resources));
+        self.observed("websocket", parsed(include_str!("../answers/seen/websocket.json")));
+        self.observed("app", parsed(include_str!("../answers/seen/app.json")));
+        self.observed("images", parsed(include_str!("../answers/seen/images.json")));
+        self.observed("exports", parsed(include_str!("../answers/seen/exports.json")));
     }
 
     /// The end of a gate that started a profile.

@@ -1,0 +1,277 @@
+//! What an application is made of, whichever of k1s's manifest or Kubernetes' objects says so.
+
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::networking::v1::Ingress;
+use serde::{Deserialize, Serialize};
+
+use super::Subject;
+use crate::checks::Wrong;
+use crate::failure::Failure;
+
+/// The applications of `WorkerBee`'s template realtime-web-db, which it deploys to validate a profile.
+pub const NAMES: [&str; 3] = ["backend", "db", "frontend"];
+
+/// An application, in the order in which its members are compared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct App {
+    /// Its name.
+    pub name: String,
+    /// Its namespace: the project.
+    pub namespace: Option<String>,
+    /// The image of its container.
+    pub image: String,
+    /// How many of it run.
+    pub replicas: i32,
+    /// The port that its container listens on.
+    pub container_port: i32,
+    /// The port that its service is published on.
+    pub service_port: i32,
+    /// The host name of its ingress.
+    pub host: Option<String>,
+}
+
+/// k1s's own manifest, as far as it says what an application is made of.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    api_version: String,
+    kind: String,
+    metadata: Metadata,
+    spec: Spec,
+}
+
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    name: String,
+    namespace: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Spec {
+    image: String,
+    replicas: i32,
+    ports: Vec<Port>,
+    service: Published,
+    ingress: Option<Rule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Port {
+    container_port: i32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Published {
+    port: i32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rule {
+    host: String,
+}
+
+impl App {
+    /// Reads one of k1s's manifests.
+    pub fn from_k1s(text: &str) -> Result<Self, String> {
+        let manifest: Manifest = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        if (manifest.api_version.as_str(), manifest.kind.as_str()) != ("ae.dev/v1alpha1", "Deployment") {
+            return Err(format!("{} {} is no deployment of k1s's", manifest.api_version, manifest.kind));
+        }
+        let Spec { image, replicas, ports, service, ingress } = manifest.spec;
+        let [Port { container_port }] = ports.as_slice() else {
+            return Err(format!("{} has {} ports", manifest.metadata.name, ports.len()));
+        };
+        Ok(Self {
+            name: manifest.metadata.name,
+            namespace: manifest.metadata.namespace,
+            image,
+            replicas,
+            container_port: *container_port,
+            service_port: service.port,
+            host: ingress.map(|rule| rule.host),
+        })
+    }
+
+    /// Puts together what Kubernetes keeps apart: a deployment with the service and the ingress of its name.
+    pub fn from_k8s(deployment: &Deployment, services: &[Service], ingresses: &[Ingress]) -> Result<Self, String> {
+        let name = deployment.metadata.name.clone().unwrap_or_default();
+        let lacks = |what: &str| format!("the deployment `{name}` has {what}");
+        let spec = deployment.spec.as_ref().ok_or_else(|| lacks("no spec"))?;
+        let containers = spec.template.spec.as_ref().map_or(&[][..], |pod| &pod.containers);
+        let [container] = containers else { return Err(lacks(&format!("{} containers", containers.len()))) };
+        let ports = container.ports.as_deref().unwrap_or_default();
+        let [port] = ports else { return Err(lacks(&format!("{} ports", ports.len()))) };
+        let service = services.iter().find(|service| service.metadata.name.as_deref() == Some(&name));
+        let published = service.and_then(|service| service.spec.as_ref()?.ports.as_ref()?.first());
+        let ingress = ingresses.iter().find(|ingress| ingress.metadata.name.as_deref() == Some(&name));
+        let rule = ingress.and_then(|ingress| ingress.spec.as_ref()?.rules.as_ref()?.first());
+        Ok(Self {
+            image: container.image.clone().ok_or_else(|| lacks("no image"))?,
+            namespace: deployment.metadata.namespace.clone(),
+            replicas: spec.replicas.unwrap_or(1),
+            container_port: port.container_port,
+            service_port: published.ok_or_else(|| lacks("no service with a port"))?.port,
+            host: rule.and_then(|rule| rule.host.clone()),
+            name,
+        })
+    }
+}
+
+/// The applications that `WorkerBee` staged and then applied, by its own files.
+pub fn deployed(subject: &Subject) -> Result<Vec<App>, Failure> {
+    let staged =
+        subject.state_root.join("projects").join(&subject.project).join("artifacts/staged/realtime-web-db/manifests");
+    let unreadable = |seen: String| {
+        Failure::new("the manifests that WorkerBee deployed cannot be read")
+            .expected(format!("k1s manifests of {} in {}", NAMES.join(", "), staged.display()))
+            .seen(seen)
+            .remedy("see what `validate` answered under /prepared and /deploy")
+    };
+    let mut apps = files(&staged, ".k1s.yaml")
+        .map_err(|error| unreadable(error.to_string()))?
+        .iter()
+        .map(|file| App::from_k1s(&read(file)?).map_err(|error| format!("{}: {error}", file.display())))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(&unreadable)?;
+    apps.sort();
+    Ok(apps)
+}
+
+/// These are all the applications of the template: fewer would leave less to be checked.
+pub fn complete(apps: &[App]) -> Result<(), Wrong> {
+    let names: Vec<&str> = apps.iter().map(|app| app.name.as_str()).collect();
+    if names == NAMES { Ok(()) } else { Err(Wrong::new(format!("not the apps {}", NAMES.join(", ")), &names)) }
+}
+
+/// The application of that name.
+pub fn named<'a>(apps: &'a [App], name: &str) -> Result<&'a App, Failure> {
+    apps.iter().find(|app| app.name == name).ok_or_else(|| {
+        Failure::new(format!("WorkerBee deployed no app `{name}`"))
+            .expected(NAMES.join(", "))
+            .seen(apps.iter().map(|app| app.name.as_str()).collect::<Vec<_>>().join(", "))
+            .remedy("see what `validate` answered under /prepared and /deploy")
+    })
+}
+
+/// The files of a folder whose names end in `end`, in order.
+pub(super) fn files(folder: &Path, end: &str) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(end) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A file's text, or why there is none, with its name.
+pub(super) fn read(file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const MANIFEST: &str = "\
+apiVersion: ae.dev/v1alpha1
+kind: Deployment
+metadata:
+  name: backend
+  namespace: demo
+spec:
+  image: workerbee-demo-realtime-backend:dev
+  replicas: 1
+  ports:
+    - name: http
+      containerPort: 8080
+  service:
+    port: 22924
+    targetPort: 8080
+  health:
+    readiness:
+      httpGet: { path: /healthz, port: 8080 }
+  ingress:
+    host: api.demo.workerbee.localhost
+    path: /
+";
+
+    fn backend() -> App {
+        App {
+            name: "backend".into(),
+            namespace: Some("demo".into()),
+            image: "workerbee-demo-realtime-backend:dev".into(),
+            replicas: 1,
+            container_port: 8080,
+            service_port: 22924,
+            host: Some("api.demo.workerbee.localhost".into()),
+        }
+    }
+
+    #[test]
+    fn a_manifest_of_k1s_is_read() {
+        assert_eq!(App::from_k1s(MANIFEST).unwrap(), backend());
+    }
+
+    #[rstest]
+    #[case::another_kind("kind: Deployment", "kind: Service")]
+    #[case::of_kubernetes("ae.dev/v1alpha1", "apps/v1")]
+    #[case::no_image("  image: workerbee-demo-realtime-backend:dev\n", "")]
+    #[case::image_of_no_name("image: workerbee-demo-realtime-backend:dev", "image: [1, 2]")]
+    #[case::replicas_in_words("replicas: 1", "replicas: one")]
+    #[case::no_port("    - name: http\n      containerPort: 8080\n", "    []\n")]
+    #[case::no_yaml("spec:", "spec: }")]
+    fn what_is_no_manifest_is_none(#[case] from: &str, #[case] to: &str) {
+        assert!(MANIFEST.contains(from));
+        assert!(App::from_k1s(&MANIFEST.replace(from, to)).is_err());
+    }
+
+    fn kubernetes() -> (Deployment, Service, Ingress) {
+        let deployment = serde_json::json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "backend", "namespace": "demo" },
+            "spec": { "replicas": 1, "selector": {}, "template": { "spec": { "containers": [
+                {
+                    "name": "backend",
+                    "image": "workerbee-demo-realtime-backend:dev",
+                    "ports": [{ "containerPort": 8080 }],
+                },
+            ]}}},
+        });
+        let service = serde_json::json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": { "name": "backend" },
+            "spec": { "ports": [{ "port": 22924, "targetPort": 8080 }] },
+        });
+        let ingress = serde_json::json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": { "name": "backend" },
+            "spec": { "rules": [{ "host": "api.demo.workerbee.localhost" }] },
+        });
+        (
+            serde_json::from_value(deployment).unwrap(),
+            serde_json::from_value(service).unwrap(),
+            serde_json::from_value(ingress).unwrap(),
+        )
+    }
+
+    #[test]
+    fn the_objects_of_kubernetes_say_the_same() {
+        let (deployment, service, ingress) = kubernetes();
+        assert_eq!(App::from_k8s(&deployment, &[service], &[ingress]).unwrap(), backend());
+    }
+
+    #[test]
+    fn an_app_without_its_service_is_none_and_without_ingress_has_no_host() {
+        let (deployment, mut service, ingress) = kubernetes();
+        assert_eq!(App::from_k8s(&deployment, &[service.clone()], &[]).unwrap().host, None);
+        service.metadata.name = Some("another".into());
+        assert!(App::from_k8s(&deployment, &[service], &[ingress]).is_err());
+    }
+}
