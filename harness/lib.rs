@@ -35,6 +35,7 @@
 //! - [`evidence`]: the run's folder, records, redaction, shapes.
 //! - [`ledger`]: what is about to be created, written down before, and its removal after a killed run.
 //! - [`run`]: the supervisor that a run's trials share, and lanes.
+//! - [`report`]: the page that people read, and what is told beside it.
 //! - [`stack`]: what the harness provides where the user brings nothing.
 
 pub mod attest;
@@ -44,6 +45,7 @@ mod failure;
 mod gates;
 pub mod ledger;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod stack;
 mod trials;
