@@ -46,15 +46,11 @@ impl Room {
 /// A link to a file of the run, relative to the page.
 pub(super) fn link(run: &RunReport, file: &Path) -> Markup {
     use std::os::unix::ffi::OsStrExt as _;
-    let shown = visible(&file.display().to_string());
-    match run.relative(file) {
-        Some(inside) => {
-            let path = percent_encode(inside.as_os_str().as_bytes(), RESERVED).to_string();
-            let name = visible(&inside.display().to_string());
-            html! { a href={ "./" (path) } { code { (name) } } }
-        }
-        None => html! { code { (shown) } },
-    }
+    let Some(inside) = run.relative(file) else {
+        return html! { code { (visible(&file.display().to_string())) } };
+    };
+    let path = percent_encode(inside.as_os_str().as_bytes(), RESERVED).to_string();
+    html! { a href={ "./" (path) } { code { (visible(&inside.display().to_string())) } } }
 }
 
 /// The beginning of a file, folded.
@@ -138,7 +134,7 @@ fn cut(bytes: &[u8], limit: usize) -> (String, bool) {
 }
 
 /// Text in which nothing hides: control characters and those that turn the direction of writing become signs.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let sign = |c: char| match c {
         '\n' | '\t' => c,
         '\0'..='\x1f' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),

@@ -28,7 +28,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
 }
 
 /// What is said of a run as a whole.
-pub(super) fn word(state: State) -> &'static str {
+pub fn word(state: State) -> &'static str {
     match state {
         State::Passed => "Passed",
         State::Failed => "Failed",

@@ -8,7 +8,7 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// A whole page.
-pub(super) fn page(title: &str, body: &Markup) -> String {
+pub(crate) fn page(title: &str, body: &Markup) -> String {
     let written = jiff::Timestamp::now().strftime("%-d %B %Y, %H:%M:%S UTC");
     html! {
         (DOCTYPE)

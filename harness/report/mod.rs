@@ -13,6 +13,9 @@ mod run;
 mod timeline;
 mod triage;
 
+pub(crate) use excerpt::visible;
+pub use head::word;
+pub(crate) use layout::page as document;
 pub use run::{GateReport, RunReport};
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use super::layout::seconds;
 use crate::evidence::{Phase, Progress, Record};
 use crate::run::{GateSummary, NoRun, State, Summary};
 use crate::workerbee::reply::ProfileStatus;
@@ -97,8 +98,33 @@ impl GateReport {
         phases
     }
 
+    /// How long it has been running, or took; empty while it waits.
+    pub fn elapsed(&self) -> String {
+        let Some(began) = self.summary.began else { return String::new() };
+        let ended = self.summary.ended.unwrap_or_else(jiff::Timestamp::now);
+        seconds(ended.duration_since(began).as_secs_f64())
+    }
+
+    /// Where it stands, in a line: what it is doing, or what came of it.
+    pub fn standing(&self) -> String {
+        let red: Vec<&str> = self.summary.failures().map(|(check, _)| check).collect();
+        match self.state {
+            State::Waiting => "waiting for its turn".to_owned(),
+            State::Running => self.doing().map_or("starting", |(_, doing)| doing).to_owned(),
+            State::CutShort => format!("cut short at {}", self.doing().map_or("its start", |(_, doing)| doing)),
+            State::Passed if self.summary.flaky.is_some() => "passed, flaky".to_owned(),
+            State::Passed => "passed".to_owned(),
+            State::Failed => match (&self.summary.failure, red.len()) {
+                (Some(failure), _) => format!("failed: {}", failure.what.lines().next().unwrap_or_default()),
+                (None, 0) => "failed: no check was judged".to_owned(),
+                (None, 1..=3) => format!("failed: {}", red.join(", ")),
+                (None, many) => format!("failed: {} and {} more", red[..2].join(", "), many - 2),
+            },
+        }
+    }
+
     /// What it is doing, and since when.
-    pub(super) fn doing(&self) -> Option<(jiff::Timestamp, &str)> {
+    pub fn doing(&self) -> Option<(jiff::Timestamp, &str)> {
         let progress = self.progress.as_ref()?;
         let began: jiff::Timestamp = progress.started.parse().ok()?;
         Some((later(began, progress.since), &progress.doing))

@@ -22,6 +22,7 @@ mod token;
 pub use alive::is_alive;
 pub use client::evidence;
 pub use host::cleanup_dry_run;
+pub use key::newest;
 pub use lane::run_command;
 pub use protocol::GateKey;
 pub use settings::{External, Limits, Mode, Settings};
@@ -50,4 +51,9 @@ pub fn role(arguments: &[OsString]) -> Option<ExitCode> {
         launch::REAPER => Some(reaper::main(spec)),
         _ => None,
     }
+}
+
+/// Whether trials can meet their supervisor: the folder that they meet in, or why it cannot be used.
+pub fn meeting_place() -> Result<std::path::PathBuf, crate::Failure> {
+    key::meeting_folder()
 }
