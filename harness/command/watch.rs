@@ -17,6 +17,8 @@ use super::print;
 
 /// How often to look. A gate takes seconds.
 const LOOK: Duration = Duration::from_millis(500);
+/// What is over within this is not told line by line.
+const MOMENT: Duration = Duration::from_secs(3);
 /// Without a terminal that is redrawn, how long a gate may say nothing new.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -97,31 +99,62 @@ trait Teller {
     /// How it stands.
     fn tell(&mut self, run: &RunReport);
     /// Its end, after the last time that it was told how it stands.
-    fn end(&mut self, run: &RunReport) {
-        let (verdict, page) = (report::word(run.summary.verdict()), run.dir.join(report::FILE));
-        let _ = writeln!(anstream::stderr(), "{verdict}: {}", page.display());
-    }
+    fn end(&mut self, run: &RunReport);
+}
+
+/// The verdict, and where its page is.
+fn said_at_the_end(run: &RunReport) {
+    // A run that is over and has not said so was killed.
+    let verdict = match run.summary.verdict() {
+        State::Running | State::Waiting => State::CutShort,
+        verdict => verdict,
+    };
+    let page = run.dir.join(report::FILE);
+    let _ = writeln!(std::io::stderr(), "{}: {}", report::word(verdict), page.display());
 }
 
 /// Plain lines on standard error, one write each: beside nextest they stand between its own.
 #[derive(Default)]
 struct Lines {
-    told: BTreeMap<String, (String, Option<Instant>)>,
+    known: BTreeMap<String, Known>,
+}
+
+/// What was last seen of a gate.
+struct Known {
+    said: String,
+    since: Instant,
+    told: Option<Instant>,
 }
 
 impl Teller for Lines {
     fn tell(&mut self, run: &RunReport) {
         for gate in &run.gates {
             let said = gate.standing();
-            let known = self.told.get(&gate.name);
-            let open = gate.state == State::Running;
-            let long_ago = known.is_some_and(|(_, when)| open && when.is_some_and(|when| when.elapsed() > SILENCE));
-            if known.is_none_or(|(last, _)| *last != said) || long_ago {
-                let _ =
-                    anstream::stderr().write_all(format!("{:>9} {}  {said}\n", gate.elapsed(), gate.name).as_bytes());
-                self.told.insert(gate.name.clone(), (said, Some(Instant::now())));
+            let new = || Known { said: said.clone(), since: Instant::now(), told: None };
+            let known = self.known.entry(gate.name.clone()).or_insert_with(new);
+            if known.said != said {
+                *known = new();
+            }
+            let running = gate.state == State::Running;
+            // A gate passes through many things in a moment, and stays at some.
+            let due = known
+                .told
+                .map_or(!running || known.since.elapsed() > MOMENT, |told| running && told.elapsed() > SILENCE);
+            if due {
+                known.told = Some(Instant::now());
+                let line = format!("{:>9}  {}  {said}\n", gate.elapsed(), gate.name);
+                let _ = anstream::stderr().write_all(line.as_bytes());
             }
         }
+    }
+
+    fn end(&mut self, run: &RunReport) {
+        // What a run that was killed was at.
+        for gate in run.gates.iter().filter(|gate| gate.summary.ended.is_none()) {
+            let line = format!("{:>9}  {}  not ended: {}\n", gate.elapsed(), gate.name, gate.standing());
+            let _ = anstream::stderr().write_all(line.as_bytes());
+        }
+        said_at_the_end(run);
     }
 }
 
@@ -175,11 +208,6 @@ impl Teller for Bars {
         for bar in self.gates.values() {
             bar.abandon();
         }
-        let _ = writeln!(
-            std::io::stderr(),
-            "{}: {}",
-            report::word(run.summary.verdict()),
-            run.dir.join(report::FILE).display()
-        );
+        said_at_the_end(run);
     }
 }

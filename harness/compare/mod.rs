@@ -25,6 +25,8 @@ pub struct Comparison {
     pub noise: Noise,
     /// Versions and settings that differ: what may explain the rest.
     pub parts: Vec<Part>,
+    /// Gates that only one of the runs has.
+    pub alone: Vec<Alone>,
     /// Checks with another verdict.
     pub verdicts: Vec<Turned>,
     /// Gates and phases that took another time, beyond noise.
@@ -53,6 +55,15 @@ pub struct Part {
     pub values: [Option<String>; 2],
 }
 
+/// A gate that only one of the runs has.
+#[derive(Debug, Serialize)]
+pub struct Alone {
+    /// The gate.
+    pub gate: String,
+    /// Whether each run has it.
+    pub there: [bool; 2],
+}
+
 /// A check with another verdict.
 #[derive(Debug, Serialize)]
 pub struct Turned {
@@ -71,7 +82,8 @@ impl Comparison {
         let pairs = pairs(&runs);
         Ok(Self {
             parts: parts(&runs),
-            verdicts: verdicts(&runs),
+            alone: alone(&runs),
+            verdicts: pairs.iter().flat_map(verdicts).collect(),
             timings: pairs.iter().flat_map(|pair| timing::moved(pair, noise)).collect(),
             shapes: pairs.iter().flat_map(|pair| shapes::drift(&runs, pair)).collect(),
             noise,
@@ -83,9 +95,9 @@ impl Comparison {
         })
     }
 
-    /// Whether a verdict or a shape differs. A time is no proof: it is told, and does not count.
+    /// Whether a gate, a verdict or a shape differs. A time is no proof: it is told, and does not count.
     pub fn differs(&self) -> bool {
-        !self.verdicts.is_empty() || !self.shapes.is_empty()
+        !self.alone.is_empty() || !self.verdicts.is_empty() || !self.shapes.is_empty()
     }
 
     /// As text, for a terminal.
@@ -121,27 +133,33 @@ fn parts(runs: &[RunReport; 2]) -> Vec<Part> {
     names.into_iter().filter_map(part).collect()
 }
 
-fn verdicts(runs: &[RunReport; 2]) -> Vec<Turned> {
-    let sides = runs.each_ref().map(|run| {
-        let checks = run.gates.iter().flat_map(|gate| {
-            let unrun =
-                gate.summary.failure.as_ref().map(|failure| {
-                    (format!("{}::(the gate itself)", gate.name), ("failed", Some(failure.what.clone())))
-                });
-            let of = |outcome: &Outcome| match outcome {
+fn alone(runs: &[RunReport; 2]) -> Vec<Alone> {
+    let has = |run: &RunReport, name: &str| run.gates.iter().any(|gate| gate.name == name);
+    let names: BTreeSet<&str> = runs.iter().flat_map(|run| &run.gates).map(|gate| gate.name.as_str()).collect();
+    let alone = |gate: &str| Alone { gate: gate.to_owned(), there: runs.each_ref().map(|run| has(run, gate)) };
+    names.into_iter().map(alone).filter(|gate| gate.there != [true, true]).collect()
+}
+
+fn verdicts(pair: &[&GateReport; 2]) -> Vec<Turned> {
+    type Said = (&'static str, Option<String>);
+    let sides = pair.map(|gate| {
+        let unrun = gate.summary.failure.as_ref();
+        let unrun = unrun.map(|failure| ("(the gate itself)".to_owned(), ("failed", Some(failure.what.clone()))));
+        let checks = gate.summary.checks.iter().map(|verdict| {
+            let said: Said = match &verdict.outcome {
                 Outcome::Passed => ("passed", None),
                 Outcome::Failed(failure) => ("failed", Some(failure.what.clone())),
                 Outcome::Unjudged => (NOT_JUDGED, None),
             };
-            let checks = gate.summary.checks.iter();
-            checks.map(move |verdict| (format!("{}::{}", gate.name, verdict.check), of(&verdict.outcome))).chain(unrun)
+            (verdict.check.clone(), said)
         });
-        checks.collect::<BTreeMap<String, (&'static str, Option<String>)>>()
+        checks.chain(unrun).collect::<BTreeMap<String, Said>>()
     });
     let names: BTreeSet<&String> = sides.iter().flat_map(BTreeMap::keys).collect();
     let turned = |name: &String| {
         let [first, second] = sides.each_ref().map(|side| side.get(name).cloned().unwrap_or((NOT_JUDGED, None)));
-        (first.0 != second.0).then(|| Turned { check: name.clone(), verdicts: [first.0, second.0], why: second.1 })
+        let check = format!("{}::{name}", pair[0].name);
+        (first.0 != second.0).then_some(Turned { check, verdicts: [first.0, second.0], why: second.1 })
     };
     names.into_iter().filter_map(turned).collect()
 }

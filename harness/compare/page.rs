@@ -26,6 +26,9 @@ pub(super) fn render(comparison: &Comparison) -> String {
             (table("Other parts", "What may explain the rest.", comparison.parts.iter().map(|part| {
                 (part.name.clone(), part.values.clone().map(|value| value.unwrap_or_else(|| "none".into())), None)
             }).collect()))
+            (table("Gates of one run only", "", comparison.alone.iter().map(|gate| {
+                (gate.gate.clone(), gate.there.map(|there| if there { "run" } else { "not run" }.to_owned()), None)
+            }).collect()))
             (table("Checks with another verdict", "", comparison.verdicts.iter().map(|turned| {
                 (turned.check.clone(), turned.verdicts.map(String::from), turned.why.clone())
             }).collect()))

@@ -28,6 +28,12 @@ pub(super) fn render(comparison: &Comparison) -> String {
             line(format!("  {}: {first} -> {second}", part.name));
         }
     }
+    if !comparison.alone.is_empty() {
+        line(format!("\n{HEAD}Gates of one run only{HEAD:#}"));
+        for gate in &comparison.alone {
+            line(format!("  {}: only in {}", gate.gate, if gate.there[0] { "A" } else { "B" }));
+        }
+    }
     if !comparison.verdicts.is_empty() {
         line(format!("\n{HEAD}Checks with another verdict{HEAD:#}"));
         for turned in &comparison.verdicts {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::excerpt::{self, Room, visible};
-use super::layout::{counted, seconds, sign};
+use super::layout::{counted, prose, seconds, sign};
 use super::run::{GateReport, RunReport};
 use super::triage::told;
 use crate::evidence::{Observation, Record, exit};
@@ -58,7 +58,7 @@ fn of_gate(run: &RunReport, room: &Room, gate: &GateReport) -> Markup {
                 @if gate.summary.flaky.is_some() { " · " span.tag { "flaky" } }
             }
             @if let Some(failure) = gate.summary.failure.as_ref().or(gate.record.as_ref().and_then(|record| record.failure.as_ref())) {
-                p.stopped { "It did not get to its end: " (visible(failure.what.lines().next().unwrap_or_default())) }
+                p.stopped { "It did not get to its end: " (prose(failure.what.lines().next().unwrap_or_default())) }
             }
             @if matches!(gate.state, State::Running | State::Waiting) { p.note { "Its checks are judged when it has ended." } }
             @if !gate.summary.checks.is_empty() {
@@ -83,15 +83,15 @@ fn of_check(run: &RunReport, room: &Room, gate: &GateReport, verdict: &Verdict) 
                     code { (visible(&verdict.check)) }
                     span.brief {
                         @match &verdict.outcome {
-                            Outcome::Failed(failure) => (visible(failure.what.lines().next().unwrap_or_default())),
-                            Outcome::Passed => (visible(&verdict.expected)),
+                            Outcome::Failed(failure) => (prose(failure.what.lines().next().unwrap_or_default())),
+                            Outcome::Passed => (prose(&verdict.expected)),
                             Outcome::Unjudged => "judged by its trial alone, which was not asked for",
                         }
                     }
                 }
                 @match &verdict.outcome {
                     Outcome::Failed(failure) => {
-                        (told(run, failure))
+                        (told(failure))
                         @if let (true, Some(file)) = (verdict.read.is_empty(), &failure.evidence) { (excerpt::file(run, room, file)) }
                     }
                     Outcome::Passed => (as_expected(run, verdict)),
@@ -106,7 +106,7 @@ fn of_check(run: &RunReport, room: &Room, gate: &GateReport, verdict: &Verdict) 
 fn as_expected(run: &RunReport, verdict: &Verdict) -> Markup {
     html! {
         dl.told {
-            @if !verdict.expected.is_empty() { div { dt { "Expected" } dd { (visible(&verdict.expected)) } } }
+            @if !verdict.expected.is_empty() { div { dt { "Expected" } dd { (prose(&verdict.expected)) } } }
             @for reading in &verdict.read {
                 @if let Some(seen) = excerpt::seen(run, reading) {
                     div { dt { "Seen" } dd.mono { (seen) } }
@@ -141,7 +141,7 @@ fn files(run: &RunReport, room: &Room, record: &Record) -> Markup {
                         p { b { (visible(name)) } }
                         @match observation {
                             Observation::Seen(file) => (excerpt::file(run, room, file)),
-                            Observation::Failed(failure) => (told(run, failure)),
+                            Observation::Failed(failure) => (told(failure)),
                         }
                     }
                 }

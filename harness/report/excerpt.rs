@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use serde_json::Value;
 
 use super::run::RunReport;
-use crate::evidence::{Reading, outline};
+use crate::evidence::{Reading, Redactor, outline};
 
 /// How much of a file is shown.
 const BEGINNING: usize = 20_000;
@@ -133,7 +133,8 @@ fn cut(bytes: &[u8], limit: usize) -> (String, bool) {
     (text[..end].to_owned(), false)
 }
 
-/// Text in which nothing hides: control characters and those that turn the direction of writing become signs.
+/// Text in which nothing hides: control characters and those that turn the direction of writing become signs. Secrets
+/// are replaced here too: escaped, they would no longer be known as such when the page is written.
 pub(crate) fn visible(text: &str) -> String {
     let sign = |c: char| match c {
         '\n' | '\t' => c,
@@ -142,7 +143,8 @@ pub(crate) fn visible(text: &str) -> String {
         '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         other => other,
     };
-    text.replace("\r\n", "\n").chars().map(sign).collect()
+    let clean = Redactor::default().redact(text.as_bytes());
+    String::from_utf8_lossy(&clean).replace("\r\n", "\n").chars().map(sign).collect()
 }
 
 fn kilobytes(bytes: u64) -> String {

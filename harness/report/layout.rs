@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::excerpt::visible;
 use crate::run::State;
 
 const STYLE: &str = include_str!("style.css");
@@ -62,4 +63,14 @@ pub(super) fn seconds(seconds: f64) -> String {
 /// `1 check`, `2 checks`.
 pub(super) fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// Text of the harness's own, in which names stand between backticks.
+pub(super) fn prose(text: &str) -> Markup {
+    let text = visible(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return html! { (text) };
+    }
+    html! { @for (place, part) in parts.iter().enumerate() { @if place % 2 == 1 { code { (part) } } @else { (part) } } }
 }

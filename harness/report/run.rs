@@ -110,7 +110,8 @@ impl GateReport {
         let red: Vec<&str> = self.summary.failures().map(|(check, _)| check).collect();
         match self.state {
             State::Waiting => "waiting for its turn".to_owned(),
-            State::Running => self.doing().map_or("starting", |(_, doing)| doing).to_owned(),
+            // Its first word comes a moment after its start; the last one is over a moment before its end.
+            State::Running => self.doing().map_or("at work", |(_, doing)| doing).to_owned(),
             State::CutShort => format!("cut short at {}", self.doing().map_or("its start", |(_, doing)| doing)),
             State::Passed if self.summary.flaky.is_some() => "passed, flaky".to_owned(),
             State::Passed => "passed".to_owned(),

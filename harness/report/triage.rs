@@ -5,7 +5,7 @@ use std::path::Path;
 use maud::{Markup, html};
 
 use super::excerpt::{self, Room, visible};
-use super::layout::counted;
+use super::layout::{counted, prose};
 use super::run::{GateReport, RunReport};
 use crate::failure::Failure;
 use crate::run::State;
@@ -66,7 +66,7 @@ fn entry(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
                     a href={ "#" (super::checks::anchor(cause.gate, check)) } { code { (visible(check)) } }
                 }
             }
-            (told(run, failure))
+            (told(failure))
             @if let Some(file) = &failure.evidence { (excerpt::file(run, room, file)) }
             (logs(run, room, cause.gate))
         }
@@ -74,21 +74,19 @@ fn entry(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
 }
 
 /// The parts of a failure.
-pub(super) fn told(run: &RunReport, failure: &Failure) -> Markup {
+pub(super) fn told(failure: &Failure) -> Markup {
     html! {
         dl.told {
             @for (label, text) in [("Expected", &failure.expected), ("Seen", &failure.seen), ("Do next", &failure.remedy)] {
-                @if !text.is_empty() { div { dt { (label) } dd { (visible(text)) } } }
+                @if !text.is_empty() { div { dt { (label) } dd { (prose(text)) } } }
             }
-            @if let Some(file) = &failure.evidence { div { dt { "Shown by" } dd { (excerpt::link(run, file)) } } }
         }
     }
 }
 
-fn headline(failure: &Failure) -> String {
-    let text = visible(failure.what.lines().next().unwrap_or_default());
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+fn headline(failure: &Failure) -> Markup {
+    let mut letters = failure.what.lines().next().unwrap_or_default().chars();
+    prose(&letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default())
 }
 
 /// The container logs that a gate keeps of a profile that was not as it should be.
