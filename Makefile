@@ -20,7 +20,7 @@ $(CARGO) nextest run --profile $(1) --test gates $(ARGS); status=$$?; \
 exit $$status
 endef
 
-.PHONY: help stack gates test sabotage consumer bench sweep lint doc clean-cache
+.PHONY: help stack browser gates test sabotage consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -29,10 +29,13 @@ stack: ## Build and install what the gates need and is not here yet
 	@harness/stack/bootstrap.sh
 	@$(GATES) stack
 
+browser: ## Install what the report is tested in, when it is not there
+	@harness/stack/browser.sh
+
 gates: stack ## Run the validation gates against the real WorkerBee
 	$(call RUN_GATES,gates)
 
-test: stack lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
+test: stack browser lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
 	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage)'
 	@$(CARGO) test --quiet --doc
 	@$(MAKE) --no-print-directory consumer

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over WebDriver as a person would use it.
+//! A headless Chromium, driven as a person would use it, over the `WebDriver` protocol.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -109,6 +109,7 @@ fn driver() -> (Child, u16) {
         line.clear();
     }
     let _ = driver.kill();
+    let _ = driver.wait();
     panic!("chromedriver ended without a word on its port\n{REMEDY}");
 }
 
