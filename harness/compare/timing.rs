@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::report::GateReport;
 
 /// How noise is judged. Two runs are no statistics: a time has moved when it differs by more than a part of the longer
-/// one *and* by more than some seconds. The same gates run again on the same two-core machine stay within the defaults.
+/// one *and* by more than some seconds. What else the machine did counts too: beside a compiler on two cores, the same
+/// gates have taken 1.6 times as long. So a time that moved is a hint, and no difference between the runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Noise {
     /// Percent of the longer time.
