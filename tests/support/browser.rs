@@ -1,6 +1,7 @@
 //! A headless Chromium, driven as a person would use it, over the `WebDriver` protocol.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -66,16 +67,16 @@ impl Browser {
     }
 
     /// Ends the browser.
-    pub(crate) async fn close(mut self) {
+    pub(crate) async fn close(self) {
         let _ = self.client.clone().close().await;
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
     }
 }
 
 impl Drop for Browser {
+    /// Also of a test that failed: the driver's browser is in its process group, and would outlive it.
     fn drop(&mut self) {
-        let _ = self.driver.kill();
+        let group = i32::try_from(self.driver.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let _ = group.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
         let _ = self.driver.wait();
     }
 }
@@ -95,6 +96,7 @@ fn driver() -> (Child, u16) {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        .process_group(0)
         .spawn()
         .unwrap();
     let mut said = BufReader::new(driver.stdout.take().unwrap());
