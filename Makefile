@@ -8,8 +8,19 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 .DEFAULT_GOAL := help
 # The stack's tools before the user's own, cargo-nextest among them.
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
+# The gates under one of nextest's profiles. On a terminal each gate says in lines of its own where it is; nextest's bar
+# would only say that all trials wait. At the end, also of a run that failed: where its page is.
+define RUN_GATES
+@$(WITH_STACK) || exit; export PATH; \
+export RUN_DIR="$${RUN_DIR:-$${TMPDIR:-/tmp}/workerbee-k1s-profile-validation-$$(date -u +%Y%m%dT%H%M%SZ)}"; \
+if [ -t 2 ]; then $(GATES) watch --lines --beside $$$$ "$$RUN_DIR" & watch=$$!; export NEXTEST_SHOW_PROGRESS=none; fi; \
+$(CARGO) nextest run --profile $(1) --test gates $(ARGS); status=$$?; \
+[ -z "$${watch:-}" ] || [ ! -e "$$RUN_DIR/run.json" ] || wait $$watch || true; \
+[ ! -e "$$RUN_DIR/report.html" ] || echo "report: $$RUN_DIR/report.html"; \
+exit $$status
+endef
 
-.PHONY: help stack gates test sabotage consumer bench sweep lint doc clean-cache
+.PHONY: help stack browser gates test sabotage consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -18,15 +29,18 @@ stack: ## Build and install what the gates need and is not here yet
 	@harness/stack/bootstrap.sh
 	@$(GATES) stack
 
-gates: stack ## Run the validation gates against the real WorkerBee
-	@$(WITH_STACK) $(CARGO) nextest run --profile gates --test gates $(ARGS)
+browser: ## Install what the report is tested in, when it is not there
+	@harness/stack/browser.sh
 
-test: stack lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
+gates: stack ## Run the validation gates against the real WorkerBee
+	$(call RUN_GATES,gates)
+
+test: stack browser lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
 	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage)'
 	@$(CARGO) test --quiet --doc
 	@$(MAKE) --no-print-directory consumer
 	@$(MAKE) --no-print-directory sabotage ARGS=
-	@$(WITH_STACK) $(CARGO) nextest run --profile ci --test gates $(ARGS)
+	$(call RUN_GATES,ci)
 
 sabotage: stack ## Break one thing at a time on the real stack, and see that just the right checks go red
 	@$(CARGO) build --quiet --example ladder

@@ -35,15 +35,21 @@
 //! - [`evidence`]: the run's folder, records, redaction, shapes.
 //! - [`ledger`]: what is about to be created, written down before, and its removal after a killed run.
 //! - [`run`]: the supervisor that a run's trials share, and lanes.
+//! - [`report`]: the page that people read, and what is told beside it.
+//! - [`compare`]: two runs side by side.
+//! - [`doctor`]: what the machine lacks for a run, each with its remedy.
 //! - [`stack`]: what the harness provides where the user brings nothing.
 
 pub mod attest;
 pub mod checks;
+pub mod compare;
+pub mod doctor;
 pub mod evidence;
 mod failure;
 mod gates;
 pub mod ledger;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod stack;
 mod trials;

@@ -11,6 +11,7 @@ use crate::checks::Check;
 use crate::evidence::Evidence;
 use crate::failure::Failure;
 use crate::plan::Gate;
+use crate::run::{Outcome, Verdict};
 use crate::{gates, run};
 
 /// The gates, with the checks of the harness and of its consumer.
@@ -112,7 +113,13 @@ fn trial_name(gate: Gate, check: &Check) -> String {
 fn trial(gate: Gate, check: Check) -> Trial {
     let check = Arc::new(check);
     Trial::test(trial_name(gate, &check), move || {
-        run::evidence(gate).and_then(|evidence| judge(&check, &evidence)).map_err(|failure| {
+        let judged = run::evidence(gate).and_then(|evidence| {
+            let judged = judge(&check, &evidence);
+            let outcome = judged.clone().map_or_else(Outcome::Failed, |()| Outcome::Passed);
+            run::tell(gate, Verdict::new(&check, outcome, evidence.readings()));
+            judged
+        });
+        judged.map_err(|failure| {
             // On standard error for nextest, which takes JUnit's message from the line that starts with `Error: `.
             eprintln!("{failure}");
             Failed::without_message()

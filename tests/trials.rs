@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stand_in::{eventually, script};
 use tempfile::TempDir;
 
@@ -77,6 +77,11 @@ impl Machine {
 
     fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
+    }
+
+    /// What the run's summary says in the end.
+    fn summary(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.at("run/run.json")).unwrap()).unwrap()
     }
 
     fn calls(&self) -> usize {
@@ -167,7 +172,14 @@ fn an_honest_answer_passes_and_is_kept() {
     let record: Value = serde_json::from_slice(&record).unwrap();
     assert_eq!(record["versions"]["WorkerBee"], "0.1.7");
     assert_eq!(record["calls"]["profile-list"]["exit"], 0);
-    assert!(machine.at("run/summary.txt").is_file() && machine.at("run/run.json").is_file());
+    assert!(machine.at("run/summary.txt").is_file() && machine.at("run/report.html").is_file());
+    assert!(!machine.at("run/gates/inventory/progress.json").exists());
+    machine.leaves_nothing();
+    let run = machine.summary();
+    assert!(run["ended"].is_string());
+    let verdict = &run["gates"]["inventory"]["checks"][0];
+    assert_eq!((&verdict["check"], &verdict["outcome"]), (&json!("ok"), &json!("passed")));
+    assert_eq!(verdict["read"][0]["file"], "profile-list.json");
     machine.leaves_nothing();
 }
 
@@ -261,6 +273,13 @@ fn a_run_that_is_killed_takes_its_workerbee_with_it() {
     run.kill().unwrap();
     run.wait().unwrap();
     machine.leaves_nothing();
+    // What it was at is known, and the page says so.
+    let run = machine.summary();
+    assert!(run["gates"]["inventory"]["began"].is_string() && run["gates"]["inventory"]["ended"].is_null());
+    let progress = std::fs::read_to_string(machine.at("run/gates/inventory/progress.json")).unwrap();
+    assert!(progress.contains("\"doing\": \"profile-list\""), "{progress}");
+    let page = std::fs::read_to_string(machine.at("run/report.html")).unwrap();
+    assert!(page.contains("Cut short</h1>") && page.contains("It was at <b>profile-list</b>"));
 }
 
 #[test]
@@ -281,4 +300,9 @@ fn an_answer_of_another_shape_than_the_accepted_one_is_red() {
     let output = machine.run(&trial);
     assert!(!output.status.success());
     assert_eq!(errors(&output).len(), 1);
+    // Only its trial can judge it: it has told the run.
+    eventually("the run has the trial's verdict", || {
+        let checks = machine.summary()["gates"]["inventory"]["checks"].as_array().cloned().unwrap_or_default();
+        checks.iter().any(|verdict| verdict["check"] == "snapshot" && verdict["outcome"]["failed"]["what"].is_string())
+    });
 }

@@ -21,6 +21,8 @@ type Judge = dyn Fn(&Evidence) -> Result<(), Failure> + Send + Sync;
 pub struct Check {
     /// Its name within the gate.
     pub name: String,
+    /// What it wants to see, in words; empty when only its failure says so.
+    pub expected: String,
     judge: Box<Judge>,
 }
 
@@ -30,7 +32,14 @@ impl Check {
         name: impl Into<String>,
         judge: impl Fn(&Evidence) -> Result<(), Failure> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), judge: Box::new(judge) }
+        Self { name: name.into(), expected: String::new(), judge: Box::new(judge) }
+    }
+
+    /// Says what it wants to see, for reports of a check that passed.
+    #[must_use]
+    pub fn expecting(mut self, expected: impl Into<String>) -> Self {
+        self.expected = expected.into();
+        self
     }
 
     /// Its verdict.
@@ -75,7 +84,8 @@ pub fn observed<T: DeserializeOwned>(
     judge: impl Fn(&T) -> Result<(), Wrong> + Send + Sync + 'static,
 ) -> Check {
     let (named, expected) = (check.to_owned(), expected.into());
-    Check::new(check, move |evidence| {
+    let words = expected.clone();
+    let check = Check::new(check, move |evidence| {
         let (json, file): (Value, _) = evidence.observation(name)?;
         // A file of the harness's own: of another shape it was written by another version, or by nobody.
         let sight = T::deserialize(&json).map_err(|error| Wrong::from(error.to_string()));
@@ -86,7 +96,8 @@ pub fn observed<T: DeserializeOwned>(
                 .evidence(file)
                 .remedy(remedy)
         })
-    })
+    });
+    check.expecting(words)
 }
 
 /// A call ended with exit status 0 and `ok: true`: one without the other is no success.
@@ -107,6 +118,7 @@ pub fn succeeded(name: &str, label: &'static str) -> Check {
             ))
             .evidence(evidence.path(call)))
     })
+    .expecting("exit status 0 and \"ok\": true")
 }
 
 /// A rule over a part of a call's answer: `judge` returns what it saw when it is not as expected.
@@ -131,6 +143,7 @@ pub fn part<T: DeserializeOwned>(
         judge(&part)
             .map_err(|wrong| otherwise(evidence, label, pointer, &format!("{named}: {wrong}")).expected(expected))
     })
+    .expecting(expected)
 }
 
 /// A part of an answer is not as expected: what is wrong with it, and the part itself.

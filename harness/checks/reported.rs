@@ -11,7 +11,11 @@ pub const WORKERBEE_OK: &str = "ok";
 /// One of `WorkerBee`'s own checks. One that it does not report is as red as one that it reports red.
 pub fn reported(label: &'static str, name: &str) -> Check {
     let wanted = name.to_owned();
-    Check::new(name, move |evidence| verdict(evidence, label, &wanted))
+    Check::new(name, move |evidence| verdict(evidence, label, &wanted)).expecting(wants(name))
+}
+
+fn wants(name: &str) -> String {
+    format!("one check `{name}` with \"ok\": true")
 }
 
 /// The verdict that `WorkerBee` reports for `name` in the answer to `label`.
@@ -30,10 +34,7 @@ pub fn verdict(evidence: &Evidence, label: &str, name: &str) -> Result<(), Failu
         many => format!("{} checks of that name", many.len()),
     };
     let what = if reply.error.is_some() { "was never reported" } else { "is not green" };
-    Err(failed(&reply, &format!("WorkerBee's check `{name}` {what}"))
-        .expected(format!("one check `{name}` with \"ok\": true"))
-        .seen(seen)
-        .evidence(file))
+    Err(failed(&reply, &format!("WorkerBee's check `{name}` {what}")).expected(wants(name)).seen(seen).evidence(file))
 }
 
 /// `WorkerBee` reports checks, and none that nobody knows: a new one must be looked at before it counts as passed.
@@ -54,6 +55,7 @@ pub fn no_unknown_checks(label: &'static str, known: &'static [&'static str]) ->
             .seen(seen)
             .evidence(evidence.path(evidence.call(label)?)))
     })
+    .expecting(format!("some of {} and no other", known.join(", ")))
 }
 
 /// A failure that carries what `WorkerBee` advises, when it advises anything.

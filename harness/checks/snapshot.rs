@@ -10,6 +10,7 @@ use crate::failure::Failure;
 /// `<gate>::snapshot`: the answer to `label` has the accepted shape.
 pub fn snapshot(label: &'static str) -> Check {
     Check::new("snapshot", move |evidence| compare(evidence, label))
+        .expecting("the shape of the answer that was accepted for this version of WorkerBee")
 }
 
 fn compare(evidence: &Evidence, label: &str) -> Result<(), Failure> {

@@ -1,8 +1,15 @@
 //! The command of the harness: one file per subcommand.
 
+mod compare;
+mod completions;
+mod doctor;
 mod lane;
+mod plan;
+mod print;
+mod report;
 mod stack;
 mod sweep;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -10,8 +17,10 @@ use clap::{Parser, Subcommand};
 use k1s_profile_gates::run;
 
 /// Validation gates for k1s profiles.
+///
+/// The gates themselves are run by `cargo nextest run` (`make gates`): this is what goes with them.
 #[derive(Parser)]
-#[command(name = "k1s-gates", version)]
+#[command(name = "k1s-gates", version, after_help = print::EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -21,10 +30,22 @@ struct Cli {
 enum Command {
     /// Build and install what the gates need and is not here yet.
     Stack(stack::Stack),
+    /// Say what a run needs of this machine and what is missing, each with its remedy.
+    Doctor(doctor::Doctor),
+    /// Say what a run would do: gates, checks, projects, limits. Nothing is executed.
+    Plan(plan::Plan),
+    /// Follow a run from another terminal, until it ends.
+    Watch(watch::Watch),
+    /// Write the page of a run anew.
+    Report(report::Report),
+    /// Say what differs between two runs.
+    Compare(compare::Compare),
     /// Run a command in a lane: a containerd of its own, WorkerBee's settings in its environment, images in place.
     Lane(lane::Lane),
     /// Show what killed runs have left, and with --execute remove it: only what their ledger names.
     Sweep(sweep::Sweep),
+    /// Print the completions of a shell.
+    Completions(completions::Completions),
 }
 
 fn main() -> ExitCode {
@@ -34,11 +55,17 @@ fn main() -> ExitCode {
     }
     let result: Result<ExitCode, Box<dyn std::error::Error>> = match Cli::parse().command {
         Command::Stack(stack) => stack.run().map_err(Into::into),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::Plan(plan) => plan.run(),
+        Command::Watch(watch) => watch.run(),
+        Command::Report(report) => report.run(),
+        Command::Compare(compare) => compare.run(),
         Command::Lane(lane) => lane.run(),
         Command::Sweep(sweep) => sweep.run(),
+        Command::Completions(completions) => Ok(completions.run::<Cli>()),
     };
     result.unwrap_or_else(|error| {
         eprintln!("k1s-gates: {error}");
-        ExitCode::FAILURE
+        print::UNABLE.into()
     })
 }

@@ -6,7 +6,7 @@ mod shape;
 mod store;
 
 pub(crate) use record::outline;
-pub use record::{Conflict, Evidence, Observation, Phase, Record, exit};
+pub use record::{Conflict, Evidence, Observation, Phase, Progress, Reading, Record, exit};
 pub use redact::Redactor;
 pub use shape::shape;
 pub use store::{Store, StoreError};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,21 @@ pub struct Phase {
     pub seconds: f64,
 }
 
+/// What a gate has done so far, `gates/<gate>/progress.json` in the run's folder until the record is there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Progress {
+    /// Its own project.
+    pub project: String,
+    /// When it began.
+    pub started: String,
+    /// What it is doing now.
+    pub doing: String,
+    /// Seconds after the gate began.
+    pub since: f64,
+    /// What it has done.
+    pub phases: Vec<Phase>,
+}
+
 /// A finished gate, as its checks see it.
 #[derive(Debug)]
 pub struct Evidence {
@@ -80,6 +96,17 @@ pub struct Evidence {
     pub file: PathBuf,
     /// The record.
     pub record: Record,
+    /// What was read of it since this was last asked.
+    read: Mutex<Vec<Reading>>,
+}
+
+/// A part of the evidence that a check has read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The file, in the run's folder.
+    pub file: PathBuf,
+    /// The part of it (RFC 6901, empty for all).
+    pub pointer: String,
 }
 
 impl Evidence {
@@ -94,7 +121,22 @@ impl Evidence {
         };
         let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
         let record = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        Ok(Self { run_dir: run_dir.to_owned(), file: file.to_owned(), record })
+        Ok(Self { run_dir: run_dir.to_owned(), file: file.to_owned(), record, read: Mutex::default() })
+    }
+
+    /// What was read since this was last asked: what a check that has just judged stands on.
+    pub fn readings(&self) -> Vec<Reading> {
+        std::mem::take(&mut *self.read.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, file: &Path, pointer: &str) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let reading = Reading { file: file.to_owned(), pointer: pointer.to_owned() };
+        // The part that was looked at says more than the whole that it was taken from.
+        read.retain(|known| known.file != reading.file || !reading.pointer.starts_with(&known.pointer));
+        if !read.iter().any(|known| known.file == reading.file && known.pointer.starts_with(&reading.pointer)) {
+            read.push(reading);
+        }
     }
 
     /// The call that was made for `label`; a call that was not made is a failure, with what kept the gate from it.
@@ -111,6 +153,7 @@ impl Evidence {
     /// The JSON of a call.
     pub fn json(&self, label: &str) -> Result<Value, Failure> {
         let call = self.call(label)?;
+        self.note(&call.file, "");
         let file = self.path(call);
         if let Some(problem) = &call.problem {
             let status = call.exit.map(|code| format!("exit {code}; ")).unwrap_or_default();
@@ -142,6 +185,7 @@ impl Evidence {
                 .evidence(&file)
                 .remedy("see what WorkerBee answered; a new version may have renamed it")
         })?;
+        self.note(&self.call(label)?.file, pointer);
         T::deserialize(part).map_err(|error| {
             Failure::new(format!("WorkerBee's answer to `{label}` has another shape than it should"))
                 .expected("the shape of WorkerBee 0.1.7")
@@ -154,7 +198,10 @@ impl Evidence {
     /// What the harness saw for itself when it looked at `name`, and the file that says so.
     pub fn observation<T: DeserializeOwned>(&self, name: &str) -> Result<(T, PathBuf), Failure> {
         let file = match self.record.observations.get(name) {
-            Some(Observation::Seen(file)) => self.run_dir.join(file),
+            Some(Observation::Seen(file)) => {
+                self.note(file, "");
+                self.run_dir.join(file)
+            }
             Some(Observation::Failed(failure)) if failure.evidence.is_none() => {
                 return Err(failure.clone().evidence(&self.file));
             }

@@ -67,6 +67,7 @@ pub(super) struct Baseline {
 /// Looks at the machine before the project is made.
 pub(super) async fn baseline(session: &mut Session<'_>) -> Result<Baseline, Failure> {
     let begin = Instant::now();
+    session.doing("look before the project");
     let ground = session.ground()?;
     let mut owner = Owner::new(&ground.address, &ground.state_root, &session.spec.project);
     let before = residue::look(&mut owner).await;
@@ -83,6 +84,7 @@ pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result
     let file = session.own("projects-after.json");
     session.query("projects-after", &file, &["projects"]).await?;
     let begin = Instant::now();
+    session.doing("look at what the project made");
     let alive = residue::look(&mut owner).await;
     session.phase("look at what the project made", begin);
     let limit = Duration::from_secs(session.limits().stop);
@@ -108,6 +110,7 @@ async fn look_for_residue(
     alive: &Look,
 ) -> Result<Vec<Kind>, Failure> {
     let begin = Instant::now();
+    session.doing("proof of cleanup");
     let in_lane = !session.shares_its_host();
     let is_free =
         |kind: Kind, sight: &Result<Sight, Failure>| sight.as_ref().is_ok_and(|one| one.left(kind).is_empty());
@@ -130,6 +133,7 @@ async fn look_for_residue(
 /// `WorkerBee` leaves the namespace and its images. Both are this gate's own: the project did not exist before it.
 async fn remove_namespace(session: &mut Session<'_>, namespace: String) -> Result<(), Failure> {
     let begin = Instant::now();
+    session.doing("removal of the namespace");
     let containerd = session.containerd().await?;
     let removed = containerd.remove_namespace(&namespace).await;
     let gone = !containerd.namespaces().await?.contains(&namespace);

@@ -39,7 +39,8 @@ pub(super) fn checks() -> Vec<Check> {
             let file =
                 evidence.call("mcp-restart").or_else(|_| evidence.call(status)).map(|call| evidence.path(call))?;
             Err(daemon::not_ready(&seen, restart.as_ref()).evidence(file))
-        }),
+        })
+        .expecting("\"running\": true"),
         part("runtime-containerd", status, "", "\"runtime\": \"containerd\"", |seen: &McpStatus| {
             match seen.runtime.as_deref() {
                 Some("containerd") => Ok(()),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::attest::containerd::Containerd;
-use crate::evidence::{Observation, Phase, Record, Redactor, Store, StoreError};
+use crate::evidence::{Observation, Phase, Progress, Record, Redactor, Store, StoreError};
 use crate::failure::Failure;
 use crate::run::{GateKey, Ground, Limits, Mode, Spec, StartToken};
 use crate::workerbee::cli::Cli;
@@ -48,7 +48,26 @@ impl<'a> Session<'a> {
         self.record.failure = failure;
         self.record.seconds = self.begin.elapsed().as_secs_f64();
         let file = self.spec.folder().join("record.json");
-        self.store.write_json(&file, &self.record).map(drop).map_err(|error| unwritable(&error))
+        self.store.write_json(&file, &self.record).map_err(|error| unwritable(&error))?;
+        let _ = std::fs::remove_file(self.store.root().join(self.progress_file()));
+        Ok(())
+    }
+
+    fn progress_file(&self) -> PathBuf {
+        self.spec.folder().join("progress.json")
+    }
+
+    /// Says what the gate is doing now, to those who watch the run and to whom it leaves no record.
+    pub(super) fn doing(&self, what: &str) {
+        let progress = Progress {
+            project: self.record.project.clone(),
+            started: self.record.started.clone(),
+            doing: what.to_owned(),
+            since: self.begin.elapsed().as_secs_f64(),
+            phases: self.record.phases.clone(),
+        };
+        // No evidence: a gate that cannot write says so with its first file that is.
+        let _ = self.store.write_json(&self.progress_file(), &progress);
     }
 
     /// A project name that leaves a component without a DNS label fails only after minutes: refused at once.
@@ -68,6 +87,7 @@ impl<'a> Session<'a> {
 
     pub(super) async fn stand_on_ground(&mut self) -> Result<(), Failure> {
         let begin = Instant::now();
+        self.doing("ground");
         self.ground = Some(Ground::prepare(self.spec).await?);
         self.phase("ground", begin);
         Ok(())
@@ -99,6 +119,7 @@ impl<'a> Session<'a> {
         limit: Duration,
     ) -> Result<Value, Failure> {
         let begin = Instant::now();
+        self.doing(label);
         let file = self.file(file);
         let call = self.cli()?.call(&self.store, &file, args, limit).await;
         let json = match &call.problem {
@@ -155,6 +176,7 @@ impl<'a> Session<'a> {
     /// The token under which profiles start one at a time: of the run in lanes, of the host otherwise.
     pub(super) async fn start_token(&mut self) -> Result<StartToken, Failure> {
         let begin = Instant::now();
+        self.doing("waiting for the start token");
         let folder = match &self.spec.settings.mode {
             Mode::Embedded => self.spec.settings.run_dir.join("gates"),
             Mode::External(external) => external.state_root.clone(),

@@ -42,6 +42,7 @@ pub(super) async fn run(
     if let Some(conflict) = conflict(session, profile, &answer).await? {
         session.record.conflict = Some(conflict);
     }
+    session.doing("attestations");
     alive::look(session, profile, &answer).await?;
     finish::run(session, baseline).await
 }

@@ -89,6 +89,7 @@ fn backed<T: serde::de::DeserializeOwned>(
                 .expected(expected)
         })
     })
+    .expecting(expected)
 }
 
 #[derive(Debug, Deserialize)]

@@ -12,6 +12,7 @@ use super::key::RunKey;
 use super::launch;
 use super::protocol::{Answer, GateKey, Request};
 use super::settings::Settings;
+use super::summary::Verdict;
 use crate::evidence::Evidence;
 use crate::failure::Failure;
 use crate::plan::Gate;
@@ -23,9 +24,19 @@ const STARTUP: Duration = Duration::from_secs(20);
 pub fn evidence(gate: Gate) -> Result<Evidence, Failure> {
     let key = RunKey::of_this_process()?;
     let stream = connect(&key)?;
-    match ask(stream, GateKey { gate, attempt: attempt() })? {
+    match ask(stream, gate, &Request::Gate(GateKey { gate, attempt: attempt() }))? {
         Answer::Record { run_dir, file } => Evidence::load(&run_dir, &file),
         Answer::Failed(failure) => Err(failure),
+        Answer::Noted => Err(Failure::new("the supervisor answered another question").remedy("report this")),
+    }
+}
+
+/// Tells the run's summary what a trial came to. A trial whose supervisor is gone has its own verdict nevertheless.
+pub(crate) fn tell(gate: Gate, verdict: Verdict) {
+    let Ok(key) = RunKey::of_this_process() else { return };
+    if let Ok(stream) = UnixStream::connect(key.socket()) {
+        let request = Request::Verdict(GateKey { gate, attempt: attempt() }, Box::new(verdict));
+        let _ = ask(stream, gate, &request);
     }
 }
 
@@ -105,14 +116,14 @@ fn settings(key: &RunKey) -> Result<PathBuf, Failure> {
     Ok(file)
 }
 
-fn ask(mut stream: UnixStream, key: GateKey) -> Result<Answer, Failure> {
+fn ask(mut stream: UnixStream, gate: Gate, request: &Request) -> Result<Answer, Failure> {
     let gone = |error: String| {
-        Failure::new(format!("the supervisor went away while {} was running", key.gate))
+        Failure::new(format!("the supervisor went away while {gate} was running"))
             .expected("the evidence of the gate")
             .seen(error)
             .remedy("see run.json in the run's folder for the gates that had ended; then run again")
     };
-    let mut line = serde_json::to_string(&Request { key }).map_err(|error| gone(error.to_string()))?;
+    let mut line = serde_json::to_string(request).map_err(|error| gone(error.to_string()))?;
     line.push('\n');
     stream.write_all(line.as_bytes()).map_err(|error| gone(error.to_string()))?;
     let mut answer = String::new();

@@ -61,6 +61,29 @@ pub(crate) fn sweep() {
     }
 }
 
+/// The folder of the newest run of this user: one that lives, or else the newest that was left where runs are kept.
+pub fn newest() -> Option<PathBuf> {
+    let settings = entries(&meeting_folder().ok()?).filter(|file| file.extension().is_some_and(|kind| kind == "json"));
+    let told = newest_of(settings).and_then(|file| {
+        let settings: super::Settings = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+        Some(settings.run_dir)
+    });
+    let own = |folder: &PathBuf| std::fs::metadata(folder).is_ok_and(|folder| folder.uid() == getuid().as_raw());
+    let named = |folder: &PathBuf| {
+        folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(super::settings::RUN_DIR_PREFIX))
+    };
+    let kept = entries(&std::env::temp_dir()).filter(|folder| named(folder) && own(folder));
+    told.or_else(|| newest_of(kept.filter(|folder| folder.join("run.json").is_file())))
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+fn newest_of(paths: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    paths.max_by_key(|path| std::fs::metadata(path).and_then(|entry| entry.modified()).ok())
+}
+
 /// Removes the files of a run.
 pub(super) fn remove(socket: &Path) {
     for extension in ["sock", "json", "lock"] {

@@ -1,6 +1,8 @@
 //! A run: the trial processes of one `cargo nextest run`, the supervisor that they share, the lanes that it starts.
 
+mod alive;
 mod client;
+mod environment;
 mod gate;
 mod ground;
 mod head_start;
@@ -17,12 +19,16 @@ mod summary;
 mod supervisor;
 mod token;
 
+pub use alive::is_alive;
 pub use client::evidence;
 pub use host::cleanup_dry_run;
+pub use key::newest;
 pub use lane::run_command;
 pub use protocol::GateKey;
 pub use settings::{External, Limits, Mode, Settings};
+pub use summary::{GateSummary, NoRun, Outcome, State, Summary, Verdict};
 
+pub(crate) use client::tell;
 pub(crate) use ground::Ground;
 pub(crate) use key::sweep as forget_meetings;
 pub(crate) use spec::{Spec, is_ours};
@@ -45,4 +51,9 @@ pub fn role(arguments: &[OsString]) -> Option<ExitCode> {
         launch::REAPER => Some(reaper::main(spec)),
         _ => None,
     }
+}
+
+/// Whether trials can meet their supervisor: the folder that they meet in, or why it cannot be used.
+pub fn meeting_place() -> Result<std::path::PathBuf, crate::Failure> {
+    key::meeting_folder()
 }

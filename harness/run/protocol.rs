@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::summary::Verdict;
 use crate::failure::Failure;
 use crate::plan::Gate;
 
@@ -16,11 +17,14 @@ pub struct GateKey {
     pub attempt: u32,
 }
 
-/// A trial's request.
+/// What a trial has to say.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Request {
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Request {
     /// The gate whose evidence it needs.
-    pub(super) key: GateKey,
+    Gate(GateKey),
+    /// What it came to, for the run's summary.
+    Verdict(GateKey, Box<Verdict>),
 }
 
 /// The supervisor's answer.
@@ -36,4 +40,6 @@ pub(super) enum Answer {
     },
     /// The gate could not be run.
     Failed(Failure),
+    /// The verdict is noted.
+    Noted,
 }

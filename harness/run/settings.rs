@@ -53,6 +53,9 @@ pub struct External {
     pub address: PathBuf,
 }
 
+/// What the folders of runs are called before their time, as in the runbook.
+pub(super) const RUN_DIR_PREFIX: &str = "workerbee-k1s-profile-validation-";
+
 /// How long each operation may take; those of the runbook, in seconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Limits {
@@ -90,7 +93,7 @@ impl Settings {
         let now = jiff::Timestamp::now();
         let run_dir = path("RUN_DIR").unwrap_or_else(|| {
             let stamp = now.strftime("%Y%m%dT%H%M%SZ");
-            std::env::temp_dir().join(format!("workerbee-k1s-profile-validation-{stamp}"))
+            std::env::temp_dir().join(format!("{RUN_DIR_PREFIX}{stamp}"))
         });
         let seconds = |name: &str, default: u64| number(name, text(name), "seconds").map(|n| n.unwrap_or(default));
         let project = |name: &str| text(name).map(|value| project_name(name, value)).transpose();

@@ -1,95 +1,247 @@
-//! The run's summary: one line per gate, and how often each was run.
+//! The run's summary: what is known of each gate, as people and programs read it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::protocol::GateKey;
-use super::settings::Settings;
-use crate::evidence::{Evidence, Store};
+use super::settings::{Mode, Settings};
+use super::spec::gate_folder;
+use crate::checks::Check;
+use crate::evidence::{Evidence, Reading, Store};
 use crate::failure::Failure;
 use crate::gates;
+use crate::plan::Gate;
 
-/// What `run.json` and `summary.txt` say.
-#[derive(Debug, Serialize)]
-pub(super) struct Summary {
-    run_dir: PathBuf,
-    started: String,
-    project_base: String,
-    mode: super::settings::Mode,
-    lanes: usize,
-    versions: BTreeMap<String, String>,
-    gates: BTreeMap<String, GateSummary>,
+/// What `run.json` says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Summary {
+    /// The run's folder, when it was written.
+    pub run_dir: PathBuf,
+    /// When the run began.
+    pub started: Timestamp,
+    /// When it ended; none while it runs, and of one that was killed.
+    pub ended: Option<Timestamp>,
+    /// What the projects' names start with.
+    pub project_base: String,
+    /// Whose containerd and `WorkerBee`.
+    pub mode: Mode,
+    /// How many gates may run side by side.
+    pub lanes: usize,
+    /// Versions of what the gates ran on.
+    pub versions: BTreeMap<String, String>,
+    /// The machine, and where the parts are.
+    pub environment: BTreeMap<String, String>,
+    /// The gates that were asked for, by name; a retry is called `<gate> (attempt <n>)`.
+    pub gates: BTreeMap<String, GateSummary>,
 }
 
-#[derive(Debug, Default, Serialize)]
-struct GateSummary {
-    /// How often the gate was run: once, unless something is wrong.
-    runs: u32,
-    project: String,
-    seconds: f64,
-    passed: Vec<String>,
-    failed: BTreeMap<String, String>,
-    failure: Option<String>,
+/// What is known of one gate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GateSummary {
+    /// Which gate.
+    pub gate: Gate,
+    /// nextest's attempt, from 1.
+    pub attempt: u32,
+    /// Its folder in the run's.
+    pub folder: PathBuf,
+    /// Its own project.
+    pub project: String,
+    /// How often it was run: once, unless something is wrong.
+    pub runs: u32,
+    /// When a trial first asked for it.
+    pub asked: Timestamp,
+    /// When its turn came.
+    pub began: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Its checks, in the order of the runbook.
+    pub checks: Vec<Verdict>,
+    /// Why it could not be run.
+    pub failure: Option<Failure>,
     /// Why a gate that passed is not to be trusted blindly: a conflict on its first run.
-    flaky: Option<String>,
+    pub flaky: Option<String>,
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+/// One check of a gate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Its name within the gate.
+    pub check: String,
+    /// What it wants to see; empty when only its failure says so.
+    pub expected: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The parts of the evidence that it has read.
+    pub read: Vec<Reading>,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// As expected.
+    Passed,
+    /// Not as expected.
+    Failed(Failure),
+    /// Only its trial can judge it, and has not, or was not asked for.
+    Unjudged,
+}
+
+/// Where a gate stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Others go first.
+    Waiting,
+    /// At work.
+    Running,
+    /// The run ended before the gate did.
+    CutShort,
+    /// Ended, with at least one check and none red.
+    Passed,
+    /// Ended otherwise.
+    Failed,
+}
+
+/// A run that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{} holds no run that can be read: {why}\n  remedy: name the RUN_DIR of a run of this version of the harness", run_dir.display())]
+pub struct NoRun {
+    run_dir: PathBuf,
+    why: String,
 }
 
 impl Summary {
+    /// Reads the summary of a run.
+    pub fn load(run_dir: &Path) -> Result<Self, NoRun> {
+        let unreadable = |why: String| NoRun { run_dir: run_dir.to_owned(), why };
+        let bytes =
+            std::fs::read(run_dir.join("run.json")).map_err(|error| unreadable(format!("run.json: {error}")))?;
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(format!("run.json: {error}")))
+    }
+
+    /// The gates in the order of the runbook.
+    pub fn in_order(&self) -> Vec<(&str, &GateSummary)> {
+        let mut gates: Vec<_> = self.gates.iter().map(|(name, gate)| (name.as_str(), gate)).collect();
+        gates.sort_by_key(|(_, gate)| (gate.gate, gate.attempt));
+        gates
+    }
+
+    /// Where a gate stands.
+    pub fn state(&self, gate: &GateSummary) -> State {
+        match (gate.ended, gate.began) {
+            (Some(_), _) if gate.passed() => State::Passed,
+            (Some(_), _) => State::Failed,
+            (None, _) if self.ended.is_some() => State::CutShort,
+            (None, Some(_)) => State::Running,
+            (None, None) => State::Waiting,
+        }
+    }
+
+    /// The earlier attempts of gates that passed when they were tried again.
+    pub fn retried(&self) -> Vec<&str> {
+        let passed_later = |gate: &GateSummary| {
+            self.gates.values().any(|other| other.gate == gate.gate && other.attempt > gate.attempt && other.passed())
+        };
+        self.in_order()
+            .into_iter()
+            .filter(|(_, gate)| !gate.passed() && passed_later(gate))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// The verdict over the run: failed as soon as one gate is, passed only when all have ended. No gate is no pass.
+    pub fn verdict(&self) -> State {
+        let retried = self.retried();
+        let count = self.gates.iter().filter(|(name, _)| !retried.contains(&name.as_str()));
+        let states: Vec<State> = count.map(|(_, gate)| self.state(gate)).collect();
+        for state in [State::Failed, State::CutShort, State::Running, State::Waiting] {
+            if states.contains(&state) {
+                return if state == State::Waiting { State::Running } else { state };
+            }
+        }
+        match (states.is_empty(), self.ended) {
+            (false, _) => State::Passed,
+            (true, Some(_)) => State::CutShort,
+            (true, None) => State::Waiting,
+        }
+    }
+
     pub(super) fn new(settings: &Settings, lanes: usize) -> Self {
         Self {
             run_dir: settings.run_dir.clone(),
-            started: jiff::Timestamp::now().to_string(),
+            started: Timestamp::now(),
+            ended: None,
             project_base: settings.base.clone(),
             mode: settings.mode.clone(),
             lanes,
             versions: BTreeMap::new(),
+            environment: BTreeMap::new(),
             gates: BTreeMap::new(),
         }
     }
 
-    pub(super) fn ran(&mut self, key: GateKey, seconds: f64, failure: Option<&Failure>) {
-        let gate = self.gate(key);
-        gate.runs += 1;
-        gate.seconds = seconds;
-        gate.failure = failure.map(ToString::to_string);
+    /// A gate that a trial asks for.
+    pub(super) fn asked(&mut self, key: GateKey, project: String) {
+        let gate = GateSummary {
+            gate: key.gate,
+            attempt: key.attempt,
+            folder: gate_folder(key),
+            project,
+            runs: 0,
+            asked: Timestamp::now(),
+            began: None,
+            ended: None,
+            seconds: 0.0,
+            checks: Vec::new(),
+            failure: None,
+            flaky: None,
+        };
+        self.gates.entry(name(key)).or_insert(gate);
     }
 
-    /// The verdicts of a gate's checks: the trials come to the same, but not every trial may have been asked for.
-    pub(super) fn record(&mut self, run_dir: &Path, file: &Path) {
-        let Ok(evidence) = Evidence::load(run_dir, file) else { return };
-        let record = &evidence.record;
-        self.versions.extend(record.versions.clone());
-        let key = GateKey { gate: record.gate, attempt: record.attempt };
-        let gate = self.gate(key);
-        gate.project.clone_from(&record.project);
-        if let Some(kept) = &record.rerun_of {
-            gate.runs += 1;
-            gate.flaky =
-                Some(format!("409 Conflict in the first project ({}); this is a rerun in a fresh one", kept.display()));
+    pub(super) fn began(&mut self, key: GateKey) {
+        if let Some(gate) = self.gates.get_mut(&name(key)) {
+            gate.began = Some(Timestamp::now());
+            gate.runs = 1;
         }
-        // A snapshot is compared by its trial alone: only that knows whose snapshots are meant.
-        for check in gates::checks(record.gate).into_iter().filter(|check| check.name != "snapshot") {
-            match check.judge(&evidence) {
-                Ok(()) => gate.passed.push(check.name),
-                Err(failure) => {
-                    let (what, seen) = (first_line(&failure.what), first_line(&failure.seen));
-                    drop(gate.failed.insert(check.name, format!("{what}; seen: {seen}")));
-                }
+    }
+
+    /// The end of a gate, with the verdicts of its checks: the trials come to the same, but not every trial may have
+    /// been asked for.
+    pub(super) fn ended(&mut self, key: GateKey, result: Result<&Path, &Failure>) {
+        let run_dir = self.run_dir.clone();
+        let Some(gate) = self.gates.get_mut(&name(key)) else { return };
+        let now = Timestamp::now();
+        gate.ended = Some(now);
+        gate.seconds = gate.began.map_or(0.0, |began| now.duration_since(began).as_secs_f64());
+        let loaded = result.map_err(Clone::clone).and_then(|file| Evidence::load(&run_dir, file));
+        match loaded {
+            Ok(evidence) => {
+                self.versions.extend(evidence.record.versions.clone());
+                gate.judged(&evidence);
             }
+            Err(failure) => gate.failure = Some(failure),
         }
     }
 
-    fn gate(&mut self, key: GateKey) -> &mut GateSummary {
-        let name =
-            if key.attempt > 1 { format!("{} (attempt {})", key.gate, key.attempt) } else { key.gate.to_string() };
-        self.gates.entry(name).or_default()
+    /// What a trial says of a check that only it can judge: one of the consumer's own, or a comparison with snapshots.
+    pub(super) fn told(&mut self, key: GateKey, verdict: Verdict) -> bool {
+        let Some(gate) = self.gates.get_mut(&name(key)) else { return false };
+        match gate.checks.iter_mut().find(|known| known.check == verdict.check) {
+            Some(known) if known.outcome == Outcome::Unjudged => *known = verdict,
+            Some(_) => return false,
+            // Of a gate that could not be run, each trial says the same.
+            None if gate.failure.is_some() => return false,
+            None => gate.checks.push(verdict),
+        }
+        true
     }
 
     /// Written anew after every gate, so that a run that is killed has one too.
@@ -109,26 +261,87 @@ impl Summary {
         for (name, version) in &self.versions {
             let _ = writeln!(text, "{name}={version}");
         }
-        for (name, gate) in &self.gates {
-            let ok = gate.failure.is_none() && gate.failed.is_empty() && !gate.passed.is_empty();
+        for (name, gate) in self.in_order() {
+            if gate.ended.is_none() {
+                let state = if gate.began.is_some() { "running" } else { "waiting" };
+                let _ = writeln!(text, "{name} project={} {state}", gate.project);
+                continue;
+            }
+            let (passed, ok) = (gate.count(&Outcome::Passed), gate.passed());
             let _ = writeln!(
                 text,
-                "{name} project={} ok={ok} checks={}/{} seconds={:.1}",
+                "{name} project={} ok={ok} checks={passed}/{} seconds={:.1}",
                 gate.project,
-                gate.passed.len(),
-                gate.passed.len() + gate.failed.len(),
+                passed + gate.failures().count(),
                 gate.seconds
             );
             if let Some(flaky) = &gate.flaky {
                 let _ = writeln!(text, "  flaky: {flaky}");
             }
-            for (check, what) in &gate.failed {
-                let _ = writeln!(text, "  failed {check}: {what}");
+            for (check, failure) in gate.failures() {
+                let (what, seen) = (first_line(&failure.what), first_line(&failure.seen));
+                let _ = writeln!(text, "  failed {check}: {what}; seen: {seen}");
             }
             if let Some(failure) = &gate.failure {
-                let _ = writeln!(text, "  failed: {}", failure.lines().next().unwrap_or_default());
+                let _ = writeln!(text, "  failed: {}", first_line(&failure.what));
             }
         }
         text
     }
+}
+
+impl GateSummary {
+    /// Ended, at least one check judged, none red.
+    pub fn passed(&self) -> bool {
+        let none_red = self.failure.is_none() && self.failures().next().is_none();
+        self.ended.is_some() && none_red && self.count(&Outcome::Passed) > 0
+    }
+
+    /// The red checks.
+    pub fn failures(&self) -> impl Iterator<Item = (&str, &Failure)> {
+        self.checks.iter().filter_map(|verdict| match &verdict.outcome {
+            Outcome::Failed(failure) => Some((verdict.check.as_str(), failure)),
+            _ => None,
+        })
+    }
+
+    /// How many checks came out so.
+    pub fn count(&self, outcome: &Outcome) -> usize {
+        self.checks.iter().filter(|verdict| verdict.outcome == *outcome).count()
+    }
+
+    fn judged(&mut self, evidence: &Evidence) {
+        let record = &evidence.record;
+        self.project.clone_from(&record.project);
+        if let Some(kept) = &record.rerun_of {
+            self.runs += 1;
+            self.flaky =
+                Some(format!("409 Conflict in the first project ({}); this is a rerun in a fresh one", kept.display()));
+        }
+        self.checks = gates::checks(record.gate).iter().map(|check| Verdict::of(check, evidence)).collect();
+    }
+}
+
+impl Verdict {
+    /// A snapshot is compared by its trial alone: only that knows whose snapshots are meant.
+    fn of(check: &Check, evidence: &Evidence) -> Self {
+        if check.name == "snapshot" {
+            return Self::new(check, Outcome::Unjudged, Vec::new());
+        }
+        evidence.readings();
+        let outcome = check.judge(evidence).map_or_else(Outcome::Failed, |()| Outcome::Passed);
+        Self::new(check, outcome, evidence.readings())
+    }
+
+    pub(crate) fn new(check: &Check, outcome: Outcome, read: Vec<Reading>) -> Self {
+        Self { check: check.name.clone(), expected: check.expected.clone(), outcome, read }
+    }
+}
+
+fn name(key: GateKey) -> String {
+    if key.attempt > 1 { format!("{} (attempt {})", key.gate, key.attempt) } else { key.gate.to_string() }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
@@ -13,18 +13,20 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Mutex, OnceCell, oneshot, watch};
+use tokio::sync::{Mutex, Notify, OnceCell, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::launch;
+use super::alive::Alive;
 use super::protocol::{Answer, GateKey, Request};
 use super::queue::Queue;
 use super::settings::{Limits, Mode, Settings};
 use super::spec::{Spec, Work, gate_folder};
 use super::summary::Summary;
+use super::{environment, launch};
 use crate::evidence::{Evidence, Redactor, Store};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
+use crate::report;
 use crate::stack::{self, Stack, StackError};
 
 struct Supervisor {
@@ -37,7 +39,12 @@ struct Supervisor {
     gates: Mutex<BTreeMap<GateKey, watch::Receiver<Option<Answer>>>>,
     running: Mutex<JoinSet<()>>,
     summary: Mutex<Summary>,
+    /// Something is to be published.
+    news: Notify,
 }
+
+/// How long news may wait for more of them.
+const NEWS: Duration = Duration::from_secs(1);
 
 /// What every gate of the run stands on.
 #[derive(Clone)]
@@ -46,6 +53,7 @@ struct Prepared {
     workerbee: PathBuf,
     k1s_root: PathBuf,
     versions: BTreeMap<String, String>,
+    environment: BTreeMap<String, String>,
 }
 
 /// Serves until the run's owner is gone.
@@ -76,6 +84,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     let mut owner_ended = end_of(pidfd_open(owner, PidfdFlags::empty())?);
     let store = Store::open(&settings.run_dir, Redactor::default()).map_err(std::io::Error::other)?;
     std::fs::create_dir_all(settings.run_dir.join("gates"))?;
+    let _alive = Alive::hold(&settings.run_dir)?;
     let listener = UnixListener::bind(socket)?;
     let ledger = Ledger::open()
         .map_err(|error| std::io::Error::other(format!("the ledger in the state folder cannot be kept: {error}")))?;
@@ -99,7 +108,10 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         gates: Mutex::default(),
         running: Mutex::default(),
         summary: Mutex::new(summary),
+        news: Notify::new(),
     });
+    let published = Arc::clone(&supervisor);
+    let news = tokio::spawn(async move { published.publish_news().await });
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut answers = JoinSet::new();
     loop {
@@ -116,6 +128,12 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     // With the gates' tasks their processes are dropped, which kills them, and their lifelines, which ends the lanes.
     supervisor.running.lock().await.shutdown().await;
     answers.shutdown().await;
+    news.abort();
+    {
+        let mut summary = supervisor.summary.lock().await;
+        summary.ended = Some(jiff::Timestamp::now());
+        supervisor.publish(&summary);
+    }
     supervisor.ledger.close().await;
     Ok(())
 }
@@ -141,11 +159,18 @@ impl Supervisor {
         if BufReader::new(reader).read_line(&mut line).await.is_err() {
             return;
         }
-        let Ok(request) = serde_json::from_str::<Request>(&line) else { return };
-        let mut gate = self.gate(request.key).await;
-        let answer = match gate.wait_for(Option::is_some).await {
-            Ok(answer) => answer.clone(),
-            Err(_) => None,
+        let answer = match serde_json::from_str(&line) {
+            Ok(Request::Gate(key)) => match self.gate(key).await.wait_for(Option::is_some).await {
+                Ok(answer) => answer.clone(),
+                Err(_) => None,
+            },
+            Ok(Request::Verdict(key, verdict)) => {
+                if self.summary.lock().await.told(key, *verdict) {
+                    self.news.notify_one();
+                }
+                Some(Answer::Noted)
+            }
+            Err(_) => return,
         };
         if let Some(mut bytes) = answer.and_then(|answer| serde_json::to_vec(&answer).ok()) {
             bytes.push(b'\n');
@@ -161,6 +186,8 @@ impl Supervisor {
         }
         let (sender, receiver) = watch::channel(None);
         gates.insert(key, receiver.clone());
+        self.summary.lock().await.asked(key, self.settings.project(key.gate, key.attempt));
+        self.news.notify_one();
         let supervisor = Arc::clone(self);
         self.running.lock().await.spawn(async move {
             let answer = supervisor.turn(key).await;
@@ -172,22 +199,35 @@ impl Supervisor {
     /// Waits for the gate's turn and runs it.
     async fn turn(&self, key: GateKey) -> Answer {
         let _turn = self.queue.turn(key).await;
-        let begin = Instant::now();
+        self.summary.lock().await.began(key);
+        self.news.notify_one();
         let mut result = self.run(key, None).await;
         if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
             result = self.run(key, Some(kept)).await;
         }
         let mut summary = self.summary.lock().await;
-        summary.ran(key, begin.elapsed().as_secs_f64(), result.as_ref().err());
-        let answer = match result {
-            Ok(file) => {
-                summary.record(&self.settings.run_dir, &file);
-                Answer::Record { run_dir: self.settings.run_dir.clone(), file }
-            }
+        summary.ended(key, result.as_deref());
+        self.publish(&summary);
+        match result {
+            Ok(file) => Answer::Record { run_dir: self.settings.run_dir.clone(), file },
             Err(failure) => Answer::Failed(failure),
-        };
+        }
+    }
+
+    /// Writes down what is known of the run. Its trials see the end of their gate only after that.
+    fn publish(&self, summary: &Summary) {
         summary.write(&self.store);
-        answer
+        // The page is made of evidence that is there; what cannot be written the gates say.
+        let _ = report::write(&self.store, &self.settings.run_dir);
+    }
+
+    /// Publishes news that nobody waits for, a moment later: they come many at once.
+    async fn publish_news(&self) {
+        loop {
+            self.news.notified().await;
+            tokio::time::sleep(NEWS).await;
+            self.publish(&*self.summary.lock().await);
+        }
     }
 
     /// A gate that ended in a 409 is run once more, in a fresh project: the runbook's advice. Both runs' evidence stays.
@@ -201,6 +241,7 @@ impl Supervisor {
 
     async fn run(&self, key: GateKey, rerun_of: Option<PathBuf>) -> Result<PathBuf, Failure> {
         let prepared = self.ground.get_or_init(|| self.prepare()).await.clone()?;
+        self.summary.lock().await.environment.clone_from(&prepared.environment);
         let project = self.settings.project(key.gate, key.attempt);
         let mut spec = Spec {
             work: Work::Gate(key),
@@ -307,6 +348,7 @@ fn embedded(settings: &Settings, log: &Path) -> Result<Prepared, Failure> {
         workerbee: stack.workerbee.clone(),
         k1s_root: stack.k1s_root.clone(),
         versions: stack.versions.clone(),
+        environment: environment::of(&stack.workerbee, &stack.k1s_root),
         stack: Some(stack),
     })
 }
@@ -343,7 +385,8 @@ fn external_ground(settings: &Settings, external: &super::settings::External) ->
     }
     let version = stack::workerbee_version(&workerbee, Duration::from_secs(settings.limits.query));
     let versions = version.into_iter().map(|version| ("WorkerBee".to_owned(), version)).collect();
-    Ok(Prepared { stack: None, workerbee, k1s_root, versions })
+    let environment = environment::of(&workerbee, &k1s_root);
+    Ok(Prepared { stack: None, workerbee, k1s_root, versions, environment })
 }
 
 fn whole_limit(limits: Limits) -> Duration {

@@ -157,6 +157,24 @@ pub fn workerbee_version(program: &Path, limit: std::time::Duration) -> Option<S
     tool::ask_within(program, &["--version"], limit)
 }
 
+/// What is asked of this machine before anything can be built, and is not there: all of it, each with its remedy.
+pub fn unmet(options: &Options) -> Vec<Unmet> {
+    let examined = Plan::new(options).and_then(|mut plan| {
+        plan.learn();
+        plan.examine()
+    });
+    match examined {
+        Err(StackError::Unmet(unmet)) => unmet,
+        _ => Vec::new(),
+    }
+}
+
+/// The tools that Debian packages would bring, each with its package.
+pub fn missing_tools(options: &Options) -> Vec<(String, &'static str)> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    requirement::missing_tools(&tool::folders(&path, &options.cache))
+}
+
 fn refuse(unmet: Vec<Unmet>) -> Result<(), StackError> {
     if unmet.is_empty() { Ok(()) } else { Err(StackError::Unmet(unmet)) }
 }

@@ -232,6 +232,11 @@ impl Plan {
         }
     }
 
+    /// Looks whether the machine has what is asked of it; changes nothing.
+    pub(super) fn examine(&self) -> Result<(), StackError> {
+        Machine::examine(self.needs(), &self.folders).map(drop)
+    }
+
     /// Builds what is missing.
     pub(super) fn carry_out(mut self, progress: &mut dyn FnMut(Progress)) -> Result<Stack, StackError> {
         self.learn();

@@ -1,0 +1,120 @@
+//! `k1s-gates plan`: what a run would do.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use k1s_profile_gates::checks_of;
+use k1s_profile_gates::plan::Gate;
+use k1s_profile_gates::run::{Limits, Settings};
+use k1s_profile_gates::stack::{self, Options};
+use k1s_profile_gates::workerbee::naming;
+use serde::Serialize;
+
+use super::print;
+
+#[derive(Args)]
+#[command(after_help = "\
+The environment counts as it does for a run: RUN_DIR, WB_PROJECT_BASE, K1S_GATES_LANES and so on.
+
+Examples:
+  k1s-gates plan startup::k1s-ha-min
+  k1s-gates plan --json | jq '.gates[].project'")]
+pub(crate) struct Plan {
+    /// Only trials whose name contains this.
+    filter: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What would be run.
+#[derive(Serialize)]
+struct Planned {
+    settings: Settings,
+    /// Of the stack; empty when it is not complete yet.
+    versions: BTreeMap<String, String>,
+    /// In the order in which they are started.
+    gates: Vec<PlannedGate>,
+}
+
+#[derive(Serialize)]
+struct PlannedGate {
+    gate: Gate,
+    project: String,
+    /// The longest project name that works.
+    longest: Option<usize>,
+    /// Seconds that its validation gets; none where only questions are asked.
+    limit: Option<u64>,
+    checks: Vec<String>,
+}
+
+impl Plan {
+    pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
+        let planned = self.planned()?;
+        if planned.gates.is_empty() {
+            return Err("no trial has a name that contains this; `k1s-gates plan` prints all of them".into());
+        }
+        if self.json {
+            print::json(&planned)?;
+        } else {
+            print::text(&text(&planned));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn planned(&self) -> Result<Planned, Box<dyn Error>> {
+        let settings = Settings::from_env()?;
+        let versions = stack::find(&Options::from_env()).map(|stack| stack.versions).unwrap_or_default();
+        let mut gates = Gate::ALL.to_vec();
+        gates.sort_by_key(|gate| (gate.priority(), *gate));
+        let wanted = |gate: Gate, check: &str| {
+            self.filter.as_ref().is_none_or(|filter| format!("{gate}::{check}").contains(filter.as_str()))
+        };
+        let planned = |gate: Gate| {
+            let names = checks_of(gate).into_iter().map(|check| check.name);
+            let checks: Vec<String> = names.filter(|check| wanted(gate, check)).collect();
+            (!checks.is_empty()).then(|| PlannedGate {
+                gate,
+                project: settings.project(gate, 1),
+                longest: gate.profile().map(naming::project_budget),
+                limit: limit(gate, settings.limits),
+                checks,
+            })
+        };
+        let gates = gates.into_iter().filter_map(planned).collect();
+        Ok(Planned { settings, versions, gates })
+    }
+}
+
+fn limit(gate: Gate, limits: Limits) -> Option<u64> {
+    match gate {
+        Gate::Startup(_) => Some(limits.startup),
+        Gate::Workload(_) => Some(limits.workload),
+        _ => None,
+    }
+}
+
+fn text(planned: &Planned) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let mut line = |line: String| {
+        let _ = writeln!(text, "{line}");
+    };
+    let checks: usize = planned.gates.iter().map(|gate| gate.checks.len()).sum();
+    let settings = &planned.settings;
+    line(format!("{} gates, {checks} checks, {} gates side by side", planned.gates.len(), settings.lanes));
+    line(format!("evidence in {}", settings.run_dir.display()));
+    let versions: Vec<_> = planned.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    line(if versions.is_empty() { "the stack is prepared first".into() } else { versions.join(", ") });
+    for gate in &planned.gates {
+        let limit = gate.limit.map(|limit| format!(", {limit} s for its validation")).unwrap_or_default();
+        let long = gate.longest.filter(|longest| gate.project.len() > *longest);
+        let long = long.map(|longest| format!(", TOO LONG: {longest} characters work")).unwrap_or_default();
+        line(format!("\n{}  project {}{long}{limit}", gate.gate, gate.project));
+        gate.checks.iter().for_each(|check| line(format!("  {check}")));
+    }
+    text
+}

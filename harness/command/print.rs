@@ -1,0 +1,34 @@
+//! How every subcommand speaks: colours for terminals alone, JSON for programs, exit statuses that mean something.
+
+use std::error::Error;
+use std::io::Write as _;
+
+use serde::Serialize;
+
+/// What was looked at is not good.
+pub(crate) const NOT_GOOD: u8 = 1;
+/// What was asked for could not be done. 2 is clap's, for wrong usage.
+pub(crate) const UNABLE: u8 = 3;
+
+pub(crate) const EXIT_CODES: &str = "\
+Exit status:
+  0  good: done, nothing is red, missing, different or left
+  1  looked at, and not good: a check is red, a condition not met, two runs differ, something is left
+  2  wrong usage
+  3  could not be done: no such run, a setting that cannot be used, a stack that cannot be built
+  `lane` ends with the status of its command.
+
+Colours only on terminals, and never with NO_COLOR set.";
+
+/// Prints text; its colours only where they are seen. A closed pipe is nothing to tell anybody about.
+pub(crate) fn text(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+/// Prints a value as indented JSON.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Box<dyn Error>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    let _ = std::io::stdout().write_all(&bytes);
+    Ok(())
+}

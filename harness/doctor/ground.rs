@@ -1,0 +1,88 @@
+//! What a run needs in either mode: names, places, room; and the user's own parts.
+
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
+
+use super::Condition;
+use crate::plan::Gate;
+use crate::run::{External, Settings, meeting_place};
+use crate::stack;
+use crate::workerbee::naming;
+
+/// Room that the evidence of a whole run takes, many times over.
+const EVIDENCE: u64 = 100_000_000;
+
+/// Every gate's project within the room that its profile leaves.
+pub(super) fn names(settings: &Settings) -> Vec<Condition> {
+    let long = |gate: Gate| {
+        let (project, budget) = (settings.project(gate, 1), naming::project_budget(gate.profile()?));
+        (project.len() > budget).then(|| {
+            Condition::unmet(
+                format!("project name of {gate}"),
+                format!("`{project}` has {} characters, {budget} at most work", project.len()),
+                "unset WB_PROJECT_BASE WB_PROJECT WB_SINGLE_PROJECT WB_HA_PROJECT",
+            )
+        })
+    };
+    let long: Vec<Condition> = Gate::ALL.into_iter().filter_map(long).collect();
+    if long.is_empty() { vec![Condition::met("project names", "short enough for every profile")] } else { long }
+}
+
+/// Where trials meet their supervisor.
+pub(super) fn meeting() -> Condition {
+    let found = meeting_place().map(|folder| folder.display().to_string());
+    Condition::of("meeting place", found.map_err(|failure| (failure.seen, failure.remedy)))
+}
+
+/// Room for the evidence, in the folder that there is above the run's.
+pub(super) fn room(settings: &Settings) -> Condition {
+    let there = settings.run_dir.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    let free = rustix::fs::statvfs(there).map(|system| system.f_bavail.saturating_mul(system.f_frsize));
+    let found = match free {
+        Ok(free) if free >= EVIDENCE => Ok(format!("{} MB free in {}", free / 1_000_000, there.display())),
+        Ok(free) => Err(format!("{} MB free in {}", free / 1_000_000, there.display())),
+        Err(error) => Err(format!("{}: {error}", there.display())),
+    };
+    Condition::of(
+        "room for evidence",
+        found.map_err(|seen| (seen, "export RUN_DIR=<a folder with 100 MB free>".into())),
+    )
+}
+
+/// The user's own `WorkerBee`, k1s, state root and containerd.
+pub(super) fn external(settings: &Settings, external: &External) -> Vec<Condition> {
+    let stack_says = |error: stack::StackError| {
+        let stack::StackError::Unmet(unmet) = &error else { return (error.to_string(), String::new()) };
+        let join = |of: &dyn Fn(&stack::Unmet) -> String| unmet.iter().map(of).collect::<Vec<_>>().join("; ");
+        (join(&ToString::to_string), join(&stack::Unmet::remedy))
+    };
+    let named = |path: &Option<std::path::PathBuf>, name: &str, check: fn(&Path) -> Result<(), stack::StackError>| {
+        let found = match path {
+            None => Err(("not set".to_owned(), format!("export {name}=<its path>"))),
+            Some(path) => check(path).map(|()| path.display().to_string()).map_err(stack_says),
+        };
+        Condition::of(name, found)
+    };
+    let root = &external.state_root;
+    let root_found = if root.is_dir() {
+        Ok(root.display().to_string())
+    } else {
+        Err((format!("{} is no folder", root.display()), format!("mkdir -p {}", root.display())))
+    };
+    let socket = &external.address;
+    let is_socket = std::fs::metadata(socket).is_ok_and(|file| file.file_type().is_socket());
+    let answers = is_socket && std::os::unix::net::UnixStream::connect(socket).is_ok();
+    let containerd = if answers {
+        Ok(format!("{} accepts connections", socket.display()))
+    } else {
+        let seen = if is_socket { "does not accept connections of this user" } else { "is no socket" };
+        let remedy = "sudo systemctl start containerd, or: export WORKERBEE_CONTAINERD_ADDRESS=<its socket>";
+        Err((format!("{} {seen}", socket.display()), remedy.to_owned()))
+    };
+    vec![
+        named(&settings.workerbee_bin, "WORKERBEE_BIN", stack::check_workerbee),
+        named(&settings.k1s_root, "K1S_ROOT", stack::check_k1s_root),
+        Condition::of("WORKERBEE_CONTAINERD_STATE_ROOT", root_found),
+        Condition::of("containerd", containerd),
+    ]
+}

@@ -1,0 +1,111 @@
+//! What lanes and the embedded stack need of the machine.
+
+use std::process::{Command, Stdio};
+
+use rustix::process::geteuid;
+
+use super::Condition;
+use crate::stack::{self, Options, Unmet};
+
+/// A workload's lane keeps about this much in memory, in kilobytes.
+const LANE: u64 = 1_500_000;
+
+/// Tools, Python, cargo, and what the user has named.
+pub(super) fn requirements(options: &Options) -> Vec<Condition> {
+    let tools = stack::missing_tools(options);
+    let mut conditions: Vec<Condition> = tools
+        .iter()
+        .map(|(tool, package)| {
+            let remedy = format!("sudo apt-get install -y --no-install-recommends {package}");
+            Condition::unmet(tool.clone(), "not found", remedy)
+        })
+        .collect();
+    if conditions.is_empty() {
+        conditions.push(Condition::met("tools", "containerd, runc, CNI plugins, podman and the like are there"));
+    }
+    // The tools are told one by one already.
+    let rest = stack::unmet(options).into_iter().filter(|unmet| !matches!(unmet, Unmet::Tools { .. }));
+    conditions.extend(rest.map(|unmet| {
+        let name = match &unmet {
+            Unmet::Root { .. } => "root, to prepare the stack",
+            Unmet::K1sRoot { .. } => "K1S_ROOT",
+            Unmet::Program { variable, .. } => variable,
+            Unmet::Python { .. } => "Python",
+            Unmet::Cargo { .. } => "cargo",
+            Unmet::Tools { .. } => "tools",
+        };
+        Condition::unmet(name, unmet.to_string(), unmet.remedy())
+    }));
+    conditions
+}
+
+/// The stack, complete; what is not is built by the command of the remedy.
+pub(super) fn stack(options: &Options) -> Condition {
+    let name = "stack";
+    match stack::missing(options) {
+        Ok(todo) if todo.is_empty() => Condition::met(name, options.cache.display().to_string()),
+        Ok(todo) => {
+            let steps: Vec<String> = todo.into_iter().map(|todo| todo.step).collect();
+            Condition::unmet(name, format!("not built yet: {}", steps.join(", ")), "k1s-gates stack")
+        }
+        Err(error) => Condition::unmet(name, error.to_string().lines().next().unwrap_or_default(), "k1s-gates stack"),
+    }
+}
+
+/// Root, and the namespaces of a lane: tried out with a command that does nothing.
+pub(super) fn namespaces() -> Condition {
+    let name = "namespaces of a lane";
+    let sudo: &[&str] = if geteuid().is_root() { &[] } else { &["sudo", "-n"] };
+    let unshare = ["unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--mount-proc", "true"];
+    let words: Vec<&str> = sudo.iter().chain(&unshare).copied().collect();
+    let tried = Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).output();
+    let seen = match tried {
+        Ok(output) if output.status.success() => return Condition::met(name, format!("`{}` works", words.join(" "))),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let remedy = if geteuid().is_root() {
+        "run on the host, or in a container with CAP_SYS_ADMIN (docker run --privileged …)"
+    } else {
+        "echo \"$USER ALL=(ALL) NOPASSWD: ALL\" | sudo tee /etc/sudoers.d/k1s-gates"
+    };
+    Condition::unmet(name, seen, remedy)
+}
+
+/// A lane lays an overlay over /var/lib.
+pub(super) fn overlay() -> Condition {
+    let name = "overlay file system";
+    let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    if known.lines().any(|line| line.split_whitespace().last() == Some("overlay")) {
+        return Condition::met(name, "known to the kernel");
+    }
+    Condition::unmet(name, "not in /proc/filesystems", "sudo modprobe overlay")
+}
+
+/// runc wants cgroups.
+pub(super) fn cgroups() -> Condition {
+    let name = "cgroups";
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let mounted = mounts.lines().filter_map(|line| line.split(' ').nth(2)).find(|kind| kind.starts_with("cgroup"));
+    match mounted {
+        Some(kind) => Condition::met(name, format!("{kind} is mounted")),
+        None => Condition::unmet(name, "not mounted", "sudo mount -t cgroup2 none /sys/fs/cgroup"),
+    }
+}
+
+/// Memory for one lane at least.
+pub(super) fn memory() -> Condition {
+    let name = "memory";
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let free: u64 = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default();
+    let seen = format!("{:.1} GB available", f64::from(u32::try_from(free / 1000).unwrap_or(u32::MAX)) / 1000.0);
+    if free >= LANE {
+        return Condition::met(name, seen);
+    }
+    Condition::unmet(
+        name,
+        format!("{seen}, a workload takes 1.5"),
+        "ps aux --sort=-rss | head # and end what is not needed",
+    )
+}

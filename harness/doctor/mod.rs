@@ -1,0 +1,67 @@
+//! What a run needs of this machine: each condition with what was found and, where it is not met, a command to paste.
+//!
+//! Nothing is changed, and root is not needed: what only root could find out is asked through `sudo -n` or is itself
+//! the condition that is not met.
+
+mod ground;
+mod machine;
+
+use serde::Serialize;
+
+use crate::run::{Mode, Settings};
+use crate::stack::Options;
+
+/// One thing that a run needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Condition {
+    /// What is needed.
+    pub name: String,
+    /// Whether it is there.
+    pub ok: bool,
+    /// What was found.
+    pub seen: String,
+    /// What to do, as a command where one does it; empty when it is met.
+    pub remedy: String,
+}
+
+impl Condition {
+    fn met(name: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { name: name.into(), ok: true, seen: seen.into(), remedy: String::new() }
+    }
+
+    fn unmet(name: impl Into<String>, seen: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name: name.into(), ok: false, seen: seen.into(), remedy: remedy.into() }
+    }
+
+    fn of(name: &str, found: Result<String, (String, String)>) -> Self {
+        match found {
+            Ok(seen) => Self::met(name, seen),
+            Err((seen, remedy)) => Self::unmet(name, seen, remedy),
+        }
+    }
+}
+
+/// Looks at everything that the run would need which the environment asks for.
+pub fn examine(options: &Options) -> Vec<Condition> {
+    let settings = match Settings::from_env() {
+        Ok(settings) => settings,
+        // Without settings there is no telling which run it would be.
+        Err(failure) => return vec![Condition::unmet("settings", failure.what, failure.remedy)],
+    };
+    let mut conditions = vec![Condition::met("settings", "every variable can be used")];
+    conditions.extend(ground::names(&settings));
+    conditions.push(ground::meeting());
+    conditions.push(ground::room(&settings));
+    match &settings.mode {
+        Mode::Embedded => {
+            conditions.extend(machine::requirements(options));
+            conditions.push(machine::stack(options));
+            conditions.push(machine::namespaces());
+            conditions.push(machine::overlay());
+            conditions.push(machine::cgroups());
+            conditions.push(machine::memory());
+        }
+        Mode::External(external) => conditions.extend(ground::external(&settings, external)),
+    }
+    conditions
+}

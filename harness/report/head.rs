@@ -1,0 +1,143 @@
+//! The verdict, before all else: what came of the run, and of each gate.
+
+use maud::{Markup, html};
+
+use super::layout::{counted, seconds, sign};
+use super::run::RunReport;
+use crate::run::{Outcome, State};
+
+pub(super) fn render(run: &RunReport) -> Markup {
+    let verdict = run.summary.verdict();
+    let started = run.summary.started.strftime("%-d %B %Y, %H:%M UTC");
+    html! {
+        header.masthead.(class(verdict)) {
+            p.eyebrow { "k1s profile gates · " time datetime=(run.summary.started.to_string()) { (started) } }
+            h1 { (sign_large(verdict)) (word(verdict)) }
+            p.lead { (lead(run)) }
+            (sureness(run))
+            nav aria-label="Sections of this report" {
+                @if run.has_trouble() { a href="#trouble" { "What went wrong" } }
+                a href="#timeline" { "Timeline" }
+                a href="#checks" { "Checks" }
+                @if run.gates.iter().any(|gate| gate.summary.gate.profile().is_some()) { a href="#profiles" { "Profiles" } }
+                a href="#environment" { "Environment" }
+            }
+        }
+        (gates(run))
+    }
+}
+
+/// What is said of a run as a whole.
+pub fn word(state: State) -> &'static str {
+    match state {
+        State::Passed => "Passed",
+        State::Failed => "Failed",
+        State::CutShort => "Cut short",
+        State::Running => "Still running",
+        State::Waiting => "Nothing run yet",
+    }
+}
+
+fn class(state: State) -> &'static str {
+    match state {
+        State::Passed => "is-pass",
+        State::Failed => "is-fail",
+        _ => "is-open",
+    }
+}
+
+fn sign_large(state: State) -> Markup {
+    let glyph = match state {
+        State::Passed => "✓",
+        State::Failed => "✗",
+        State::CutShort => "■",
+        State::Running | State::Waiting => "▶",
+    };
+    html! { span.seal aria-hidden="true" { (glyph) } }
+}
+
+impl RunReport {
+    /// How many checks were judged, and how many of them passed.
+    fn checks(&self) -> (usize, usize, usize) {
+        let of = |outcome: &Outcome| self.gates.iter().map(|gate| gate.summary.count(outcome)).sum::<usize>();
+        let failed = self.gates.iter().map(|gate| gate.summary.failures().count()).sum();
+        (of(&Outcome::Passed), failed, of(&Outcome::Unjudged))
+    }
+
+    pub(super) fn has_trouble(&self) -> bool {
+        self.gates.iter().any(|gate| {
+            let unjudged = gate.state == State::CutShort || gate.summary.failure.is_some();
+            unjudged || gate.summary.flaky.is_some() || gate.summary.failures().next().is_some()
+        })
+    }
+}
+
+/// The run in a sentence.
+fn lead(run: &RunReport) -> Markup {
+    let (passed, failed, unjudged) = run.checks();
+    let flaky = run.gates.iter().filter(|gate| gate.summary.flaky.is_some()).count() + run.summary.retried().len();
+    let open = run.gates.iter().filter(|gate| gate.summary.ended.is_none()).count();
+    html! {
+        @if failed > 0 { b { (failed) " of " (counted(passed + failed, "check")) " failed" } }
+        @else { b { (passed) " of " (counted(passed, "check")) " passed" } }
+        " in " (counted(run.gates.len(), "gate")) ", after " (seconds(run.seconds())) "."
+        @if open > 0 { " " (counted(open, "gate")) " had not ended when this was written." }
+        @if flaky > 0 { " " b { (counted(flaky, "gate")) " flaky." } }
+        @if unjudged > 0 {
+            " " (counted(unjudged, "check")) " of these gates " @if unjudged == 1 { "was" } @else { "were" }
+            " not asked for."
+        }
+    }
+}
+
+/// What the green checks stand on: `WorkerBee`'s word, or what the harness saw for itself.
+fn sureness(run: &RunReport) -> Markup {
+    let (mut own, mut answers) = (0, 0);
+    for gate in &run.gates {
+        let looks = gate.summary.folder.join("seen");
+        let passed = gate.summary.checks.iter().filter(|verdict| verdict.outcome == Outcome::Passed);
+        for verdict in passed.filter(|verdict| !verdict.read.is_empty()) {
+            let seen = verdict.read.iter().any(|reading| reading.file.starts_with(&looks));
+            *(if seen { &mut own } else { &mut answers }) += 1;
+        }
+    }
+    html! {
+        @if own + answers > 0 {
+            p.note {
+                "Of those that passed, " (own) " stand on what the harness saw for itself, "
+                (answers) " on what WorkerBee answered."
+            }
+        }
+    }
+}
+
+/// Every gate in a line.
+fn gates(run: &RunReport) -> Markup {
+    html! {
+        section.gates aria-labelledby="gates-heading" {
+            h2 #gates-heading .quiet { "Gates" }
+            @if run.gates.is_empty() { p { "No gate was asked for yet." } }
+            ul {
+                @for gate in &run.gates {
+                    @let failed = gate.summary.failures().count();
+                    @let judged = gate.summary.count(&Outcome::Passed) + failed;
+                    li {
+                        a href={ "#" (gate.anchor()) } { (gate.name) }
+                        (sign(gate.state))
+                        span.figure {
+                            @if gate.summary.ended.is_none() {}
+                            @else if gate.summary.failure.is_some() { "not run" }
+                            @else if failed > 0 { (failed) " of " (judged) " red" }
+                            @else { (judged) " checks" }
+                        }
+                        span.figure {
+                            @if gate.summary.ended.is_some() { (seconds(gate.summary.seconds)) }
+                            @else if let Some((_, doing)) = gate.doing() { (doing) }
+                        }
+                        @if gate.summary.flaky.is_some() { span.tag { "flaky" } }
+                    }
+                }
+            }
+        }
+    }
+}

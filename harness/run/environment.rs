@@ -1,0 +1,48 @@
+//! What a run stands on, besides the versions of the parts: for who reads its report later, elsewhere.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The machine, and where the parts are.
+pub(super) fn of(workerbee: &Path, k1s_root: &Path) -> BTreeMap<String, String> {
+    let system = rustix::system::uname();
+    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut found = BTreeMap::from([
+        ("harness".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("kernel".into(), format!("{} {}", text(system.sysname()), text(system.release()))),
+        ("machine".into(), format!("{}, {cores} cores{}", text(system.machine()), memory())),
+        ("WorkerBee at".into(), workerbee.display().to_string()),
+        ("k1s root".into(), k1s_root.display().to_string()),
+    ]);
+    found.extend(distribution().map(|name| ("system".to_owned(), name)));
+    found.extend(commit(k1s_root).map(|commit| ("k1s commit".to_owned(), commit)));
+    found
+}
+
+/// The commit of a checkout, and whether files differ from it.
+fn commit(root: &Path) -> Option<String> {
+    // Of a folder within somebody else's repository git would tell that one's.
+    root.join(".git").exists().then_some(())?;
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(root).args(arguments).stdin(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let head = git(&["rev-parse", "HEAD"])?;
+    let changed = git(&["status", "--porcelain"]).is_none_or(|changes| !changes.is_empty());
+    Some(if changed { format!("{head}, with changes") } else { head })
+}
+
+fn distribution() -> Option<String> {
+    let text = std::fs::read_to_string("/etc/os-release").ok()?;
+    let name = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+    Some(name.trim_matches('"').to_owned())
+}
+
+fn memory() -> String {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kilobytes = total.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.map(|kilobytes| format!(", {} GB memory", kilobytes / 1_000_000)).unwrap_or_default()
+}
