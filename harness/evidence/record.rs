@@ -40,6 +40,18 @@ pub struct Record {
     pub versions: BTreeMap<String, String>,
 }
 
+impl Record {
+    /// Files in the run's folder that the gate's calls and looks left, beside those of its own folder.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let calls = self.calls.values().flat_map(|call| std::iter::once(&call.file).chain(call.stderr.as_ref()));
+        let seen = self.observations.values().filter_map(|observation| match observation {
+            Observation::Seen(file) => Some(file),
+            Observation::Failed(_) => None,
+        });
+        calls.chain(seen).cloned().collect()
+    }
+}
+
 /// A 409 on apply. `WorkerBee` always applies to controller 0; k1s answers so when another one holds the lease, or when
 /// a compare-and-swap in etcd was lost.
 #[derive(Debug, Clone, Serialize, Deserialize)]

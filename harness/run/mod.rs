@@ -8,6 +8,7 @@ mod host;
 mod key;
 mod lane;
 mod launch;
+mod log;
 mod protocol;
 mod queue;
 mod reaper;

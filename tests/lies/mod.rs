@@ -37,8 +37,16 @@ pub(crate) struct Lie {
 }
 
 /// All tables: one per kind of gate.
-pub(crate) const TABLES: [&[Lie]; 7] =
-    [preflight::LIES, inventory::LIES, startup::LIES, workload::LIES, finish::LIES, residue::LIES, inside::LIES];
+pub(crate) const TABLES: [&[Lie]; 8] = [
+    preflight::LIES,
+    inventory::LIES,
+    startup::LIES,
+    workload::LIES,
+    finish::LIES,
+    residue::LIES,
+    inside::LIES,
+    secrets::LIES,
+];
 
 /// All lies.
 pub(crate) fn all() -> impl Iterator<Item = &'static Lie> {
@@ -64,5 +72,6 @@ pub(crate) mod inside;
 pub(crate) mod inventory;
 pub(crate) mod preflight;
 pub(crate) mod residue;
+pub(crate) mod secrets;
 pub(crate) mod startup;
 pub(crate) mod workload;

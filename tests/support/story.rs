@@ -109,6 +109,7 @@ impl Story {
             self.observed(name, parsed(sight));
         }
         self.observed("namespace-removed", json!({ "namespace": "workerbee-0123456789ab-demo", "gone": true }));
+        self.observed("secrets", parsed(include_str!("../answers/seen/secrets.json")));
     }
 
     /// The folder's name, which is another one each time.
