@@ -34,6 +34,7 @@
 //! - [`attest`]: what the harness sees for itself.
 //! - [`evidence`]: the run's folder, records, redaction, shapes.
 //! - [`ledger`]: what is about to be created, written down before, and its removal after a killed run.
+//! - [`results`]: what is said over a whole run: manifest, statement, JUnit, bundle.
 //! - [`run`]: the supervisor that a run's trials share, and lanes.
 //! - [`stack`]: what the harness provides where the user brings nothing.
 
@@ -44,6 +45,7 @@ mod failure;
 mod gates;
 pub mod ledger;
 pub mod plan;
+pub mod results;
 pub mod run;
 pub mod stack;
 mod trials;

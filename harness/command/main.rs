@@ -1,8 +1,11 @@
 //! The command of the harness: one file per subcommand.
 
+mod bundle;
+mod junit;
 mod lane;
 mod stack;
 mod sweep;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -25,6 +28,12 @@ enum Command {
     Lane(lane::Lane),
     /// Show what killed runs have left, and with --execute remove it: only what their ledger names.
     Sweep(sweep::Sweep),
+    /// Say whether a run's folder is as the run left it, and who has signed for it.
+    Verify(verify::Verify),
+    /// Write JUnit from a run's evidence, also from that of a run that was killed.
+    Junit(junit::Junit),
+    /// Pack a run's folder into one file, to attach to an issue.
+    Bundle(bundle::Bundle),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +45,9 @@ fn main() -> ExitCode {
         Command::Stack(stack) => stack.run().map_err(Into::into),
         Command::Lane(lane) => lane.run(),
         Command::Sweep(sweep) => sweep.run(),
+        Command::Verify(verify) => Ok(verify.run()),
+        Command::Junit(junit) => junit.run(),
+        Command::Bundle(bundle) => bundle.run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("k1s-gates: {error}");

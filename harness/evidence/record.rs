@@ -1,7 +1,8 @@
 //! What is known of one gate: its calls, what the harness saw for itself, its phases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,8 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::plan::Gate;
 use crate::workerbee::cli::Call;
+
+use super::redactions::moved;
 
 /// The record of one gate, `gates/<gate>/record.json` in the run's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,6 +95,8 @@ pub struct Evidence {
     pub file: PathBuf,
     /// The record.
     pub record: Record,
+    /// What a check looked at so far.
+    read: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Evidence {
@@ -106,7 +111,31 @@ impl Evidence {
         };
         let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
         let record = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        Ok(Self { run_dir: run_dir.to_owned(), file: file.to_owned(), record })
+        Ok(Self { run_dir: run_dir.to_owned(), file: file.to_owned(), record, read: Mutex::default() })
+    }
+
+    /// What a rule says, and the files of the run's folder that it looked at: those that its verdict rests on.
+    pub(crate) fn traced<T>(&self, rule: impl FnOnce(&Self) -> T) -> (T, BTreeSet<PathBuf>) {
+        self.read().clear();
+        let said = rule(self);
+        let within = |file: PathBuf| Some(file.strip_prefix(&self.run_dir).ok()?.to_owned());
+        // A verdict rests on the record always: it says which file is whose.
+        let read = std::mem::take(&mut *self.read()).into_iter().chain([self.file.clone()]);
+        (said, read.filter_map(within).collect())
+    }
+
+    fn read(&self) -> std::sync::MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A file of this gate, wherever its folder is now: that of a run that ended in a conflict was set aside.
+    fn locate(&self, file: &Path) -> PathBuf {
+        let folder = self.file.parent().and_then(|folder| folder.strip_prefix(&self.run_dir).ok());
+        let folder = folder.filter(|folder| folder.starts_with("gates"));
+        let file = folder.and_then(|folder| moved(file, folder)).unwrap_or_else(|| file.to_owned());
+        let file = self.run_dir.join(file);
+        self.read().insert(file.clone());
+        file
     }
 
     /// The call that was made for `label`; a call that was not made is a failure, with what kept the gate from it.
@@ -116,7 +145,7 @@ impl Evidence {
 
     /// The file of a call, for messages; the record when the call left none.
     pub fn path(&self, call: &Call) -> PathBuf {
-        let file = self.run_dir.join(&call.file);
+        let file = self.locate(&call.file);
         if file.is_file() { file } else { self.file.clone() }
     }
 
@@ -166,7 +195,7 @@ impl Evidence {
     /// What the harness saw for itself when it looked at `name`, and the file that says so.
     pub fn observation<T: DeserializeOwned>(&self, name: &str) -> Result<(T, PathBuf), Failure> {
         let file = match self.record.observations.get(name) {
-            Some(Observation::Seen(file)) => self.run_dir.join(file),
+            Some(Observation::Seen(file)) => self.locate(file),
             Some(Observation::Failed(failure)) if failure.evidence.is_none() => {
                 return Err(failure.clone().evidence(&self.file));
             }

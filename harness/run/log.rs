@@ -33,3 +33,29 @@ pub(super) fn follow(mut output: PipeReader, store: Store, file: PathBuf) -> one
     });
     receiver
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+mod tests {
+    use std::io::Write as _;
+    use std::path::Path;
+
+    use super::*;
+    use crate::evidence::Redactor;
+
+    #[tokio::test]
+    async fn what_is_printed_in_parts_is_kept_without_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Redactor::default()).unwrap();
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let ended = follow(reader, store, Path::new("gate.log").to_owned());
+        for part in ["first\n-----BEGIN PRIVATE", " KEY-----\nS3c", "ret\n-----END PRIVATE KEY-----\nTOK", "EN=S3cret"]
+        {
+            writer.write_all(part.as_bytes()).unwrap();
+        }
+        drop(writer);
+        ended.await.unwrap();
+        let text = std::fs::read_to_string(folder.path().join("gate.log")).unwrap();
+        assert_eq!(text, "first\n***\nTOKEN=***");
+    }
+}

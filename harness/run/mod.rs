@@ -26,7 +26,7 @@ pub use settings::{External, Limits, Mode, Settings};
 
 pub(crate) use ground::Ground;
 pub(crate) use key::sweep as forget_meetings;
-pub(crate) use spec::{Spec, is_ours};
+pub(crate) use spec::{Spec, gate_folder, gate_of_folder, is_ours};
 pub(crate) use token::StartToken;
 
 use std::ffi::OsString;

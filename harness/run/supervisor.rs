@@ -20,11 +20,12 @@ use super::launch;
 use super::protocol::{Answer, GateKey, Request};
 use super::queue::Queue;
 use super::settings::{Limits, Mode, Settings};
-use super::spec::{Spec, Work, gate_folder};
+use super::spec::{SET_ASIDE, Spec, Work, gate_folder};
 use super::summary::Summary;
 use crate::evidence::{Evidence, REDACTIONS, RedactionKey, Redactor, Store};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
+use crate::results::{self, GateState, Signer, State};
 use crate::stack::{self, Stack, StackError};
 
 struct Supervisor {
@@ -38,6 +39,9 @@ struct Supervisor {
     gates: Mutex<BTreeMap<GateKey, watch::Receiver<Option<Answer>>>>,
     running: Mutex<JoinSet<()>>,
     summary: Mutex<Summary>,
+    states: Mutex<BTreeMap<GateKey, State>>,
+    /// The user's key, when the results are to be signed.
+    signer: Option<Signer>,
 }
 
 /// What every gate of the run stands on.
@@ -92,6 +96,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         Mode::External(_) => 1,
     };
     let summary = Summary::new(&settings, lanes);
+    let signer = settings.signing_key.as_deref().map(Signer::read).transpose().map_err(std::io::Error::other)?;
     let supervisor = Arc::new(Supervisor {
         settings,
         redaction,
@@ -102,6 +107,8 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         gates: Mutex::default(),
         running: Mutex::default(),
         summary: Mutex::new(summary),
+        states: Mutex::default(),
+        signer,
     });
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut answers = JoinSet::new();
@@ -120,6 +127,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     supervisor.running.lock().await.shutdown().await;
     answers.shutdown().await;
     supervisor.ledger.close().await;
+    supervisor.seal(None, true).await;
     Ok(())
 }
 
@@ -164,6 +172,7 @@ impl Supervisor {
         }
         let (sender, receiver) = watch::channel(None);
         gates.insert(key, receiver.clone());
+        self.seal(Some((key, State::Waiting)), false).await;
         let supervisor = Arc::clone(self);
         self.running.lock().await.spawn(async move {
             let answer = supervisor.turn(key).await;
@@ -175,6 +184,7 @@ impl Supervisor {
     /// Waits for the gate's turn and runs it.
     async fn turn(&self, key: GateKey) -> Answer {
         let _turn = self.queue.turn(key).await;
+        self.seal(Some((key, State::Running)), false).await;
         let begin = Instant::now();
         let mut result = self.run(key, None).await;
         if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
@@ -190,21 +200,32 @@ impl Supervisor {
             Err(failure) => Answer::Failed(failure),
         };
         summary.write(&self.store);
-        self.seal();
+        let state = if matches!(answer, Answer::Record { .. }) { State::Ended } else { State::Failed };
+        self.seal(Some((key, state)), false).await;
         answer
     }
 
-    /// What is said of all files: after them, each time that a gate has ended, so that a killed run has it too.
-    fn seal(&self) {
+    /// What is said of all files: after them, each time that a gate has come further, so that a killed run has it too.
+    async fn seal(&self, step: Option<(GateKey, State)>, over: bool) {
+        let mut states = self.states.lock().await;
+        states.extend(step);
+        let states: Vec<GateState> = states
+            .iter()
+            .map(|(key, state)| GateState { gate: key.gate.to_string(), attempt: key.attempt, state: *state })
+            .collect();
         let redactions = self.store.redactions().with_gates(&self.settings.run_dir);
+        // As with the summary: a folder that cannot be written to is told of by the gates.
         let _ = self.store.write_json(Path::new(REDACTIONS), &redactions);
+        let _ = results::seal(&self.store, &states, over, self.signer.as_ref());
     }
 
     /// A gate that ended in a 409 is run once more, in a fresh project: the runbook's advice. Both runs' evidence stays.
     fn set_conflict_aside(&self, file: &Path) -> Option<PathBuf> {
         Evidence::load(&self.settings.run_dir, file).ok()?.record.conflict?;
         let folder = file.parent()?;
-        let kept = folder.with_extension("conflict");
+        // Not in place of an extension: that of a retry's folder is its attempt.
+        let name = folder.file_name()?.to_str()?;
+        let kept = folder.with_file_name(format!("{name}.{SET_ASIDE}"));
         std::fs::rename(folder, &kept).ok()?;
         Some(kept)
     }
