@@ -44,14 +44,13 @@ pub struct Record {
 }
 
 impl Record {
-    /// Files in the run's folder that the gate's calls and looks left, beside those of its own folder.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let calls = self.calls.values().flat_map(|call| std::iter::once(&call.file).chain(call.stderr.as_ref()));
-        let seen = self.observations.values().filter_map(|observation| match observation {
-            Observation::Seen(file) => Some(file),
-            Observation::Failed(_) => None,
-        });
-        calls.chain(seen).cloned().collect()
+    /// Whether a file in the run's folder is this gate's own, beside those of its folder.
+    pub fn owns(&self, file: &Path) -> bool {
+        // What a gate keeps beside its calls' output has its project's name before its own.
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let kept = name.strip_prefix(&self.project).is_some_and(|rest| rest.starts_with('-'));
+        let mut calls = self.calls.values().flat_map(|call| std::iter::once(&call.file).chain(call.stderr.as_ref()));
+        (kept && !file.starts_with("gates")) || calls.any(|known| known == file)
     }
 }
 

@@ -62,13 +62,9 @@ pub(super) fn look(session: &mut Session<'_>) -> Result<(), Failure> {
     }
     let redactor = session.store.redactor().clone();
     let root = session.store.root().to_owned();
-    let folder = root.join(session.spec.folder());
-    let mut scanned: Vec<PathBuf> = session.record.files();
-    let own = walkdir::WalkDir::new(&folder).into_iter().flatten().filter(|entry| entry.file_type().is_file());
-    scanned.extend(own.filter_map(|entry| Some(entry.path().strip_prefix(&root).ok()?.to_owned())));
-    scanned.retain(|file| root.join(file).is_file());
-    scanned.sort();
-    scanned.dedup();
+    let folder = session.spec.folder();
+    let own = |file: &PathBuf| file.starts_with(&folder) || session.record.owns(file);
+    let scanned: Vec<PathBuf> = crate::results::files(&root).into_iter().filter(own).collect();
     let left = |file: &PathBuf| {
         let bytes = std::fs::read(root.join(file)).unwrap_or_default();
         redactor.scan_known(&bytes).into_iter().map(|place| Left { file: file.clone(), place }).collect::<Vec<_>>()

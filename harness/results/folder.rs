@@ -138,13 +138,6 @@ impl GateResult {
 
     /// Whether a file of the run's folder is this gate's own.
     pub fn owns(&self, file: &Path) -> bool {
-        if file.starts_with(&self.folder) {
-            return true;
-        }
-        let Some(record) = self.evidence.as_ref().map(|evidence| &evidence.record) else { return false };
-        // What a gate keeps beside its calls' output has its project's name before its own.
-        let own = || file.file_name()?.to_str()?.strip_prefix(&record.project)?.starts_with('-').then_some(());
-        let beside = !file.starts_with("gates") && own().is_some();
-        beside || record.files().iter().any(|known| known == file)
+        file.starts_with(&self.folder) || self.evidence.as_ref().is_some_and(|evidence| evidence.record.owns(file))
     }
 }

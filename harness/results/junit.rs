@@ -2,6 +2,7 @@
 //!
 //! nextest writes a report of its own when it ends; this one can be had of a run that was killed, and says more.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -97,9 +98,13 @@ fn describe(suite: &mut TestSuite, evidence: &Evidence) {
     let properties = [("project", record.project.clone()), ("attempt", record.attempt.to_string())];
     suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
     suite.add_properties(record.versions.iter().map(|(name, value)| Property::new(format!("version.{name}"), value)));
-    let seconds = |phase: &crate::evidence::Phase| format!("{:.3}", phase.seconds);
+    // A phase may come several times, such as a question that is asked until it is answered well.
+    let mut phases: BTreeMap<&str, f64> = BTreeMap::new();
+    for phase in &record.phases {
+        *phases.entry(&phase.name).or_default() += phase.seconds;
+    }
     suite.add_properties(
-        record.phases.iter().map(|phase| Property::new(format!("seconds.{}", phase.name), seconds(phase))),
+        phases.into_iter().map(|(name, seconds)| Property::new(format!("seconds.{name}"), format!("{seconds:.3}"))),
     );
 }
 

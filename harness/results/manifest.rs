@@ -77,7 +77,7 @@ impl Manifest {
 }
 
 /// The regular files of a run's folder that a manifest may list, sorted.
-pub(super) fn files(run_dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(run_dir: &Path) -> Vec<PathBuf> {
     let entries = WalkDir::new(run_dir).min_depth(1).sort_by_file_name().into_iter().flatten();
     let files = entries.filter(|entry| entry.file_type().is_file());
     let mut files: Vec<PathBuf> =

@@ -12,6 +12,7 @@ pub use bundle::{BundleError, Bundled, bundle};
 pub use envelope::{Envelope, KeyError, PublicKey, Signer};
 pub use folder::{GateResult, GateState, Outcome, State, Verdict, gates};
 pub use junit::{JunitError, junit};
+pub(crate) use manifest::files;
 pub use manifest::{Entry, MANIFEST, Manifest, seal};
 pub use statement::{STATEMENT, Statement};
 pub use verify::{Seal, Verification, VerifyError, verify};

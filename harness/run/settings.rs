@@ -31,7 +31,7 @@ pub struct Settings {
     /// `K1S_GATES_LANES`: how many gates run side by side.
     pub lanes: usize,
     /// `K1S_GATES_SIGNING_KEY`: the file of the key that signs the run's results.
-    pub signing_key: Option<PathBuf>,
+    pub signing_key_file: Option<PathBuf>,
     /// How long each operation may take.
     pub limits: Limits,
 }
@@ -114,7 +114,7 @@ impl Settings {
             k1s_root: path("K1S_ROOT"),
             lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
                 .unwrap_or_else(default_lanes),
-            signing_key: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
+            signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,

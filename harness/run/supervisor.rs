@@ -96,7 +96,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         Mode::External(_) => 1,
     };
     let summary = Summary::new(&settings, lanes);
-    let signer = settings.signing_key.as_deref().map(Signer::read).transpose().map_err(std::io::Error::other)?;
+    let signer = settings.signing_key_file.as_deref().map(Signer::read).transpose().map_err(std::io::Error::other)?;
     let supervisor = Arc::new(Supervisor {
         settings,
         redaction,
