@@ -184,7 +184,7 @@ fn what_was_red_before_is_flaky(#[case] run: fn() -> RunDir, #[case] gate: Gate)
     let xml = report(&run().sealed(None, true));
     assert_eq!(result(&xml, &format!("{gate}::cleanup::profile-purge")), "flakyFailure");
     // What the harness saw is found in the folder that was set aside.
-    assert_eq!(result(&xml, &format!("{gate}::cleanup::namespace-empty")), "passed");
+    assert_eq!(result(&xml, &format!("{gate}::cleanup::namespace-removed")), "passed");
 }
 
 #[test]

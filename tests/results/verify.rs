@@ -45,9 +45,9 @@ fn a_manifest_names_each_file_with_its_gate_and_the_checks_that_rest_on_it() {
     let answer = entry("startup-k1s-ha-min-validate.json");
     assert_eq!(answer.gate.as_deref(), Some("startup::k1s-ha-min"));
     assert!(answer.checks.contains("startup::k1s-ha-min::ha-leader-observed"), "{:?}", answer.checks);
-    assert!(!answer.checks.contains("startup::k1s-ha-min::cleanup::namespace-empty"));
-    let sight = entry("gates/startup-k1s-ha-min/seen/namespace-empty.json");
-    assert_eq!(sight.checks, BTreeSet::from(["startup::k1s-ha-min::cleanup::namespace-empty".to_owned()]));
+    assert!(!answer.checks.contains("startup::k1s-ha-min::cleanup::namespace-removed"));
+    let sight = entry("gates/startup-k1s-ha-min/seen/namespace-removed.json");
+    assert_eq!(sight.checks, BTreeSet::from(["startup::k1s-ha-min::cleanup::namespace-removed".to_owned()]));
     assert_eq!(entry("run.json").gate, None);
     // sha256sum's digest of "{}\n".
     assert_eq!(entry("run.json").sha256, "ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356");
