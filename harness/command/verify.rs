@@ -72,7 +72,7 @@ fn text(found: &Verification) -> String {
     list("CHANGED", &found.changed);
     list("MISSING", &found.missing);
     list("ADDED", &found.added);
-    list("not covered (the run was cut short)", &found.uncovered);
+    list("not covered (the run was cut short, or is not over)", &found.uncovered);
     list("had not ended", &found.unfinished);
     list("not covered (made from the evidence)", &found.views);
     lines.extend(found.broken.iter().map(|broken| format!("BROKEN: {broken}")));

@@ -42,6 +42,7 @@ fn conforms(xml: &str) {
         }
     }
     let sum = |name: &str| suites.iter().map(|suite| suite.attribute(name).unwrap().parse::<usize>().unwrap()).sum();
+    seconds(&root);
     counts(&root, &[("tests", sum("tests")), ("failures", sum("failures")), ("errors", sum("errors"))]);
 }
 
