@@ -8,7 +8,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::checks::Check;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Redactor};
 use crate::failure::Failure;
 use crate::plan::Gate;
 use crate::run::{Outcome, Verdict};
@@ -121,7 +121,9 @@ fn trial(gate: Gate, check: Check) -> Trial {
         });
         judged.map_err(|failure| {
             // On standard error for nextest, which takes JUnit's message from the line that starts with `Error: `.
-            eprintln!("{failure}");
+            // Whatever a failure quotes: a secret ends here, if nowhere before.
+            let text = Redactor::default().redact(failure.to_string().as_bytes());
+            eprintln!("{}", String::from_utf8_lossy(&text));
             Failed::without_message()
         })
     })

@@ -69,6 +69,7 @@ fn complete(check: &str, failure: &Failure) {
 #[case::outside("outside", lies::outside::LIES)]
 #[case::finish("finish", lies::finish::LIES)]
 #[case::residue("residue", lies::residue::LIES)]
+#[case::secrets("secrets", lies::secrets::LIES)]
 fn messages(#[case] name: &str, #[case] table: &[Lie]) {
     let mut text = String::new();
     for lie in table {

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use k1s_profile_gates::evidence::Redactions;
+use k1s_profile_gates::results::{Seal, bundle, junit, verify};
 use rstest::rstest;
 use serde_json::{Value, json};
 use stand_in::{eventually, script};
@@ -207,6 +209,7 @@ fn trials_of_one_gate_share_one_run_of_it() {
     "XDG_RUNTIME_DIR"
 )]
 #[case::no_number("K1S_GATES_QUERY_TIMEOUT", Some("2m"), "K1S_GATES_QUERY_TIMEOUT=2m")]
+#[case::no_key("K1S_GATES_SIGNING_KEY", Some("@/answer.json"), "K1S_GATES_SIGNING_KEY")]
 #[case::no_slug("WB_PROJECT", Some("My_App"), "WB_PROJECT=My_App")]
 #[case::too_long_a_project("WB_PROJECT_BASE", Some("k1spv031122"), "k1spv031122")]
 fn a_setting_that_cannot_work_fails_at_once(
@@ -280,6 +283,64 @@ fn a_run_that_is_killed_takes_its_workerbee_with_it() {
     assert!(progress.contains("\"doing\": \"profile-list\""), "{progress}");
     let page = std::fs::read_to_string(machine.at("run/report.html")).unwrap();
     assert!(page.contains("Cut short</h1>") && page.contains("It was at <b>profile-list</b>"));
+    let found = verify(&machine.at("run"), None).unwrap();
+    assert!(found.is_sound() && found.unfinished.contains("inventory"), "{found:?}");
+    assert_eq!(found.result.as_deref(), Some("FAILED"));
+    let report = junit(&machine.at("run")).unwrap();
+    assert!(report.contains("the run ended before this gate did") && !report.contains("<testcase/>"), "{report}");
+}
+
+#[test]
+fn a_run_is_sealed_when_it_is_over() {
+    let machine = Machine::new(HONEST);
+    machine.run(&["inventory::", "--skip", "snapshot"]);
+    machine.leaves_nothing();
+    let found = verify(&machine.at("run"), None).unwrap();
+    assert!(found.is_sound() && found.is_complete() && found.added.is_empty(), "{found:?}");
+    assert_eq!((found.result.as_deref(), found.signature), (Some("PASSED"), Seal::Unsigned));
+}
+
+/// Secrets of all kinds, each with the same mark in it.
+const PLANTED: &str = r#"{
+  "ok": true, "runtime_requirement": "S3cret is no secret by itself",
+  "admin_token": "S3cret-admin", "nested": {"PASSWORD": "a\"S3cret\nb", "api_key": "S3cret"},
+  "message": "{\"cmd\": [\"ae\", \"--token=S3cret-admin\", \"--password\", \"S3cret\"], \"url\": \"nats://u:S3cret@h\"}",
+  "key": "-----BEGIN PRIVATE KEY-----\nS3cret\nS3cret\n-----END PRIVATE KEY-----",
+  "identity": "AGE-SECRET-KEY-1S3CRET", "header": "Authorization: Bearer S3cret-admin",
+  "env": [{"name": "AE_READ_TOKEN", "value": "S3cret"}, "AE_API_ADMIN_TOKEN=S3cret-admin"],
+  "error": {"code": "E1", "message": "refused: --token S3cret-admin", "remediation": "export TOKEN=S3cret-admin"}
+}"#;
+
+#[rstest]
+#[case::in_an_answer("cat \"$HERE/answer.json\"; exit 1")]
+#[case::on_standard_error("cat \"$HERE/answer.json\" >&2; exit 1")]
+#[case::in_half_an_answer("head -c 900 \"$HERE/answer.json\"")]
+#[case::before_it_hangs("cat \"$HERE/answer.json\" >&2; sleep 1000")]
+fn a_planted_secret_reaches_no_output(#[case] body: &str) {
+    let body = format!("case \"$*\" in *--version*) echo 'workerbee 0.1.7'; exit;; esac\n{body}");
+    let machine = Machine::new(&body).set("AE_API_ADMIN_TOKEN", Some("S3cret-admin"));
+    std::fs::write(machine.at("answer.json"), PLANTED.replace("S3cret is", "this is")).unwrap();
+    let output = machine.run(&["inventory::", "--skip", "snapshot"]);
+    assert!(!output.status.success());
+    machine.leaves_nothing();
+    let run = machine.at("run");
+    let mut outputs = vec![
+        ("standard output".to_owned(), output.stdout),
+        ("standard error".to_owned(), output.stderr),
+        ("JUnit".to_owned(), junit(&run).unwrap().into_bytes()),
+    ];
+    outputs.extend(files(&run).into_iter().map(|file| (file.display().to_string(), std::fs::read(file).unwrap())));
+    assert!(outputs.len() > 10, "{outputs:?}");
+    for (name, bytes) in outputs {
+        let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+        assert!(!text.contains("s3cret"), "{name}: {text}");
+    }
+    let written: Redactions = serde_json::from_slice(&std::fs::read(run.join("redactions.json")).unwrap()).unwrap();
+    assert!(written.files.values().flatten().count() > 5, "{written:?}");
+    // The same secret in the same file, under three names.
+    let placeholders: Vec<&str> = written.files.values().flatten().map(|one| one.placeholder.as_str()).collect();
+    assert!(placeholders.iter().any(|one| placeholders.iter().filter(|other| *other == one).count() > 2));
+    bundle(&run, Some(&machine.at("bundle.tar.zst"))).unwrap();
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! The command of the harness: one file per subcommand.
 
+mod bundle;
 mod compare;
 mod completions;
 mod doctor;
+mod junit;
 mod lane;
 mod plan;
 mod print;
 mod report;
 mod stack;
 mod sweep;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
@@ -46,6 +49,12 @@ enum Command {
     Sweep(sweep::Sweep),
     /// Print the completions of a shell.
     Completions(completions::Completions),
+    /// Say whether a run's folder is as the run left it, and who has signed for it.
+    Verify(verify::Verify),
+    /// Write JUnit from a run's evidence, also from that of a run that was killed.
+    Junit(junit::Junit),
+    /// Pack a run's folder into one file, to attach to an issue.
+    Bundle(bundle::Bundle),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +72,9 @@ fn main() -> ExitCode {
         Command::Lane(lane) => lane.run(),
         Command::Sweep(sweep) => sweep.run(),
         Command::Completions(completions) => Ok(completions.run::<Cli>()),
+        Command::Verify(verify) => Ok(verify.run()),
+        Command::Junit(junit) => junit.run(),
+        Command::Bundle(bundle) => bundle.run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("k1s-gates: {error}");

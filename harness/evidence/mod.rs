@@ -2,11 +2,14 @@
 
 mod record;
 mod redact;
+mod redactions;
 mod shape;
 mod store;
 
 pub(crate) use record::outline;
 pub use record::{Conflict, Evidence, Observation, Phase, Progress, Reading, Record, exit};
-pub use redact::Redactor;
+pub use redact::{Kind, Learned, LearnedSecret, Place, Redaction, RedactionKey, Redactor};
+pub(crate) use redactions::REDACTIONS;
+pub use redactions::Redactions;
 pub use shape::shape;
 pub use store::{Store, StoreError};

@@ -1,6 +1,6 @@
 //! What is known of one gate: its calls, what the harness saw for itself, its phases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -11,6 +11,8 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::plan::Gate;
 use crate::workerbee::cli::Call;
+
+use super::redactions::moved;
 
 /// The record of one gate, `gates/<gate>/record.json` in the run's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,6 +41,17 @@ pub struct Record {
     pub failure: Option<Failure>,
     /// Versions of what it ran on.
     pub versions: BTreeMap<String, String>,
+}
+
+impl Record {
+    /// Whether a file in the run's folder is this gate's own, beside those of its folder.
+    pub fn owns(&self, file: &Path) -> bool {
+        // What a gate keeps beside its calls' output has its project's name before its own.
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let kept = name.strip_prefix(&self.project).is_some_and(|rest| rest.starts_with('-'));
+        let mut calls = self.calls.values().flat_map(|call| std::iter::once(&call.file).chain(call.stderr.as_ref()));
+        (kept && !file.starts_with("gates")) || calls.any(|known| known == file)
+    }
 }
 
 /// A 409 on apply. `WorkerBee` always applies to controller 0; k1s answers so when another one holds the lease, or when
@@ -139,6 +152,25 @@ impl Evidence {
         }
     }
 
+    /// What a rule says, and the files of the run's folder that it looked at: those that its verdict rests on.
+    pub(crate) fn traced<T>(&self, rule: impl FnOnce(&Self) -> T) -> (T, BTreeSet<PathBuf>) {
+        drop(self.readings());
+        let said = rule(self);
+        let read = self.readings().into_iter().map(|reading| reading.file);
+        // A verdict rests on the record always: it says which file is whose.
+        let record = self.file.strip_prefix(&self.run_dir).ok().map(Path::to_owned);
+        (said, read.chain(record).collect())
+    }
+
+    /// A file of this gate, wherever its folder is now: that of a run that ended in a conflict was set aside.
+    fn locate(&self, file: &Path, pointer: &str) -> PathBuf {
+        let folder = self.file.parent().and_then(|folder| folder.strip_prefix(&self.run_dir).ok());
+        let folder = folder.filter(|folder| folder.starts_with("gates"));
+        let file = folder.and_then(|folder| moved(file, folder)).unwrap_or_else(|| file.to_owned());
+        self.note(&file, pointer);
+        self.run_dir.join(file)
+    }
+
     /// The call that was made for `label`; a call that was not made is a failure, with what kept the gate from it.
     pub fn call(&self, label: &str) -> Result<&Call, Failure> {
         self.record.calls.get(label).ok_or_else(|| self.not_reached(&format!("the call `{label}`")))
@@ -146,14 +178,13 @@ impl Evidence {
 
     /// The file of a call, for messages; the record when the call left none.
     pub fn path(&self, call: &Call) -> PathBuf {
-        let file = self.run_dir.join(&call.file);
+        let file = self.locate(&call.file, "");
         if file.is_file() { file } else { self.file.clone() }
     }
 
     /// The JSON of a call.
     pub fn json(&self, label: &str) -> Result<Value, Failure> {
         let call = self.call(label)?;
-        self.note(&call.file, "");
         let file = self.path(call);
         if let Some(problem) = &call.problem {
             let status = call.exit.map(|code| format!("exit {code}; ")).unwrap_or_default();
@@ -170,7 +201,7 @@ impl Evidence {
                 .evidence(&file)
                 .remedy("the file was changed or removed after the gate: run the gate again")
         };
-        let bytes = std::fs::read(self.run_dir.join(&call.file)).map_err(|error| unreadable(error.to_string()))?;
+        let bytes = std::fs::read(self.locate(&call.file, "")).map_err(|error| unreadable(error.to_string()))?;
         serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))
     }
 
@@ -185,7 +216,7 @@ impl Evidence {
                 .evidence(&file)
                 .remedy("see what WorkerBee answered; a new version may have renamed it")
         })?;
-        self.note(&self.call(label)?.file, pointer);
+        self.locate(&self.call(label)?.file, pointer);
         T::deserialize(part).map_err(|error| {
             Failure::new(format!("WorkerBee's answer to `{label}` has another shape than it should"))
                 .expected("the shape of WorkerBee 0.1.7")
@@ -198,10 +229,7 @@ impl Evidence {
     /// What the harness saw for itself when it looked at `name`, and the file that says so.
     pub fn observation<T: DeserializeOwned>(&self, name: &str) -> Result<(T, PathBuf), Failure> {
         let file = match self.record.observations.get(name) {
-            Some(Observation::Seen(file)) => {
-                self.note(file, "");
-                self.run_dir.join(file)
-            }
+            Some(Observation::Seen(file)) => self.locate(file, ""),
             Some(Observation::Failed(failure)) if failure.evidence.is_none() => {
                 return Err(failure.clone().evidence(&self.file));
             }

@@ -2,16 +2,21 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
 use super::redact::Redactor;
+use super::redactions::Redactions;
 
 /// A folder that evidence is written to.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
     redactor: Redactor,
+    redactions: Arc<Mutex<Redactions>>,
+    /// Where the redactions are written down, each time that there are others.
+    log: Option<PathBuf>,
 }
 
 /// Evidence that could not be written.
@@ -26,7 +31,24 @@ impl Store {
     /// A store in `root`, which is made when it is not there.
     pub fn open(root: &Path, redactor: Redactor) -> Result<Self, StoreError> {
         std::fs::create_dir_all(root).map_err(|source| StoreError { path: root.to_owned(), source })?;
-        Ok(Self { root: root.to_owned(), redactor })
+        Ok(Self { root: root.to_owned(), redactor, redactions: Arc::default(), log: None })
+    }
+
+    /// The same store, which also keeps a file of what it redacted where: one file per process, so that no two write
+    /// the same one.
+    #[must_use]
+    pub fn logging_redactions(self, file: PathBuf) -> Self {
+        Self { log: Some(file), ..self }
+    }
+
+    /// What was redacted in the files that this store wrote.
+    pub fn redactions(&self) -> Redactions {
+        self.redactions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The redactor: what it learns, the store knows.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The folder.
@@ -41,6 +63,19 @@ impl Store {
 
     /// Writes a file under the folder, secrets replaced, atomically.
     pub fn write(&self, file: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+        let (clean, replaced) = self.redactor.redacted(bytes);
+        let path = self.put(file, &clean)?;
+        let mut redactions = self.redactions.lock().unwrap_or_else(PoisonError::into_inner);
+        if redactions.note(file, replaced)
+            && let Some(log) = &self.log
+        {
+            self.put(log, &json(&*redactions).map_err(|source| StoreError { path: self.root.join(log), source })?)?;
+        }
+        Ok(path)
+    }
+
+    /// Writes bytes that hold no secrets any more.
+    fn put(&self, file: &Path, clean: &[u8]) -> Result<PathBuf, StoreError> {
         let path = self.root.join(file);
         let write = || {
             let folder = path.parent().unwrap_or(&self.root);
@@ -50,7 +85,7 @@ impl Store {
                 self.give(folder)?;
             }
             let mut temporary = tempfile::Builder::new().prefix(".part-").tempfile_in(folder)?;
-            temporary.write_all(&self.redactor.redact(bytes))?;
+            temporary.write_all(clean)?;
             temporary.as_file().sync_data()?;
             readable(temporary.as_file())?;
             self.give(temporary.path())?;
@@ -73,11 +108,16 @@ impl Store {
 
     /// Writes a value as indented JSON.
     pub fn write_json(&self, file: &Path, value: &impl Serialize) -> Result<PathBuf, StoreError> {
-        let mut bytes = serde_json::to_vec_pretty(value)
-            .map_err(|error| StoreError { path: self.root.join(file), source: error.into() })?;
-        bytes.push(b'\n');
+        let bytes = json(value).map_err(|source| StoreError { path: self.root.join(file), source })?;
         self.write(file, &bytes)
     }
+}
+
+/// Indented JSON, as a file holds it.
+fn json(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 /// Temporary files are private; evidence is to be read by the person who started the run, and by CI.

@@ -6,12 +6,14 @@ mod finish;
 mod inventory;
 mod outside;
 mod preflight;
+mod secrets;
 mod session;
 mod startup;
 mod validation;
 mod workload;
 
 use crate::checks::Check;
+use crate::evidence::RedactionKey;
 use crate::failure::Failure;
 use crate::plan::Gate;
 use crate::run::{GateKey, Spec};
@@ -28,9 +30,12 @@ pub(crate) fn checks(gate: Gate) -> Vec<Check> {
 }
 
 /// Runs a gate and leaves its record. What keeps it from going on is in the record, for its checks to say.
-pub(crate) async fn run(key: GateKey, spec: &Spec) -> Result<(), Failure> {
-    let mut session = Session::open(key, spec)?;
-    let outcome = drive(&mut session).await;
+pub(crate) async fn run(key: GateKey, spec: &Spec, redaction: RedactionKey) -> Result<(), Failure> {
+    let mut session = Session::open(key, spec, redaction)?;
+    let outcome = match drive(&mut session).await {
+        Ok(()) => secrets::look(&mut session),
+        Err(failure) => Err(failure),
+    };
     session.close(outcome.err())
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::attest::containerd::Containerd;
-use crate::evidence::{Observation, Phase, Progress, Record, Redactor, Store, StoreError};
+use crate::evidence::{Observation, Phase, Progress, REDACTIONS, Record, RedactionKey, Redactor, Store, StoreError};
 use crate::failure::Failure;
 use crate::run::{GateKey, Ground, Limits, Mode, Spec, StartToken};
 use crate::workerbee::cli::Cli;
@@ -24,8 +24,10 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn open(key: GateKey, spec: &'a Spec) -> Result<Self, Failure> {
-        let store = Store::open(&spec.settings.run_dir, Redactor::default()).map_err(|error| unwritable(&error))?;
+    pub(super) fn open(key: GateKey, spec: &'a Spec, redaction: RedactionKey) -> Result<Self, Failure> {
+        let store = Store::open(&spec.settings.run_dir, Redactor::keyed(redaction))
+            .map_err(|error| unwritable(&error))?
+            .logging_redactions(spec.folder().join(REDACTIONS));
         let record = Record {
             gate: key.gate,
             attempt: key.attempt,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::session::Session;
 use super::validation::{self, LABEL};
-use super::{alive, finish};
+use super::{alive, finish, secrets};
 use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, part, reported, snapshot, succeeded};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
@@ -48,6 +48,7 @@ pub(super) fn checks(profile: Profile) -> Vec<Check> {
     ]);
     checks.extend(alive::checks(Gate::Startup(profile)));
     checks.extend(finish::checks());
+    checks.extend(secrets::checks());
     checks
 }
 

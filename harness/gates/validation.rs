@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::session::Session;
-use super::{alive, daemon, finish};
+use super::{alive, daemon, finish, secrets};
 use crate::attest::leader;
 use crate::evidence::Conflict;
 use crate::failure::Failure;
@@ -24,6 +24,7 @@ pub(super) async fn run(
     file: &str,
 ) -> Result<(), Failure> {
     finish::refuse_existing(session).await?;
+    secrets::know(session)?;
     // Whoever applies to k1s-ha-min needs controller 0 to win the lease, and takes the token before others that only
     // boot in the meantime: see `Gate::priority`.
     let first = session.key.gate == Gate::Workload(Profile::HaMin);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::session::Session;
 use super::validation::{self, LABEL};
-use super::{alive, finish};
+use super::{alive, finish, secrets};
 use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, otherwise, snapshot, succeeded, verdict};
 use crate::evidence::Evidence;
 use crate::failure::Failure;
@@ -71,6 +71,7 @@ pub(super) fn checks(profile: Profile) -> Vec<Check> {
     ];
     checks.extend(alive::checks(Gate::Workload(profile)));
     checks.extend(finish::checks());
+    checks.extend(secrets::checks());
     checks
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::ground::Ground;
 use super::settings::Mode;
 use super::spec::{Spec, Work};
+use crate::evidence::RedactionKey;
 use crate::failure::Failure;
 use crate::{gates, plan};
 
@@ -16,11 +17,12 @@ use crate::{gates, plan};
 pub(super) fn main(spec: &Path) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = Spec::read(spec).and_then(|spec| {
+        let redaction = redaction_key()?;
         let runtime = runtime.map_err(|error| Failure::new(format!("no runtime for the gate: {error}")))?;
         runtime.block_on(async {
             let work = async {
                 match &spec.work {
-                    Work::Gate(key) => gates::run(*key, &spec).await.map(|()| ExitCode::SUCCESS),
+                    Work::Gate(key) => gates::run(*key, &spec, redaction).await.map(|()| ExitCode::SUCCESS),
                     Work::Command { line, projects } => command(&spec, line, projects).await,
                 }
             };
@@ -42,6 +44,16 @@ pub(super) fn main(spec: &Path) -> ExitCode {
     result.unwrap_or_else(|failure| {
         eprintln!("{failure}");
         ExitCode::FAILURE
+    })
+}
+
+/// The first line of standard input, from the supervisor.
+pub(super) fn redaction_key() -> Result<RedactionKey, Failure> {
+    RedactionKey::read_line(&mut std::io::stdin().lock()).map_err(|error| {
+        Failure::new("the gate was not told with which key to redact")
+            .expected("a line of 64 hexadecimal digits on standard input")
+            .seen(error.to_string())
+            .remedy("gates are started by their run's supervisor alone: run the trials")
     })
 }
 

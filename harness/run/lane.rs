@@ -12,6 +12,7 @@ use rustix::process::{Pid, WaitOptions, wait};
 use super::launch;
 use super::settings::{Mode, Settings};
 use super::spec::{Spec, Work};
+use crate::evidence::RedactionKey;
 use crate::failure::Failure;
 use crate::ledger::Ledger;
 use crate::stack::Stack;
@@ -22,11 +23,16 @@ const NAMESERVER: &str = "192.0.2.53";
 
 /// Prepares the namespaces, starts the gate's process and reaps whatever is left to the first process of a namespace.
 pub(super) fn main(spec: &Path) -> ExitCode {
+    let key = super::gate::redaction_key();
     end_with_the_lifeline();
-    let started = prepare().and_then(|()| {
+    let started = key.and_then(|key| {
+        prepare()?;
         let mut command = Command::new(launch::executable()?);
-        command.arg(launch::GATE).arg(spec).stdin(Stdio::null());
-        command.spawn().map_err(|error| unprepared("start the gate's process", &error))
+        command.arg(launch::GATE).arg(spec).stdin(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| unprepared("start the gate's process", &error))?;
+        let told = child.stdin.take().map_or(Ok(()), |mut stdin| key.write_line(&mut stdin));
+        told.map_err(|error| unprepared("tell the gate its key", &error))?;
+        Ok(child)
     });
     match started {
         Ok(child) => reap_until(child.id()),
@@ -150,7 +156,9 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
         .spawn()
         .map_err(|error| unprepared("be started", &error))?;
     // Held open until the command ends: the lane's lifeline.
-    let lifeline = child.stdin.take();
+    let mut lifeline = child.stdin.take();
+    let told = RedactionKey::random().and_then(|key| lifeline.as_mut().map_or(Ok(()), |line| key.write_line(line)));
+    told.map_err(|error| unprepared("tell the lane its key", &error))?;
     let status = child.wait().map_err(|error| unprepared("be waited for", &error))?;
     drop(lifeline);
     if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {

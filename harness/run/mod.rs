@@ -10,6 +10,7 @@ mod host;
 mod key;
 mod lane;
 mod launch;
+mod log;
 mod protocol;
 mod queue;
 mod reaper;
@@ -31,7 +32,7 @@ pub use summary::{GateSummary, NoRun, Outcome, State, Summary, Verdict};
 pub(crate) use client::tell;
 pub(crate) use ground::Ground;
 pub(crate) use key::sweep as forget_meetings;
-pub(crate) use spec::{Spec, is_ours};
+pub(crate) use spec::{Spec, gate_folder, gate_of_folder, is_ours};
 pub(crate) use token::StartToken;
 
 use std::ffi::OsString;

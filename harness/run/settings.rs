@@ -30,6 +30,8 @@ pub struct Settings {
     pub k1s_root: Option<PathBuf>,
     /// `K1S_GATES_LANES`: how many gates run side by side.
     pub lanes: usize,
+    /// `K1S_GATES_SIGNING_KEY`: the file of the key that signs the run's results.
+    pub signing_key_file: Option<PathBuf>,
     /// How long each operation may take.
     pub limits: Limits,
 }
@@ -115,6 +117,7 @@ impl Settings {
             k1s_root: path("K1S_ROOT"),
             lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
                 .unwrap_or_else(default_lanes),
+            signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
@@ -157,6 +160,20 @@ fn project_name(name: &str, value: String) -> Result<String, Failure> {
         return Ok(value);
     }
     Err(refused(name, &value, "lower-case letters, digits and inner dashes"))
+}
+
+/// A key that cannot be used is told of before anything is run, not after.
+fn signing_key(path: PathBuf) -> Result<PathBuf, Failure> {
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let read = crate::results::Signer::read(&path);
+    read.map(|_| path.clone()).map_err(|error| {
+        refused(
+            "K1S_GATES_SIGNING_KEY",
+            &path.display().to_string(),
+            "a private Ed25519 key in PEM, as `openssl genpkey -algorithm ed25519` writes it",
+        )
+        .seen(error.to_string())
+    })
 }
 
 fn refused(name: &str, value: &str, expected: &str) -> Failure {

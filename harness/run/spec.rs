@@ -10,6 +10,7 @@ use super::protocol::GateKey;
 use super::settings::{Mode, Settings};
 use crate::failure::Failure;
 use crate::ledger::{Ledger, OnHost, Plan};
+use crate::plan::Gate;
 use crate::stack::Stack;
 
 /// What a lane or a gate's process has to do.
@@ -106,14 +107,50 @@ impl Spec {
 }
 
 /// Where a gate keeps its record and its log.
-pub(super) fn gate_folder(key: GateKey) -> PathBuf {
+pub(crate) fn gate_folder(key: GateKey) -> PathBuf {
     let slug = key.gate.slug();
     let name = if key.attempt > 1 { format!("{slug}.attempt-{}", key.attempt) } else { slug };
     Path::new("gates").join(name)
+}
+
+/// What is added to the name of a gate's folder that was set aside after a conflict.
+pub(super) const SET_ASIDE: &str = "conflict";
+
+/// Whose folder it is, and whether it was set aside: of names that [`gate_folder`] makes.
+pub(crate) fn gate_of_folder(name: &str) -> Option<(GateKey, bool)> {
+    let (name, set_aside) = match name.strip_suffix(SET_ASIDE).and_then(|name| name.strip_suffix('.')) {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let (slug, attempt) = match name.rsplit_once(".attempt-") {
+        Some((slug, attempt)) => (slug, attempt.parse().ok()?),
+        None => (name, 1),
+    };
+    let gate = Gate::ALL.into_iter().find(|gate| gate.slug() == slug)?;
+    Some((GateKey { gate, attempt }, set_aside))
 }
 
 /// Whether a project is one that a gate of this run has written down.
 pub(crate) fn is_ours(run_dir: &Path, project: &str) -> bool {
     let folders = std::fs::read_dir(run_dir.join("gates")).into_iter().flatten().flatten();
     folders.filter_map(|folder| Spec::read(&folder.path().join("spec.json")).ok()).any(|spec| spec.project == project)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_tells_whose_it_is() {
+        for gate in Gate::ALL {
+            for attempt in [1, 2] {
+                let key = GateKey { gate, attempt };
+                let folder = gate_folder(key);
+                let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                assert_eq!(gate_of_folder(name), Some((key, false)));
+                assert_eq!(gate_of_folder(&format!("{name}.{SET_ASIDE}")), Some((key, true)));
+            }
+        }
+        assert_eq!(gate_of_folder("another"), None);
+    }
 }

@@ -20,17 +20,19 @@ use super::alive::Alive;
 use super::protocol::{Answer, GateKey, Request};
 use super::queue::Queue;
 use super::settings::{Limits, Mode, Settings};
-use super::spec::{Spec, Work, gate_folder};
+use super::spec::{SET_ASIDE, Spec, Work, gate_folder};
 use super::summary::Summary;
 use super::{environment, launch};
-use crate::evidence::{Evidence, Redactor, Store};
+use crate::evidence::{Evidence, REDACTIONS, RedactionKey, Redactor, Store};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
 use crate::report;
+use crate::results::{self, GateState, Signer, State};
 use crate::stack::{self, Stack, StackError};
 
 struct Supervisor {
     settings: Settings,
+    redaction: RedactionKey,
     store: Store,
     ledger: Ledger,
     /// Stack, or why there is none. Made once, by the first gate that needs it.
@@ -41,6 +43,9 @@ struct Supervisor {
     summary: Mutex<Summary>,
     /// Something is to be published.
     news: Notify,
+    states: Mutex<BTreeMap<GateKey, State>>,
+    /// The user's key, when the results are to be signed.
+    signer: Option<Signer>,
 }
 
 /// How long news may wait for more of them.
@@ -82,7 +87,8 @@ pub(super) fn main(settings: &Path) -> ExitCode {
 async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io::Result<()> {
     let owner = owner.ok_or_else(|| std::io::Error::other("no owner"))?;
     let mut owner_ended = end_of(pidfd_open(owner, PidfdFlags::empty())?);
-    let store = Store::open(&settings.run_dir, Redactor::default()).map_err(std::io::Error::other)?;
+    let redaction = RedactionKey::random()?;
+    let store = Store::open(&settings.run_dir, Redactor::keyed(redaction.clone())).map_err(std::io::Error::other)?;
     std::fs::create_dir_all(settings.run_dir.join("gates"))?;
     let _alive = Alive::hold(&settings.run_dir)?;
     let listener = UnixListener::bind(socket)?;
@@ -99,8 +105,10 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         Mode::External(_) => 1,
     };
     let summary = Summary::new(&settings, lanes);
+    let signer = settings.signing_key_file.as_deref().map(Signer::read).transpose().map_err(std::io::Error::other)?;
     let supervisor = Arc::new(Supervisor {
         settings,
+        redaction,
         store,
         ledger,
         ground: OnceCell::new(),
@@ -109,6 +117,8 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         running: Mutex::default(),
         summary: Mutex::new(summary),
         news: Notify::new(),
+        states: Mutex::default(),
+        signer,
     });
     let published = Arc::clone(&supervisor);
     let news = tokio::spawn(async move { published.publish_news().await });
@@ -135,6 +145,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         supervisor.publish(&summary);
     }
     supervisor.ledger.close().await;
+    supervisor.seal(None, true).await;
     Ok(())
 }
 
@@ -188,6 +199,7 @@ impl Supervisor {
         gates.insert(key, receiver.clone());
         self.summary.lock().await.asked(key, self.settings.project(key.gate, key.attempt));
         self.news.notify_one();
+        self.seal(Some((key, State::Waiting)), false).await;
         let supervisor = Arc::clone(self);
         self.running.lock().await.spawn(async move {
             let answer = supervisor.turn(key).await;
@@ -201,13 +213,18 @@ impl Supervisor {
         let _turn = self.queue.turn(key).await;
         self.summary.lock().await.began(key);
         self.news.notify_one();
+        self.seal(Some((key, State::Running)), false).await;
         let mut result = self.run(key, None).await;
         if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
             result = self.run(key, Some(kept)).await;
         }
-        let mut summary = self.summary.lock().await;
-        summary.ended(key, result.as_deref());
-        self.publish(&summary);
+        {
+            let mut summary = self.summary.lock().await;
+            summary.ended(key, result.as_deref());
+            self.publish(&summary);
+        }
+        let state = if result.is_ok() { State::Ended } else { State::Failed };
+        self.seal(Some((key, state)), false).await;
         match result {
             Ok(file) => Answer::Record { run_dir: self.settings.run_dir.clone(), file },
             Err(failure) => Answer::Failed(failure),
@@ -227,14 +244,31 @@ impl Supervisor {
             self.news.notified().await;
             tokio::time::sleep(NEWS).await;
             self.publish(&*self.summary.lock().await);
+            self.seal(None, false).await;
         }
+    }
+
+    /// What is said of all files: after them, each time that a gate has come further, so that a killed run has it too.
+    async fn seal(&self, step: Option<(GateKey, State)>, over: bool) {
+        let mut states = self.states.lock().await;
+        states.extend(step);
+        let states: Vec<GateState> = states
+            .iter()
+            .map(|(key, state)| GateState { gate: key.gate.to_string(), attempt: key.attempt, state: *state })
+            .collect();
+        let redactions = self.store.redactions().with_gates(&self.settings.run_dir);
+        // As with the summary: a folder that cannot be written to is told of by the gates.
+        let _ = self.store.write_json(Path::new(REDACTIONS), &redactions);
+        let _ = results::seal(&self.store, &states, over, self.signer.as_ref());
     }
 
     /// A gate that ended in a 409 is run once more, in a fresh project: the runbook's advice. Both runs' evidence stays.
     fn set_conflict_aside(&self, file: &Path) -> Option<PathBuf> {
         Evidence::load(&self.settings.run_dir, file).ok()?.record.conflict?;
         let folder = file.parent()?;
-        let kept = folder.with_extension("conflict");
+        // Not in place of an extension: that of a retry's folder is its attempt.
+        let name = folder.file_name()?.to_str()?;
+        let kept = folder.with_file_name(format!("{name}.{SET_ASIDE}"));
         std::fs::rename(folder, &kept).ok()?;
         Some(kept)
     }
@@ -255,10 +289,11 @@ impl Supervisor {
             versions: prepared.versions,
         };
         let folder = gate_folder(key);
-        let log = self.settings.run_dir.join(&folder).join("gate.log");
+        let log = folder.join("gate.log");
         let entry = spec.write_down(&self.ledger)?;
         let file = self.store.write_json(&folder.join("spec.json"), &spec).map_err(|error| unwritable(&error))?;
         let ended = self.process(&spec, &file, &log).await;
+        let log = self.settings.run_dir.join(log);
         // What stays is in the ledger, and is tried again when the run ends.
         let _ = crate::ledger::settle(&entry).await;
         let record = self.settings.run_dir.join(&folder).join("record.json");
@@ -284,19 +319,28 @@ impl Supervisor {
             Mode::Embedded => launch::in_lane(file)?,
             Mode::External(_) => launch::on_host(file)?,
         };
-        let log = std::fs::File::create(log).map_err(unstarted)?;
+        let (output, writer) = std::io::pipe().map_err(unstarted)?;
         let mut child = command
             .stdin(Stdio::piped())
-            .stdout(log.try_clone().map_err(unstarted)?)
-            .stderr(log)
+            .stdout(writer.try_clone().map_err(unstarted)?)
+            .stderr(writer)
             // On the host the gate's process ends itself with its lifeline, and takes WorkerBee with it; killed, it
             // could not. A lane ends as a whole.
             .kill_on_drop(matches!(self.settings.mode, Mode::Embedded))
             .spawn()
             .map_err(unstarted)?;
-        let lifeline = child.stdin.take();
+        // With it goes this process's own end of the pipe, which would keep the log open.
+        drop(command);
+        let logged = super::log::follow(output, self.store.clone(), log.to_owned());
+        let mut lifeline = child.stdin.take();
+        if let Some(lifeline) = &mut lifeline {
+            // A process that has ended already says itself why.
+            let _ = lifeline.write_all(self.redaction.line().as_bytes()).await;
+        }
         let limit = whole_limit(spec.settings.limits);
         if let Ok(status) = tokio::time::timeout(limit, child.wait()).await {
+            // What the process started may hold the pipe open; what itself wrote is there in a moment.
+            let _ = tokio::time::timeout(Duration::from_secs(1), logged).await;
             return status.map_err(unstarted);
         }
         drop(lifeline);
@@ -311,17 +355,16 @@ impl Supervisor {
 
     /// The embedded stack, or the user's own parts, checked before any gate starts.
     async fn prepare(&self) -> Result<Prepared, Failure> {
-        let settings = self.settings.clone();
-        let log = settings.run_dir.join("stack.log");
+        let (settings, store) = (self.settings.clone(), self.store.clone());
         let prepared = tokio::task::spawn_blocking(move || match &settings.mode {
-            Mode::Embedded => embedded(&settings, &log),
+            Mode::Embedded => embedded(&settings, &store),
             Mode::External(external) => external_ground(&settings, external),
         });
         prepared.await.unwrap_or_else(|error| Err(Failure::new(format!("preparing the stack ended early: {error}"))))
     }
 }
 
-fn embedded(settings: &Settings, log: &Path) -> Result<Prepared, Failure> {
+fn embedded(settings: &Settings, store: &Store) -> Result<Prepared, Failure> {
     let options = stack::Options {
         k1s_root: settings.k1s_root.clone(),
         workerbee_bin: settings.workerbee_bin.clone(),
@@ -329,18 +372,19 @@ fn embedded(settings: &Settings, log: &Path) -> Result<Prepared, Failure> {
         ..stack::Options::from_env()
     };
     let mut lines = String::new();
+    let log = Path::new("stack.log");
     let stack = match stack::find(&options) {
         Some(stack) => stack,
         None => stack::ensure(&options, &mut |progress| {
             let _ = writeln!(lines, "{progress}");
             // The log is a help to who waits, not evidence.
-            let _ = std::fs::write(log, &lines);
+            let _ = store.write(log, lines.as_bytes());
         })
         .map_err(|error| {
             Failure::new(format!("the stack is not complete: {}", error.to_string().lines().next().unwrap_or_default()))
                 .expected("WorkerBee, containerd and all that the gates need")
                 .seen(error.to_string())
-                .evidence(log)
+                .evidence(store.root().join(log))
                 .remedy("run `make stack`, which shows what is missing and installs it")
         })?,
     };

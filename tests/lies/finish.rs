@@ -38,5 +38,6 @@ lies! {
         "cleanup::profile-purge", "cleanup::namespace-removed", "cleanup::containers", "cleanup::snapshots",
         "cleanup::networks", "cleanup::bridges", "cleanup::firewall", "cleanup::mounts", "cleanup::ports",
         "cleanup::processes", "cleanup::state-folder",
+        "secrets::known", "secrets::none-in-evidence",
     ];
 }

@@ -37,7 +37,7 @@ pub(crate) struct Lie {
 }
 
 /// All tables: one per kind of gate.
-pub(crate) const TABLES: [&[Lie]; 8] = [
+pub(crate) const TABLES: [&[Lie]; 9] = [
     preflight::LIES,
     inventory::LIES,
     startup::LIES,
@@ -46,6 +46,7 @@ pub(crate) const TABLES: [&[Lie]; 8] = [
     residue::LIES,
     inside::LIES,
     outside::LIES,
+    secrets::LIES,
 ];
 
 /// All lies.
@@ -73,5 +74,6 @@ pub(crate) mod inventory;
 pub(crate) mod outside;
 pub(crate) mod preflight;
 pub(crate) mod residue;
+pub(crate) mod secrets;
 pub(crate) mod startup;
 pub(crate) mod workload;

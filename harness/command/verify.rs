@@ -1,0 +1,80 @@
+//! `k1s-gates verify`: whether a run's folder is as the run left it.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use k1s_profile_gates::results::{self, PublicKey, Seal, Verification};
+
+/// A file has changed, is missing or was added; or the signature is not that of the key.
+const UNSOUND: u8 = 1;
+/// Nothing can be said: no folder of a run, no key.
+const UNKNOWN: u8 = 2;
+/// What is listed is as it was, but the run was cut short, and some of it is not listed.
+const INCOMPLETE: u8 = 3;
+
+#[derive(Args)]
+#[command(after_help = "\
+Exit status: 0 all is as the run left it, 1 it is not (or not signed by the key), 2 nothing can be said, \
+3 the run was cut short: what is listed is as it was, but not all of it is listed.
+
+The verdicts of the run are no part of this: the signed result of a red run verifies.
+
+Example: k1s-gates verify /tmp/run --key ci.pub.pem")]
+pub(crate) struct Verify {
+    /// The run's folder, its `RUN_DIR`.
+    run_dir: PathBuf,
+    /// The public key (Ed25519, PEM) that must have signed the result.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Print what was found as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    pub(crate) fn run(&self) -> ExitCode {
+        match self.verified() {
+            Ok(found) if !found.is_sound() => UNSOUND.into(),
+            Ok(found) if !found.is_complete() => INCOMPLETE.into(),
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("k1s-gates: {error}");
+                UNKNOWN.into()
+            }
+        }
+    }
+
+    fn verified(&self) -> Result<Verification, Box<dyn Error>> {
+        let key = self.key.as_deref().map(PublicKey::read).transpose()?;
+        let found = results::verify(&self.run_dir, key.as_ref())?;
+        let text = if self.json { serde_json::to_string_pretty(&found)? + "\n" } else { text(&found) };
+        // A closed pipe is nothing to tell anybody about.
+        let _ = io::stdout().write_all(text.as_bytes());
+        Ok(found)
+    }
+}
+
+fn text(found: &Verification) -> String {
+    let mut lines = vec![format!("result: {}", found.result.as_deref().unwrap_or("unknown"))];
+    lines.push(match &found.signature {
+        Seal::Good { keyid } => format!("signature: good, by {keyid}"),
+        Seal::Unchecked { keyid } => format!("signature: not checked, said to be by {keyid}; check it with --key"),
+        Seal::Bad { keyid } => format!("signature: BAD, said to be by {keyid}"),
+        Seal::Unsigned => "signature: none: anybody may have written this".to_owned(),
+    });
+    lines.push(format!("unchanged: {} files", found.unchanged));
+    let mut list =
+        |what: &str, files: &BTreeSet<String>| lines.extend(files.iter().map(|file| format!("{what}: {file}")));
+    list("CHANGED", &found.changed);
+    list("MISSING", &found.missing);
+    list("ADDED", &found.added);
+    list("not covered (the run was cut short, or is not over)", &found.uncovered);
+    list("had not ended", &found.unfinished);
+    list("not covered (made from the evidence)", &found.views);
+    lines.extend(found.broken.iter().map(|broken| format!("BROKEN: {broken}")));
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,132 @@
+//! The bundle: a run's folder in one file, to attach to an issue. What it packs is looked through once more.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use walkdir::WalkDir;
+
+use crate::evidence::{Kind, Place, Redactor};
+
+/// zstd's level: JSON and logs of a few MB are packed in a blink.
+const LEVEL: i32 = 15;
+
+/// A bundle that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bundled {
+    /// Where.
+    pub file: PathBuf,
+    /// How many files it holds.
+    pub files: usize,
+    /// How large they are, in bytes.
+    pub content: u64,
+    /// How large it is, in bytes.
+    pub size: u64,
+}
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// A file holds what looks like a secret.
+    #[error(
+        "{} holds what looks like a secret ({kind:?}) at {place}: it was not written by the harness, or by an older \
+         one; remove it, or replace what stands there by `***`",
+        file.display()
+    )]
+    Secret {
+        /// The file, in the run's folder.
+        file: PathBuf,
+        /// What kind of secret.
+        kind: Kind,
+        /// Where in the file.
+        place: Place,
+    },
+    /// It is no regular file: packed, it could lead out of the folder.
+    #[error("{} is no regular file: evidence is nothing else; remove it", .0.display())]
+    NotAFile(PathBuf),
+    /// There is nothing to pack.
+    #[error("{} holds no files: name the run's folder (RUN_DIR)", .0.display())]
+    Empty(PathBuf),
+    /// The bundle would be packed into itself.
+    #[error("{} is in the folder that is packed: name a file outside of it", .0.display())]
+    Inside(PathBuf),
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> BundleError + '_ {
+    move |source| BundleError::Io { path: path.to_owned(), source }
+}
+
+/// Packs a run's folder into `file`, or into `<name of the folder>.tar.zst` here. The same folder makes the same bytes.
+pub fn bundle(run_dir: &Path, file: Option<&Path>) -> Result<Bundled, BundleError> {
+    let root = run_dir.canonicalize().map_err(io(run_dir))?;
+    let name = root.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
+    let file = file.map_or_else(|| PathBuf::from(format!("{name}.tar.zst")), Path::to_owned);
+    let target = std::path::absolute(&file).map_err(io(&file))?;
+    let folder = target.parent().unwrap_or(Path::new("/")).canonicalize().map_err(io(&target))?;
+    if folder.starts_with(&root) {
+        return Err(BundleError::Inside(file));
+    }
+    let contents = contents(&root)?;
+    if contents.is_empty() {
+        return Err(BundleError::Empty(run_dir.to_owned()));
+    }
+    let mut temporary = tempfile::Builder::new().prefix(".part-").tempfile_in(&folder).map_err(io(&target))?;
+    let content = pack(&name, &contents, temporary.as_file()).map_err(io(&target))?;
+    temporary.flush().map_err(io(&target))?;
+    let size = temporary.as_file().metadata().map_err(io(&target))?.len();
+    temporary.persist(&target).map_err(|error| io(&target)(error.error))?;
+    Ok(Bundled { file, files: contents.len(), content, size })
+}
+
+/// Every file by its path in the folder, sorted, none of which holds a secret.
+fn contents(root: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, BundleError> {
+    let redactor = Redactor::default();
+    let mut contents = Vec::new();
+    for entry in WalkDir::new(root).min_depth(1) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(root).to_owned();
+            BundleError::Io { path, source: error.into() }
+        })?;
+        let path = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        if !entry.file_type().is_file() {
+            return Err(BundleError::NotAFile(path));
+        }
+        let bytes = std::fs::read(entry.path()).map_err(io(entry.path()))?;
+        if let Some((kind, place)) = redactor.scan(&bytes).into_iter().next() {
+            return Err(BundleError::Secret { file: path, kind, place });
+        }
+        contents.push((path, bytes));
+    }
+    contents.sort();
+    Ok(contents)
+}
+
+/// Nothing of when and by whom goes in: no times, no owners, one mode.
+fn pack(name: &str, contents: &[(PathBuf, Vec<u8>)], target: &std::fs::File) -> std::io::Result<u64> {
+    let mut archive = tar::Builder::new(zstd::Encoder::new(target, LEVEL)?);
+    let mut content = 0;
+    for (path, bytes) in contents {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(bytes.len() as u64);
+        content += bytes.len() as u64;
+        archive.append_data(&mut header, Path::new(name).join(path), bytes.as_slice())?;
+    }
+    archive.into_inner()?.finish()?;
+    Ok(content)
+}

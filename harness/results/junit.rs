@@ -1,0 +1,183 @@
+//! JUnit from a run's evidence: one test case per check. What did not end is no pass.
+//!
+//! nextest writes a report of its own when it ends; this one can be had of a run that was killed, and says more.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
+
+use super::folder::{GateResult, Outcome, State, Verdict, gates};
+use crate::evidence::{Evidence, Redactor};
+use crate::failure::Failure;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum JunitError {
+    /// The folder holds no gates.
+    #[error("{} holds no gate of a run: name the run's folder (RUN_DIR)", .0.display())]
+    NoGates(PathBuf),
+    /// The report cannot be serialized.
+    #[error("the report cannot be written: {0}")]
+    Unwritable(#[from] quick_junit::SerializeError),
+}
+
+/// The report, as XML. Gates that had not ended are errors, gates that had not begun are skipped.
+pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
+    let gates = gates(run_dir);
+    if gates.is_empty() {
+        return Err(JunitError::NoGates(run_dir.to_owned()));
+    }
+    let mut report = Report::new("k1s-profile-gates");
+    let last = |gate: &&GateResult| {
+        let later = |other: &GateResult| other.key.gate == gate.key.gate && other.key.attempt > gate.key.attempt;
+        !gate.set_aside && !gates.iter().any(later)
+    };
+    for gate in gates.iter().filter(last) {
+        let earlier: Vec<&GateResult> = gates
+            .iter()
+            .filter(|other| {
+                other.key.gate == gate.key.gate && (other.set_aside || other.key.attempt < gate.key.attempt)
+            })
+            .collect();
+        report.add_test_suite(suite(run_dir, gate, &earlier));
+    }
+    let spans = gates.iter().filter_map(span);
+    let (begin, end) = spans.fold((f64::MAX, f64::MIN), |(begin, end), span| (begin.min(span.0), end.max(span.1)));
+    // Readers that add up take no time for no number.
+    report.set_time(seconds((end - begin).max(0.0)));
+    // What is in the evidence is redacted; what is said about it, once more.
+    let xml = Redactor::default().redact(report.to_string()?.as_bytes());
+    Ok(String::from_utf8_lossy(&xml).into_owned())
+}
+
+/// When a gate began and ended, in seconds since the epoch.
+fn span(gate: &GateResult) -> Option<(f64, f64)> {
+    let record = &gate.evidence.as_ref()?.record;
+    let begin = record.started.parse::<jiff::Timestamp>().ok()?.as_millisecond();
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since the epoch have 41 bits")]
+    let begin = begin as f64 / 1000.0;
+    Some((begin, begin + record.seconds))
+}
+
+fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuite {
+    let name = gate.key.gate.to_string();
+    let mut suite = TestSuite::new(&name);
+    suite.set_time(Duration::ZERO);
+    if let Some(evidence) = &gate.evidence {
+        describe(&mut suite, evidence);
+    }
+    let names: Vec<String> = match gate.verdicts.as_slice() {
+        [] => crate::checks_of(gate.key.gate).into_iter().map(|check| check.name).collect(),
+        verdicts => verdicts.iter().map(|verdict| verdict.check.clone()).collect(),
+    };
+    for check in names {
+        let verdict = gate.verdicts.iter().find(|verdict| verdict.check == check);
+        let mut case = TestCase::new(format!("{name}::{check}"), status(run_dir, gate, verdict));
+        // That of its suite, as nextest writes it: readers that group by class do not group once more.
+        case.set_classname(&name).set_time(Duration::ZERO);
+        if let Some((failure, verdict)) = verdict.and_then(|verdict| Some((red(verdict)?, verdict))) {
+            case.set_system_out(attachments(run_dir, failure, verdict));
+        }
+        for again in earlier {
+            rerun(&mut case.status, again, &check);
+        }
+        suite.add_test_case(case);
+    }
+    suite
+}
+
+fn describe(suite: &mut TestSuite, evidence: &Evidence) {
+    let record = &evidence.record;
+    suite.set_time(seconds(record.seconds));
+    if let Ok(started) = chrono_of(&record.started) {
+        suite.set_timestamp(started);
+    }
+    let properties = [("project", record.project.clone()), ("attempt", record.attempt.to_string())];
+    suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
+    suite.add_properties(record.versions.iter().map(|(name, value)| Property::new(format!("version.{name}"), value)));
+    // A phase may come several times, such as a question that is asked until it is answered well.
+    let mut phases: BTreeMap<&str, f64> = BTreeMap::new();
+    for phase in &record.phases {
+        *phases.entry(&phase.name).or_default() += phase.seconds;
+    }
+    suite.add_properties(
+        phases.into_iter().map(|(name, seconds)| Property::new(format!("seconds.{name}"), format!("{seconds:.3}"))),
+    );
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+/// quick-junit's times are chrono's.
+fn chrono_of(text: &str) -> Result<chrono::DateTime<chrono::FixedOffset>, chrono::ParseError> {
+    chrono::DateTime::parse_from_rfc3339(text)
+}
+
+fn status(run_dir: &Path, gate: &GateResult, verdict: Option<&Verdict>) -> TestCaseStatus {
+    let of_gate = |message: String, kind: &str| {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        let log = run_dir.join(&gate.folder).join("gate.log");
+        status.set_description(format!("{message}\n  evidence: {}", log.display()));
+        status.set_message(message).set_type(kind);
+        status
+    };
+    match (gate.state, verdict.map(|verdict| &verdict.outcome)) {
+        (State::Ended, Some(Outcome::Passed)) => TestCaseStatus::success(),
+        (State::Ended, Some(Outcome::Failed(failure))) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(one_line(failure)).set_type("check").set_description(failure.to_string());
+            status
+        }
+        (State::Ended, Some(Outcome::NotJudged)) => {
+            skipped("shapes are compared by the trial alone: see nextest's report")
+        }
+        (State::Waiting, _) => skipped("the run ended before this gate began"),
+        (State::Running, _) => of_gate("the run ended before this gate did".into(), "gate-cut-off"),
+        (State::Failed | State::Ended, _) => of_gate("the gate left no readable record".into(), "gate-without-record"),
+    }
+}
+
+fn skipped(why: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(why);
+    status
+}
+
+/// What readers show in a list.
+fn one_line(failure: &Failure) -> String {
+    let what = failure.what.lines().next().unwrap_or_default();
+    let seen = failure.seen.lines().next().unwrap_or_default();
+    let line = if seen.is_empty() { what.to_owned() } else { format!("{what}; seen: {seen}") };
+    if line.chars().count() > 400 { line.chars().take(399).chain(['…']).collect() } else { line }
+}
+
+fn red(verdict: &Verdict) -> Option<&Failure> {
+    match &verdict.outcome {
+        Outcome::Failed(failure) => Some(failure),
+        _ => None,
+    }
+}
+
+/// The files that show it, as GitLab and Jenkins (its plugin for attachments) look for them. GitLab takes the first.
+fn attachments(run_dir: &Path, failure: &Failure, verdict: &Verdict) -> String {
+    let mut files: Vec<PathBuf> = failure.evidence.clone().into_iter().collect();
+    files.extend(
+        verdict.files.iter().map(|file| run_dir.join(file)).filter(|file| failure.evidence.as_ref() != Some(file)),
+    );
+    let line = |file: &PathBuf| format!("[[ATTACHMENT|{}]]", file.display());
+    files.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What a check said in an earlier run of its gate: a flaky failure when it is green now.
+fn rerun(status: &mut TestCaseStatus, earlier: &GateResult, check: &str) {
+    let verdict = earlier.verdicts.iter().find(|verdict| verdict.check == check);
+    let Some(failure) = verdict.and_then(red) else { return };
+    let mut rerun = TestRerun::new(NonSuccessKind::Failure);
+    rerun.set_message(one_line(failure)).set_type("check").set_description(failure.to_string());
+    if !matches!(status, TestCaseStatus::Skipped { .. }) {
+        status.add_rerun(rerun);
+    }
+}

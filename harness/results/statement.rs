@@ -1,0 +1,133 @@
+//! The statement: an in-toto test result over every evidence file.
+//!
+//! Formats: in-toto Statement v1, predicate `test-result` v0.1 (github.com/in-toto/attestation, `spec`).
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::{Envelope, Signer};
+use super::folder::{GateResult, Outcome, State};
+use super::manifest::{MANIFEST, Manifest, digest};
+
+/// The file's name in the run's folder.
+pub const STATEMENT: &str = "result.intoto.json";
+const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+const PREDICATE_TYPE: &str = "https://in-toto.io/attestation/test-result/v0.1";
+/// DSSE's type of a payload that is an in-toto statement.
+pub(super) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+
+/// An in-toto statement with a test result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// `https://in-toto.io/Statement/v1`.
+    #[serde(rename = "_type")]
+    pub kind: String,
+    /// The manifest and every file that it lists.
+    pub subject: Vec<Resource>,
+    /// `https://in-toto.io/attestation/test-result/v0.1`.
+    #[serde(rename = "predicateType")]
+    pub predicate_type: String,
+    /// The result.
+    pub predicate: TestResult,
+}
+
+/// A file by name and digest (in-toto's resource descriptor).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// Its path in the run's folder.
+    pub name: String,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+/// A digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// In lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// in-toto's test result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestResult {
+    /// `FAILED` when any check is red, any gate has not ended, or there are no checks; `WARNED` when all are green and
+    /// a gate had to be run twice; `PASSED` otherwise.
+    pub result: String,
+    /// What was run: the specification of each gate.
+    pub configuration: Vec<Resource>,
+    /// Checks that are green.
+    pub passed_tests: Vec<String>,
+    /// Checks that are green in a gate that was run twice.
+    pub warned_tests: Vec<String>,
+    /// Checks that are red. A gate that did not end is named by itself.
+    pub failed_tests: Vec<String>,
+}
+
+impl Statement {
+    /// The statement over a manifest and what it lists.
+    pub(super) fn over(manifest: &Manifest, file: &Path, gates: &[GateResult]) -> Self {
+        let resource =
+            |name: &str, sha256: &str| Resource { name: name.to_owned(), digest: Digest { sha256: sha256.to_owned() } };
+        let listed = manifest.files.iter().map(|entry| resource(&entry.path, &entry.sha256));
+        let own = digest(file).ok().map(|(sha256, _)| resource(MANIFEST, &sha256));
+        let subject: Vec<Resource> = own.into_iter().chain(listed).collect();
+        let specification = |one: &&Resource| one.name.ends_with("/spec.json");
+        let configuration = subject.iter().filter(specification).cloned().collect();
+        Self {
+            kind: STATEMENT_TYPE.to_owned(),
+            predicate_type: PREDICATE_TYPE.to_owned(),
+            predicate: TestResult { configuration, ..result(gates) },
+            subject,
+        }
+    }
+
+    /// The statement in an envelope, signed when there is a key.
+    pub(super) fn enveloped(&self, signer: Option<&Signer>) -> Envelope {
+        let payload = serde_json::to_vec(self).unwrap_or_default();
+        Envelope::new(PAYLOAD_TYPE, &payload, signer)
+    }
+
+    /// Whether it is of the kind that this harness writes.
+    pub(super) fn is_known(&self) -> bool {
+        self.kind == STATEMENT_TYPE && self.predicate_type == PREDICATE_TYPE
+    }
+}
+
+fn result(gates: &[GateResult]) -> TestResult {
+    let (mut passed, mut warned, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for gate in gates.iter().filter(|gate| !gate.set_aside) {
+        // A later attempt at the same gate is what counts.
+        if gates.iter().any(|other| other.key.gate == gate.key.gate && other.key.attempt > gate.key.attempt) {
+            continue;
+        }
+        if gate.state != State::Ended {
+            failed.push(gate.key.gate.to_string());
+            continue;
+        }
+        let twice =
+            gate.key.attempt > 1 || gate.evidence.as_ref().is_some_and(|evidence| evidence.record.rerun_of.is_some());
+        for verdict in &gate.verdicts {
+            let name = format!("{}::{}", gate.key.gate, verdict.check);
+            match verdict.outcome {
+                Outcome::Passed if twice => warned.push(name),
+                Outcome::Passed => passed.push(name),
+                Outcome::Failed(_) => failed.push(name),
+                Outcome::NotJudged => {}
+            }
+        }
+    }
+    let result = match (failed.is_empty(), warned.is_empty(), passed.is_empty()) {
+        (true, true, false) => "PASSED",
+        (true, false, _) => "WARNED",
+        _ => "FAILED",
+    };
+    TestResult {
+        result: result.to_owned(),
+        configuration: Vec::new(),
+        passed_tests: passed,
+        warned_tests: warned,
+        failed_tests: failed,
+    }
+}

@@ -1,0 +1,15 @@
+//! What is said over a whole run: manifest, statement, JUnit and bundle of runs that are whole, red, or cut short.
+// A test that cannot be set up must stop.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "results/bundle.rs"]
+mod bundle;
+#[path = "results/junit.rs"]
+mod junit;
+#[path = "support/sealed.rs"]
+mod sealed;
+#[allow(dead_code, reason = "lies are told in another target")]
+#[path = "support/story.rs"]
+mod story;
+#[path = "results/verify.rs"]
+mod verify;

@@ -1,0 +1,89 @@
+//! A run's folder as gates and supervisor leave it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use k1s_profile_gates::evidence::{Redactor, Store};
+use k1s_profile_gates::plan::{Gate, Profile};
+use k1s_profile_gates::results::{self, GateState, Signer, State};
+use tempfile::TempDir;
+
+use crate::story::Story;
+
+pub(crate) const STARTUP: Gate = Gate::Startup(Profile::HaMin);
+pub(crate) const WORKLOAD: Gate = Gate::Workload(Profile::HaMin);
+
+/// A run's folder, in one of its own.
+pub(crate) struct RunDir {
+    folder: TempDir,
+    states: Vec<GateState>,
+}
+
+impl RunDir {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("run")).unwrap();
+        let run = Self { folder, states: Vec::new() };
+        run.write("run.json", "{}\n");
+        run.write("summary.txt", "started\n");
+        run
+    }
+
+    /// A run of two gates that both ended well, sealed.
+    pub(crate) fn honest() -> Self {
+        Self::new().with(Story::honest(Gate::Inventory)).with(Story::honest(STARTUP)).sealed(None, true)
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("run")
+    }
+
+    /// A file beside the run's folder.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, file: &str, content: &str) {
+        std::fs::write(self.path().join(file), content).unwrap();
+    }
+
+    pub(crate) fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path().join(file)).unwrap()
+    }
+
+    /// A gate that ended.
+    pub(crate) fn with(self, story: Story) -> Self {
+        let folder = story.gate.slug();
+        self.with_in(story, &folder)
+    }
+
+    pub(crate) fn with_in(self, story: Story, folder: &str) -> Self {
+        let gate = story.gate;
+        let attempt = story.record.attempt;
+        story.leave_in(&self.path(), folder);
+        if folder.ends_with(".conflict") { self } else { self.at(gate, attempt, State::Ended) }
+    }
+
+    /// A gate that came so far.
+    pub(crate) fn at(mut self, gate: Gate, attempt: u32, state: State) -> Self {
+        self.states.push(GateState { gate: gate.to_string(), attempt, state });
+        if state == State::Running {
+            let folder = Path::new("gates").join(gate.slug());
+            std::fs::create_dir_all(self.path().join(&folder)).unwrap();
+            self.write(&folder.join("spec.json").display().to_string(), "{}");
+        }
+        self
+    }
+
+    pub(crate) fn sealed(self, signer: Option<&Signer>, over: bool) -> Self {
+        let store = Store::open(&self.path(), Redactor::default()).unwrap();
+        results::seal(&store, &self.states, over, signer).unwrap();
+        self
+    }
+
+    /// Calls the command on this folder.
+    pub(crate) fn command(&self, subcommand: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_k1s-gates"));
+        command.current_dir(self.folder.path()).arg(subcommand).arg(self.path()).args(arguments).output().unwrap()
+    }
+}
