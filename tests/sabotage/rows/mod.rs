@@ -22,7 +22,7 @@ impl Row {
 
 /// All rows.
 pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
-    [preflight::ROWS, inventory::ROWS, startup::ROWS, cleanup::ROWS].into_iter().flatten()
+    [preflight::ROWS, inventory::ROWS, startup::ROWS, workload::ROWS, cleanup::ROWS].into_iter().flatten()
 }
 
 /// A table of rows.
@@ -44,3 +44,4 @@ mod cleanup;
 mod inventory;
 mod preflight;
 mod startup;
+mod workload;

@@ -41,15 +41,13 @@ rows! {
     another_ca at SQLITE, r#"
         after_validate() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other \
             -keyout /dev/null -out "$state_root/global/caddy-local-root.crt"; }"# => [("attest::routes", "")];
-    still_installing at SQLITE, r#"
-        after_validate() {
-            name=$(named apishim)
-            image=$(containers inspect --format '{{.Image}}' "$name")
-            containers rm --force "$name"
-            containers run --detach --name "$name" --label workerbee.managed=true --label "workerbee.project=$project" \
-                --label workerbee.component=k1s-profile --label workerbee.k1s_profile_component=apishim \
-                "$image" python -m pip download --no-index --find-links /proc/kmsg nothing
-        }"# => [("attest::containers", "apishim"), ("attest::readiness", "apishim"), ("attest::routes", "")];
+    still_installing at HA, r#"
+        before_validate() {
+            leave bash -c 'until for one in /proc/[0-9]*; do
+                tr "\\0" " " < $one/cmdline 2> /dev/null | grep -q "pip install" \
+                    && grep -qz controller-2 $one/environ && kill -STOP ${one#/proc/} && break
+            done; do sleep 0.02; done'
+        }"# => [("attest::containers", "controller-2"), ("attest::readiness", "controller-2")];
     label_changed at SQLITE, r#"
         after_validate() {
             ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" containers label \
@@ -60,14 +58,19 @@ rows! {
     etcd_paused at ETCD, r#"
         after_validate() { containers pause "$(named etcd)"; }
         before_stop() { containers unpause "$(named etcd)"; }"# => [
-        ("attest::containers", "etcd"), ("attest::readiness", "etcd"), ("attest::state-backend", ""),
+        ("attest::containers", "etcd"), ("attest::readiness", "etcd"),
+        ("attest::state-backend", "etcd does not answer"), ("attest::routes", "/health"),
+        ("profile-status-after", "no longer ran"),
     ];
     state_lost at ETCD, r#"
         after_validate() { etcd deleterange '{"key": "AA==", "range_end": "AA=="}'; }"# =>
         [("attest::state-backend", "")];
     second_controller_killed at HA, r#"
         after_validate() { kill -9 "$(main_process controller-1)"; sleep 1; }"# =>
-        [("attest::containers", "controller-1"), ("attest::readiness", "controller-1")];
+        [
+        ("attest::containers", "controller-1"), ("attest::readiness", "controller-1"),
+        ("profile-status-after", "no longer ran"),
+    ];
     another_leads at HA, r#"
         after_validate() {
             key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)

@@ -1,0 +1,51 @@
+//! Breaks of a deployed workload, and an answer that claims all and shows nothing.
+
+use k1s_profile_gates::plan::{Gate, Profile};
+
+const AT: Gate = Gate::Workload(Profile::SingleEtcdContainerd);
+
+rows! {
+    no_echo at AT, r#"
+        app=$("$python" -c 'import workerbee; print(workerbee.__path__[0])')/assets/realtime/backend/app.py
+        before_validate() {
+            sed 's/echo:{payload}/ohce:{payload}/' "$app" > "$TMPDIR/app.py"
+            mount --bind "$TMPDIR/app.py" "$app"
+        }
+        after_validate() { umount "$app"; }"# => [
+        ("ok", "\"ok\": false"), ("websocket-probe", "is not green"), ("attest::websocket", "not echoed"),
+        ("snapshot", "not the accepted one"),
+    ];
+    all_claimed_nothing_shown at AT, r#"
+        print_validate() {
+            edit '
+it["builds"] = []
+it["deploy"]["apply"] = []
+it["status"]["resources"]["pods"]["count"] = 0
+it["url_checks"] = []
+it["probes"] = []
+it["websocket"]["message"] = ""
+it["exports"] = {}
+it["profile_start"]["readiness"]["ok"] = False
+it["checks"].append({"name": "brand-new", "ok": True})'
+        }"# => [
+        ("profile-start", "readiness"), ("images-built", "0 of at least 3"), ("manifest-deploy", "0 of at least 3"),
+        ("workload-status", "pods"), ("control-plane-urls", "0 of at least 1"), ("https-probes", "0 of at least 3"),
+        ("websocket-probe", "instead of"), ("exports", "helm"), ("no-unknown-checks", "brand-new"),
+        ("attest::images", ""), ("attest::exports", ""), ("snapshot", "not the accepted one"),
+    ];
+    zero_replicas at AT, r#"
+        after_validate() {
+            record=$folder/profiles/k1s-profile.json
+            "$python" -m ae.cli --server "$(member controller_url "$record")" --token "$(member admin_token "$record")" \
+                scale --namespace "$project" --replicas 0 db
+            for _ in $(seq 60); do named -db-rev1-0 | grep -q . || break; sleep 0.5; done
+        }"# => [
+        ("attest::resources", "0 ready pods of db"), ("attest::app", "the database does not answer"),
+        ("attest::images", "db"), ("attest::exports", "db"),
+        // k1s takes the container away and leaves its end of the network behind.
+        ("cleanup::bridges", "veth"),
+    ];
+    exports_emptied at AT, r#"
+        after_validate() { find "$folder" -path '*/exports/helm/*' -type f -exec truncate --size 0 {} +; }"# =>
+        [("attest::exports", "helm")];
+}
