@@ -33,18 +33,6 @@ it["checks"].append({"name": "brand-new", "ok": True})'
         ("websocket-probe", "instead of"), ("exports", "helm"), ("no-unknown-checks", "brand-new"),
         ("attest::images", ""), ("attest::exports", ""), ("snapshot", "not the accepted one"),
     ];
-    zero_replicas at AT, r#"
-        after_validate() {
-            record=$folder/profiles/k1s-profile.json
-            "$python" -m ae.cli --server "$(member controller_url "$record")" --token "$(member admin_token "$record")" \
-                scale --namespace "$project" --replicas 0 db
-            for _ in $(seq 60); do named -db-rev1-0 | grep -q . || break; sleep 0.5; done
-        }"# => [
-        ("attest::resources", "0 ready pods of db"), ("attest::app", "the database does not answer"),
-        ("attest::images", "db"), ("attest::exports", "db"),
-        // k1s takes the container away and leaves its end of the network behind.
-        ("cleanup::bridges", "veth"),
-    ];
     exports_emptied at AT, r#"
         after_validate() { find "$folder" -path '*/exports/helm/*' -type f -exec truncate --size 0 {} +; }"# =>
         [("attest::exports", "helm")];
