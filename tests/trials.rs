@@ -2,6 +2,8 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/ladder.rs"]
+mod ladder;
 #[path = "support/stand_in.rs"]
 mod stand_in;
 
@@ -11,6 +13,7 @@ use std::process::{Command, Output};
 
 use k1s_profile_gates::evidence::Redactions;
 use k1s_profile_gates::results::{Seal, bundle, junit, verify};
+use ladder::ladder;
 use rstest::rstest;
 use serde_json::{Value, json};
 use stand_in::{eventually, script};
@@ -110,14 +113,6 @@ impl Machine {
             .filter(|line| line.contains(&here))
             .collect()
     }
-}
-
-/// Built by cargo together with the tests, in a folder beside theirs.
-fn ladder() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    let ladder = own.parent().and_then(Path::parent).unwrap().join("examples/ladder");
-    assert!(ladder.is_file(), "not built: run the tests without --test or --tests, or cargo build --example ladder");
-    ladder
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -4,6 +4,8 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../support/ladder.rs"]
+mod ladder;
 // Only their names are of interest here: tests/checks.rs tells them.
 #[path = "../lies/mod.rs"]
 #[expect(dead_code)]

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use k1s_profile_gates::stack::{self, Options};
 use k1s_profile_gates::{Evidence, run};
 
+use crate::ladder::ladder;
 use crate::rows::Row;
 
 const WRAPPER: &str = include_str!("wrapper.sh");
@@ -75,14 +75,6 @@ fn base(number: usize) -> String {
         .into_iter()
         .chain([number / 36, number, process / 36, process].map(|value| digits(value).to_string()))
         .collect()
-}
-
-/// Built by cargo together with the tests, in a folder beside theirs.
-fn ladder() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    let ladder = own.parent().and_then(Path::parent).unwrap().join("examples/ladder");
-    assert!(ladder.is_file(), "not built: cargo build --example ladder");
-    ladder
 }
 
 impl Outcome {

@@ -52,8 +52,6 @@ with urllib.request.urlopen(f"{url}/v3/kv/{sys.argv[2]}", data=sys.argv[3].encod
     print(answer.read().decode())
 END
 }
-# A member of a JSON file.
-member() { "$python" -c 'import json, sys; print(json.load(open(sys.argv[2]))[sys.argv[1]])' "$1" "$2"; }
 # Leaves a process behind that outlives this script.
 leave() { setsid --fork "$@" < /dev/null > /dev/null 2>&1; }
 is_defined() { declare -F "$1" > /dev/null; }
