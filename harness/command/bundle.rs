@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use k1s_profile_gates::results;
+use k1s_profile_gates::{results, run};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -29,6 +29,7 @@ pub(crate) struct Bundle {
 
 impl Bundle {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
+        run::let_end(&self.run_dir);
         let bundled = results::bundle(&self.run_dir, self.output.as_deref())?;
         let text = if self.json {
             serde_json::to_string_pretty(&bundled)?

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use k1s_profile_gates::results;
+use k1s_profile_gates::{results, run};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -26,6 +26,7 @@ pub(crate) struct Junit {
 
 impl Junit {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
+        run::let_end(&self.run_dir);
         let xml = results::junit(&self.run_dir)?;
         match &self.output {
             Some(file) => std::fs::write(file, xml).map_err(|error| format!("{}: {error}", file.display()))?,

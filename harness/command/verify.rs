@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use k1s_profile_gates::results::{self, PublicKey, Seal, Verification};
+use k1s_profile_gates::run;
 
 /// A file has changed, is missing or was added; or the signature is not that of the key.
 const UNSOUND: u8 = 1;
@@ -50,6 +51,7 @@ impl Verify {
 
     fn verified(&self) -> Result<Verification, Box<dyn Error>> {
         let key = self.key.as_deref().map(PublicKey::read).transpose()?;
+        run::let_end(&self.run_dir);
         let found = results::verify(&self.run_dir, key.as_ref())?;
         let text = if self.json { serde_json::to_string_pretty(&found)? + "\n" } else { text(&found) };
         // A closed pipe is nothing to tell anybody about.

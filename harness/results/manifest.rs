@@ -20,7 +20,7 @@ pub(super) const FORMAT: &str = "k1s-profile-gates/manifest/v1";
 /// Files that are made from the others and can be made again: no evidence, and not covered.
 pub(super) const VIEWS: [&str; 2] = ["report.html", "junit.xml"];
 /// Files of the run as a whole, which are written anew before each manifest.
-const OF_THE_RUN: [&str; 4] = ["run.json", "summary.txt", "stack.log", REDACTIONS];
+pub(super) const OF_THE_RUN: [&str; 4] = ["run.json", "summary.txt", "stack.log", REDACTIONS];
 
 /// `manifest.json` of a run.
 ///

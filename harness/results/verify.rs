@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 
 use super::envelope::{Envelope, PublicKey};
 use super::folder::State;
-use super::manifest::{FORMAT, MANIFEST, Manifest, VIEWS, digest};
+use super::manifest::{FORMAT, MANIFEST, Manifest, OF_THE_RUN, VIEWS, digest};
 use super::statement::{PAYLOAD_TYPE, STATEMENT, Statement};
 
 /// What was found in a run's folder.
@@ -148,6 +148,8 @@ fn compare_files(run_dir: &Path, manifest: &Manifest, found: &mut Verification) 
         let same = |sha256: &str| entry.file_type().is_file() && digest(entry.path()).is_ok_and(|now| now.0 == sha256);
         match listed.remove(path.as_str()) {
             Some(sha256) if same(sha256) => found.unchanged += 1,
+            // Written anew with each step of the run, each time before the manifest.
+            Some(_) if !manifest.over && OF_THE_RUN.contains(&path.as_str()) => drop(found.uncovered.insert(path)),
             Some(_) => drop(found.changed.insert(path)),
             // Whose file it is cannot be told: a gate that was cut off left no record.
             None if !manifest.over => drop(found.uncovered.insert(path)),

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -25,4 +26,13 @@ impl Alive {
 pub fn is_alive(run_dir: &Path) -> bool {
     // Let go again as soon as this is answered.
     File::open(run_dir).is_ok_and(|folder| flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err())
+}
+
+/// Waits a moment for a run to be over: nextest ends before its supervisor has sealed the folder.
+pub fn let_end(run_dir: &Path) {
+    const MOMENT: Duration = Duration::from_secs(5);
+    let begin = Instant::now();
+    while is_alive(run_dir) && begin.elapsed() < MOMENT {
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

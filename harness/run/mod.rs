@@ -20,7 +20,7 @@ mod summary;
 mod supervisor;
 mod token;
 
-pub use alive::is_alive;
+pub use alive::{is_alive, let_end};
 pub use client::evidence;
 pub use host::cleanup_dry_run;
 pub use key::newest;
