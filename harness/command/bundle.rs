@@ -13,7 +13,7 @@ use k1s_profile_gates::{results, run};
 Every file is looked through once more: one that holds what looks like a secret is named with its place, and nothing \
 is packed. The same folder makes the same bytes.
 
-Exit status: 0 packed, 1 refused or not written.
+Exit status: 0 packed, 3 refused or not written.
 
 Example: k1s-gates bundle /tmp/run -o run.tar.zst")]
 pub(crate) struct Bundle {

@@ -13,7 +13,7 @@ use k1s_profile_gates::{results, run};
 One test case per check. Of a run that was killed, gates that had not ended are errors, gates that had not begun are \
 skipped. Shapes (`snapshot`) are compared by their trials alone and are skipped here.
 
-Exit status: 0 written, whatever the verdicts; 1 not written.
+Exit status: 0 written, whatever the verdicts; 3 not written.
 
 Example: k1s-gates junit /tmp/run -o junit.xml")]
 pub(crate) struct Junit {

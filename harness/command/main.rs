@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         return code;
     }
     let result: Result<ExitCode, Box<dyn std::error::Error>> = match Cli::parse().command {
-        Command::Stack(stack) => stack.run().map_err(Into::into),
+        Command::Stack(stack) => stack.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Plan(plan) => plan.run(),
         Command::Watch(watch) => watch.run(),
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
         Command::Lane(lane) => lane.run(),
         Command::Sweep(sweep) => sweep.run(),
         Command::Completions(completions) => Ok(completions.run::<Cli>()),
-        Command::Verify(verify) => Ok(verify.run()),
+        Command::Verify(verify) => verify.run(),
         Command::Junit(junit) => junit.run(),
         Command::Bundle(bundle) => bundle.run(),
     };

@@ -16,6 +16,7 @@ Exit status:
   1  looked at, and not good: a check is red, a condition not met, two runs differ, something is left
   2  wrong usage
   3  could not be done: no such run, a setting that cannot be used, a stack that cannot be built
+  4  `verify` alone: good as far as it goes, but the run was cut short
   `lane` ends with the status of its command.
 
 Colours only on terminals, and never with NO_COLOR set.";

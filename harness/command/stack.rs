@@ -1,11 +1,14 @@
 //! `k1s-gates stack`: what the gates need.
 
+use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use k1s_profile_gates::stack::{self, Options, StackError};
+use k1s_profile_gates::stack::{self, Options};
+
+use super::print;
 
 #[derive(Args)]
 pub(crate) struct Stack {
@@ -13,16 +16,19 @@ pub(crate) struct Stack {
     #[arg(long)]
     check: bool,
     /// Print the folders to put before PATH, separated by colons.
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long, conflicts_with_all = ["check", "json"])]
     path: bool,
+    /// Print JSON: where everything is, or with --check what is missing.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Stack {
-    pub(crate) fn run(&self) -> Result<ExitCode, StackError> {
+    pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
         match (self.check, self.path) {
-            (true, _) => check(),
+            (true, _) => check(self.json),
             (_, true) => path(),
-            _ => ensure(),
+            _ => ensure(self.json),
         }
     }
 }
@@ -31,23 +37,29 @@ fn options() -> Options {
     Options { nextest: true, ..Options::from_env() }
 }
 
-fn ensure() -> Result<ExitCode, StackError> {
+fn ensure(json: bool) -> Result<ExitCode, Box<dyn Error>> {
     let clock = Instant::now();
     let stack = stack::ensure(&options(), &mut |progress| eprintln!("stack: {progress}"))?;
     let versions: Vec<_> = stack.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     eprintln!("stack: complete after {:.1} s ({})", clock.elapsed().as_secs_f64(), versions.join(", "));
+    if json {
+        print::json(&stack)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn check() -> Result<ExitCode, StackError> {
+fn check(json: bool) -> Result<ExitCode, Box<dyn Error>> {
     let missing = stack::missing(&options())?;
+    if json {
+        print::json(&missing)?;
+    }
     for todo in &missing {
         eprintln!("stack: missing: {}: {}", todo.step, todo.what);
     }
     Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn path() -> Result<ExitCode, StackError> {
+fn path() -> Result<ExitCode, Box<dyn Error>> {
     let Some(stack) = stack::find(&options()) else {
         // Says what is wrong with the options, if that is why.
         stack::missing(&options())?;

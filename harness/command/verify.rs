@@ -12,15 +12,13 @@ use k1s_profile_gates::run;
 
 /// A file has changed, is missing or was added; or the signature is not that of the key.
 const UNSOUND: u8 = 1;
-/// Nothing can be said: no folder of a run, no key.
-const UNKNOWN: u8 = 2;
 /// What is listed is as it was, but the run was cut short, and some of it is not listed.
-const INCOMPLETE: u8 = 3;
+const INCOMPLETE: u8 = 4;
 
 #[derive(Args)]
 #[command(after_help = "\
-Exit status: 0 all is as the run left it, 1 it is not (or not signed by the key), 2 nothing can be said, \
-3 the run was cut short: what is listed is as it was, but not all of it is listed.
+Exit status: 0 all is as the run left it, 1 it is not (or not signed by the key), 3 nothing can be said, \
+4 the run was cut short: what is listed is as it was, but not all of it is listed.
 
 The verdicts of the run are no part of this: the signed result of a red run verifies.
 
@@ -37,26 +35,18 @@ pub(crate) struct Verify {
 }
 
 impl Verify {
-    pub(crate) fn run(&self) -> ExitCode {
-        match self.verified() {
-            Ok(found) if !found.is_sound() => UNSOUND.into(),
-            Ok(found) if !found.is_complete() => INCOMPLETE.into(),
-            Ok(_) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("k1s-gates: {error}");
-                UNKNOWN.into()
-            }
-        }
-    }
-
-    fn verified(&self) -> Result<Verification, Box<dyn Error>> {
+    pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
         let key = self.key.as_deref().map(PublicKey::read).transpose()?;
         run::let_end(&self.run_dir);
         let found = results::verify(&self.run_dir, key.as_ref())?;
         let text = if self.json { serde_json::to_string_pretty(&found)? + "\n" } else { text(&found) };
         // A closed pipe is nothing to tell anybody about.
         let _ = io::stdout().write_all(text.as_bytes());
-        Ok(found)
+        Ok(match &found {
+            unsound if !unsound.is_sound() => UNSOUND.into(),
+            incomplete if !incomplete.is_complete() => INCOMPLETE.into(),
+            _ => ExitCode::SUCCESS,
+        })
     }
 }
 

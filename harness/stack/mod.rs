@@ -126,7 +126,7 @@ impl fmt::Display for Progress {
 }
 
 /// A step that is still to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Todo {
     /// Its name.
     pub step: String,

@@ -237,11 +237,11 @@ fn a_run_that_was_cut_short_is_sound_as_far_as_it_went(#[case] state: State) {
     assert!(found.is_sound() && !found.is_complete());
     assert_eq!(found.unfinished, BTreeSet::from(["startup::k1s-ha-min".to_owned()]));
     assert!(found.uncovered.contains("k1s-ha-min-profile.json"));
-    assert_eq!(run.command("verify", &[]).status.code(), Some(3));
+    assert_eq!(run.command("verify", &[]).status.code(), Some(4));
     // The supervisor writes this before the manifest, and may be killed between the two.
     run.write("summary.txt", "all is well\n");
     assert!(verify(&run.path(), None).unwrap().uncovered.contains("summary.txt"));
-    assert_eq!(run.command("verify", &[]).status.code(), Some(3));
+    assert_eq!(run.command("verify", &[]).status.code(), Some(4));
     run.write("gates/inventory/record.json", "{}");
     assert_eq!(run.command("verify", &[]).status.code(), Some(1));
 }
@@ -258,7 +258,7 @@ fn nothing_is_said_of_a_folder_without_a_manifest(#[case] change: fn(&RunDir), #
     change(&run);
     let output = run.command("verify", &["--json"]);
     let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(output.stdout.is_empty() && text.contains(named), "{text}");
 }
 
@@ -268,7 +268,7 @@ fn a_key_that_is_none_is_named() {
     run.write("../key.pem", "no key");
     for key in ["key.pem", "nothing.pem"] {
         let output = run.command("verify", &["--key", key]);
-        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(output.status.code(), Some(3));
         assert!(String::from_utf8_lossy(&output.stderr).contains(key));
     }
 }
