@@ -427,8 +427,7 @@ fn external_ground(settings: &Settings, external: &super::settings::External) ->
         .seen("nothing, or a file, of that name")
         .remedy("make the folder, or name the one that your WorkerBee uses"));
     }
-    let version = stack::workerbee_version(&workerbee, Duration::from_secs(settings.limits.query));
-    let versions = version.into_iter().map(|version| ("WorkerBee".to_owned(), version)).collect();
+    let versions = stack::users_versions(&workerbee, &k1s_root, Duration::from_secs(settings.limits.query));
     let environment = environment::of(&workerbee, &k1s_root);
     Ok(Prepared { stack: None, workerbee, k1s_root, versions, environment })
 }

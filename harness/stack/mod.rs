@@ -152,9 +152,18 @@ pub fn check_k1s_root(root: &Path) -> Result<(), StackError> {
     refuse(requirement::k1s_root(root))
 }
 
-/// The version that a `WorkerBee` of the user's own says it has; starts a process, which is given that long.
-pub fn workerbee_version(program: &Path, limit: std::time::Duration) -> Option<String> {
-    tool::ask_within(program, &["--version"], limit)
+/// The versions of the user's own parts, as they tell them; each is given that long.
+pub fn users_versions(workerbee: &Path, k1s_root: &Path, limit: std::time::Duration) -> BTreeMap<String, String> {
+    let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .chain(tool::SYSTEM_FOLDERS.map(PathBuf::from))
+        .collect();
+    let mut tools: Vec<_> = ["containerd", "runc", "sops"].map(|name| (name, tool::find(name, &folders))).to_vec();
+    tools.push(("nerdctl", variable("WORKERBEE_NERDCTL_BIN").or_else(|| tool::find("nerdctl", &folders))));
+    tools.push(("WorkerBee", Some(workerbee.to_owned())));
+    let told = tools
+        .into_iter()
+        .filter_map(|(name, tool)| Some((name.to_owned(), tool::ask_within(&tool?, &["--version"], limit)?)));
+    told.chain(plan::project_version(k1s_root).map(|version| ("k1s".to_owned(), version))).collect()
 }
 
 /// What is asked of this machine before anything can be built, and is not there: all of it, each with its remedy.

@@ -329,7 +329,7 @@ fn cargo_folder() -> Vec<PathBuf> {
 }
 
 /// The version that a project's pyproject.toml states.
-fn project_version(root: &Path) -> Option<String> {
+pub(super) fn project_version(root: &Path) -> Option<String> {
     let text = fs::read_to_string(root.join("pyproject.toml")).ok()?;
     let project = text.lines().skip_while(|line| line.trim() != "[project]").skip(1);
     project.take_while(|line| !line.starts_with('[')).find_map(|line| {
