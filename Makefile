@@ -20,7 +20,7 @@ $(CARGO) nextest run --profile $(1) --test gates $(ARGS); status=$$?; \
 exit $$status
 endef
 
-.PHONY: help stack browser gates test sabotage consumer bench sweep lint doc clean-cache
+.PHONY: help stack browser gates test sabotage test-kill kill consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -36,15 +36,22 @@ gates: stack ## Run the validation gates against the real WorkerBee
 	$(call RUN_GATES,gates)
 
 test: stack browser lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
-	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage)'
+	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage) and not binary(kill)'
 	@$(CARGO) test --quiet --doc
 	@$(MAKE) --no-print-directory consumer
 	@$(MAKE) --no-print-directory sabotage ARGS=
+	@$(MAKE) --no-print-directory kill ARGS=
 	$(call RUN_GATES,ci)
 
 sabotage: stack ## Break one thing at a time on the real stack, and see that just the right checks go red
 	@$(CARGO) build --quiet --example ladder
 	@$(WITH_STACK) $(CARGO) nextest run --profile sabotage --test sabotage $(ARGS)
+
+test-kill: stack ## Cut real runs short at 20 points with each signal, and see that nothing is left of them
+	@K1S_GATES_KILL_POINTS=$${K1S_GATES_KILL_POINTS:-20} $(MAKE) --no-print-directory kill
+
+kill:
+	@$(WITH_STACK) $(CARGO) nextest run --profile kill --test kill $(ARGS)
 
 consumer: ## Build the example of a consumer and see that it lists the same trials
 	@$(CARGO) test --quiet --test gates -- --list | sort > target/trials.own

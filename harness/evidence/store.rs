@@ -9,6 +9,9 @@ use serde::Serialize;
 use super::redact::Redactor;
 use super::redactions::Redactions;
 
+/// What the names of files start with that are being written.
+const UNFINISHED: &str = ".part-";
+
 /// A folder that evidence is written to.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -84,7 +87,7 @@ impl Store {
             if made {
                 self.give(folder)?;
             }
-            let mut temporary = tempfile::Builder::new().prefix(".part-").tempfile_in(folder)?;
+            let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
             temporary.write_all(clean)?;
             temporary.as_file().sync_data()?;
             readable(temporary.as_file())?;
@@ -93,6 +96,14 @@ impl Store {
         };
         write().map_err(|source| StoreError { path: path.clone(), source })?;
         Ok(path)
+    }
+
+    /// Removes what processes that were killed had begun to write: for when all that write here have ended.
+    pub(crate) fn remove_unfinished(&self) {
+        let files = walkdir::WalkDir::new(&self.root).into_iter().flatten().filter(|entry| entry.file_type().is_file());
+        for file in files.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+            let _ = std::fs::remove_file(file.path());
+        }
     }
 
     /// Lanes run as root; what they leave belongs to whom the run's folder belongs to.

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Notify, OnceCell, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -122,12 +123,12 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     });
     let published = Arc::clone(&supervisor);
     let news = tokio::spawn(async move { published.publish_news().await });
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut ended_by_signal = end_by_signal()?;
     let mut answers = JoinSet::new();
     loop {
         tokio::select! {
             _ = &mut owner_ended => break,
-            _ = terminate.recv() => break,
+            _ = ended_by_signal.join_next() => break,
             Some(_) = answers.join_next() => {}
             accepted = listener.accept() => {
                 let (stream, _) = accepted?;
@@ -145,8 +146,19 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         supervisor.publish(&summary);
     }
     supervisor.ledger.close().await;
+    supervisor.store.remove_unfinished();
     supervisor.seal(None, true).await;
     Ok(())
+}
+
+/// Signals that ask for an end: it is put in order, whichever it is.
+fn end_by_signal() -> std::io::Result<JoinSet<()>> {
+    let mut signals = JoinSet::new();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()] {
+        let mut asked = signal(kind)?;
+        signals.spawn(async move { asked.recv().await.unwrap_or_default() });
+    }
+    Ok(signals)
 }
 
 /// The end of a process. A pidfd becomes readable then: no polling, and no other process by a reused number.
