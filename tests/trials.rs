@@ -285,6 +285,47 @@ fn a_run_that_is_killed_takes_its_workerbee_with_it() {
     assert!(report.contains("the run ended before this gate did") && !report.contains("<testcase/>"), "{report}");
 }
 
+/// Fills the run's folder when it is asked for the inventory.
+const FILLS: &str = r#"
+case "$*" in *--version*) echo 'workerbee 0.1.7'; exit;; esac
+cat /dev/zero > "$RUN_DIR/full" 2> /dev/null
+cat "$HERE/answer.json""#;
+
+#[rstest]
+#[case::full(
+    "mount -t tmpfs -o size=64k full @/run; cat /dev/zero > @/run/full 2> /dev/null",
+    HONEST,
+    7,
+    "No space left"
+)]
+#[case::full_in_the_middle("mount -t tmpfs -o size=256k full @/run", FILLS, 1, "No space left")]
+#[case::read_only("mount --bind @/run @/run; mount -o remount,bind,ro @/run", HONEST, 7, "Read-only file system")]
+fn a_folder_that_cannot_be_written_to_is_named(
+    #[case] prepare: &str,
+    #[case] workerbee: &str,
+    #[case] by: usize,
+    #[case] says: &str,
+) {
+    let machine = Machine::new(workerbee);
+    std::fs::create_dir(machine.at("run")).unwrap();
+    let here = machine.folder.path().display().to_string();
+    // In mount namespaces of their own, which end with the run.
+    let line = format!("{}; exec \"$0\" \"$@\"", prepare.replace('@', &here));
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", &line]).arg(ladder());
+    // One check of each gate but preflight.
+    command.args(["::ok", "--test-threads", "8"]).env_clear().envs(machine.env.iter().cloned());
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    let told: Vec<&str> = text.split("\nError: ").collect();
+    // Each gate says what is wrong with it: what is wrong with one keeps no other from that.
+    assert_eq!(told.len(), 7, "{text}");
+    assert!(told.iter().all(|one| one.contains("seen:") && one.contains("remedy:")), "{text}");
+    let named = told.iter().filter(|one| one.contains(says) && one.contains("RUN_DIR")).count();
+    assert!(named >= by, "{text}");
+    machine.leaves_nothing();
+}
+
 #[test]
 fn a_run_is_sealed_when_it_is_over() {
     let machine = Machine::new(HONEST);

@@ -109,11 +109,19 @@ fn settings(key: &RunKey) -> Result<PathBuf, Failure> {
                 .remedy(format!("free some room, or set {variable} to another folder"))
         };
         let run_dir = &settings.run_dir;
-        std::fs::create_dir_all(run_dir).map_err(|error| unwritten("RUN_DIR", run_dir, &error))?;
+        try_to_write(run_dir).map_err(|error| unwritten("RUN_DIR", run_dir, &error))?;
         let written = serde_json::to_vec(&settings).map_err(Into::into).and_then(|bytes| std::fs::write(&file, bytes));
         written.map_err(|error| unwritten("XDG_RUNTIME_DIR", &file, &error))?;
     }
     Ok(file)
+}
+
+/// A folder that can be listed may be read-only, and one that takes a name may have no room for a byte.
+fn try_to_write(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::tempfile_in(folder)?;
+    file.write_all(b"k1s-gates")?;
+    file.sync_all()
 }
 
 fn ask(mut stream: UnixStream, gate: Gate, request: &Request) -> Result<Answer, Failure> {

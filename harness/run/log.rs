@@ -10,13 +10,17 @@ use crate::evidence::Store;
 /// The most that is kept: a process that prints without end has said enough by then.
 const LIMIT: usize = 1024 * 1024;
 
-/// Follows a process's output until nobody can write to it any more. What is returned tells when.
-pub(super) fn follow(mut output: PipeReader, store: Store, file: PathBuf) -> oneshot::Receiver<()> {
+/// How many lines are last words.
+const LAST: usize = 8;
+
+/// Follows a process's output until nobody can write to it any more: then tells its last words, which may be all that
+/// is left of it when the folder is full.
+pub(super) fn follow(mut output: PipeReader, store: Store, file: PathBuf) -> oneshot::Receiver<String> {
     let (sender, receiver) = oneshot::channel();
     // A thread of its own, which the end of the supervisor does not wait for.
     std::thread::spawn(move || {
         let mut text = Vec::new();
-        // The log is a help; that it cannot be written is said by the evidence, which cannot be either.
+        // The log is a help; that it cannot be written is said by the last words.
         let _ = store.write(&file, &text);
         let mut part = [0; 8192];
         while let Ok(read @ 1..) = output.read(&mut part) {
@@ -29,9 +33,17 @@ pub(super) fn follow(mut output: PipeReader, store: Store, file: PathBuf) -> one
             }
         }
         let _ = store.write(&file, &text);
-        let _ = sender.send(());
+        let _ = sender.send(last_words(&store.redact(&text)));
     });
     receiver
+}
+
+/// The last lines, as one.
+pub(super) fn last_words(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut lines: Vec<&str> = text.lines().rev().take(LAST).map(str::trim).collect();
+    lines.reverse();
+    lines.join(" | ")
 }
 
 #[cfg(test)]
@@ -54,7 +66,7 @@ mod tests {
             writer.write_all(part.as_bytes()).unwrap();
         }
         drop(writer);
-        ended.await.unwrap();
+        assert_eq!(ended.await.unwrap(), "first | *** | TOKEN=***");
         let text = std::fs::read_to_string(folder.path().join("gate.log")).unwrap();
         assert_eq!(text, "first\n***\nTOKEN=***");
     }

@@ -312,16 +312,22 @@ impl Supervisor {
         match ended {
             // A record says more than the exit status of the process that wrote it.
             _ if record.is_file() => Ok(record),
-            Ok(status) => Err(Failure::new(format!("the process of {} ended without a record", key.gate))
+            Ok((status, words)) => Err(Failure::new(format!("the process of {} ended without a record", key.gate))
                 .expected("a record of the gate")
-                .seen(format!("{status}; its last words: {}", last_words(&log)))
+                .seen(format!("{status}; its last words: {words}"))
                 .evidence(log)
                 .remedy("what its last words advise; then run again")),
             Err(failure) => Err(failure),
         }
     }
 
-    async fn process(&self, spec: &Spec, file: &Path, log: &Path) -> Result<std::process::ExitStatus, Failure> {
+    /// Runs the gate's process. Returns how it ended, and its last words.
+    async fn process(
+        &self,
+        spec: &Spec,
+        file: &Path,
+        log: &Path,
+    ) -> Result<(std::process::ExitStatus, String), Failure> {
         let unstarted = |error: std::io::Error| {
             Failure::new(format!("the process of a gate could not be started: {error}"))
                 .seen(error.to_string())
@@ -352,8 +358,11 @@ impl Supervisor {
         let limit = whole_limit(spec.settings.limits);
         if let Ok(status) = tokio::time::timeout(limit, child.wait()).await {
             // What the process started may hold the pipe open; what itself wrote is there in a moment.
-            let _ = tokio::time::timeout(Duration::from_secs(1), logged).await;
-            return status.map_err(unstarted);
+            let words = match tokio::time::timeout(Duration::from_secs(1), logged).await {
+                Ok(Ok(words)) => words,
+                _ => super::log::last_words(&std::fs::read(self.settings.run_dir.join(log)).unwrap_or_default()),
+            };
+            return status.map(|status| (status, words)).map_err(unstarted);
         }
         drop(lifeline);
         if tokio::time::timeout(Duration::from_secs(5), child.wait()).await.is_err() {
@@ -447,13 +456,6 @@ fn external_ground(settings: &Settings, external: &super::settings::External) ->
 fn whole_limit(limits: Limits) -> Duration {
     Limits::validation(limits.workload.max(limits.startup))
         + Duration::from_secs(limits.restart + 60 + 6 * limits.query + 2 * limits.stop + 300)
-}
-
-fn last_words(log: &Path) -> String {
-    let bytes = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let lines: Vec<&str> = text.lines().rev().take(8).collect();
-    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
 }
 
 fn unwritable(error: &crate::evidence::StoreError) -> Failure {

@@ -6,7 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod evidence;
+mod external;
 mod foreign;
+#[path = "../support/ladder.rs"]
+mod ladder;
 mod nested;
 mod point;
 mod residue;
@@ -35,6 +38,8 @@ fn main() -> ExitCode {
         points.map(|point| Trial::test(format!("point-{:02}", point.number), move || killed_at(&point))).collect();
     trials.push(Trial::test("nextest-own-timeout", nextest_own_timeout));
     trials.push(Trial::test("nextest-fail-fast", nextest_fail_fast));
+    trials.push(Trial::test("external-reaper", || external::killed(&stack(), "")));
+    trials.push(Trial::test("external-sweep", || external::killed(&stack(), "reaper")));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

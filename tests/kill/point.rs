@@ -31,8 +31,8 @@ const PHASES: [(&str, u64); 8] = [
     ("validate", 5000),
     ("attestations", 500),
     ("look at what the project made", 50),
-    ("profile-stop", 1000),
-    ("profile-purge", 1000),
+    ("profile-stop", 800),
+    ("profile-purge", 200),
     ("proof of cleanup", 50),
 ];
 

@@ -22,7 +22,7 @@ impl Row {
 
 /// All rows.
 pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
-    [preflight::ROWS, inventory::ROWS, startup::ROWS, workload::ROWS, cleanup::ROWS].into_iter().flatten()
+    [preflight::ROWS, inventory::ROWS, startup::ROWS, workload::ROWS, cleanup::ROWS, ground::ROWS].into_iter().flatten()
 }
 
 /// A table of rows.
@@ -41,6 +41,7 @@ macro_rules! rows {
 }
 
 mod cleanup;
+mod ground;
 mod inventory;
 mod preflight;
 mod startup;
