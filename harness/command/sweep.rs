@@ -28,7 +28,8 @@ impl Sweep {
         } else {
             (runtime.block_on(ledger::remains()), Vec::new())
         };
-        let cleanup = runtime.block_on(run::cleanup_dry_run());
+        // Even its dry run has nerdctl make files anew in the folders of projects, of those that are gone too.
+        let cleanup = if self.execute { Ok(None) } else { runtime.block_on(run::cleanup_dry_run()) };
         if self.json {
             let cleanup = cleanup.as_ref().ok();
             println!("{}", serde_json::to_string_pretty(&json!({ "left": kept, "workerbee_cleanup": cleanup }))?);

@@ -11,6 +11,9 @@ use crate::workerbee::reply::McpStatus;
 
 /// The port of the runbook; in a lane it is the lane's own.
 const PORT: &str = "8765";
+const ADDRESS: [&str; 4] = ["--host", "127.0.0.1", "--port", PORT];
+/// The question for it.
+pub(super) const STATUS: [&str; 6] = ["mcp", "status", ADDRESS[0], ADDRESS[1], ADDRESS[2], ADDRESS[3]];
 /// How long the dashboard may take after the daemon has reported itself started.
 const SETTLING: Duration = Duration::from_secs(30);
 
@@ -23,20 +26,18 @@ pub(super) struct Files {
 
 /// Asks, restarts when the answer is not accepted, asks again until it is.
 pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<McpStatus, Failure> {
-    let address = ["--host", "127.0.0.1", "--port", PORT];
-    let status: Vec<&str> = ["mcp", "status"].into_iter().chain(address).collect();
-    let before = session.query("mcp-status-before", &files.before, &status).await?;
+    let before = session.query("mcp-status-before", &files.before, &STATUS).await?;
     if !accepted(&before) {
         session.ground()?.seed_system().await?;
         let timeout = session.limits().restart;
         let text = timeout.to_string();
-        let restart: Vec<&str> = ["mcp", "restart"].into_iter().chain(address).chain(["--timeout", &text]).collect();
+        let restart: Vec<&str> = ["mcp", "restart"].into_iter().chain(ADDRESS).chain(["--timeout", &text]).collect();
         // WorkerBee waits for the old daemon, for the port and for the new daemon: each with a limit of its own.
         session.call("mcp-restart", &files.restart, &restart, Duration::from_secs(timeout + 60)).await?;
     }
     let begin = Instant::now();
     loop {
-        let after = session.query("mcp-status-after", &files.after, &status).await?;
+        let after = session.query("mcp-status-after", &files.after, &STATUS).await?;
         if accepted(&after) || begin.elapsed() > SETTLING || !running(&after) {
             return Ok(McpStatus::deserialize(&after).unwrap_or_default());
         }

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::daemon;
 use super::session::Session;
 use crate::attest::residue::{self, Kind, Look, Owner, Sight};
 use crate::checks::{Check, observed, part, succeeded};
 use crate::failure::Failure;
 use crate::workerbee::naming;
+use crate::workerbee::reply::McpStatus;
 
 /// A project that exists before its gate is somebody else's: neither used nor, later, removed.
 pub(super) async fn refuse_existing(session: &Session<'_>) -> Result<(), Failure> {
@@ -58,6 +60,9 @@ fn collect_logs(folder: &Path, logs: &mut Vec<PathBuf>) {
 /// its own is gone in a moment too.
 const SETTLING: Duration = Duration::from_secs(5);
 
+/// The daemon, asked once more when all else has been looked at.
+const DAEMON: &str = "mcp-status-at-the-end";
+
 /// What there is before the project is made, and what makes something the project's.
 pub(super) struct Baseline {
     owner: Owner,
@@ -81,6 +86,8 @@ pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result
     let k1s_root = session.spec.k1s_root.display().to_string();
     let file = session.own("profile-status-after.json");
     session.query("profile-status-after", &file, &["profile", "status", "--k1s-root", &k1s_root]).await?;
+    let file = session.own("mcp-status-at-the-end.json");
+    session.query(DAEMON, &file, &daemon::STATUS).await?;
     let file = session.own("projects-after.json");
     session.query("projects-after", &file, &["projects"]).await?;
     let begin = Instant::now();
@@ -177,6 +184,9 @@ pub(super) fn checks() -> Vec<Check> {
                 other => Err(format!("the profile no longer ran when its gate ended: \"running\" is {other}")),
             },
         ),
+        part("mcp-daemon-after", DAEMON, "", "\"running\": true, as it was before", |status: &McpStatus| {
+            if status.running { Ok(()) } else { Err("the MCP daemon no longer ran when the gate ended".to_owned()) }
+        }),
         succeeded("cleanup::profile-stop", "profile-stop"),
         succeeded("cleanup::profile-purge", "profile-purge"),
         observed(

@@ -7,14 +7,19 @@ export XDG_STATE_HOME=$HERE/state XDG_RUNTIME_DIR=$HERE/runtime RUN_DIR=$HERE/ru
 export REAL=$WORKERBEE_BIN WORKERBEE_BIN=$HERE/workerbee
 mkdir -p "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR"
 
-fail() { echo "$*"; cat "$HERE/output"; exit 1; }
-# Looks again until it is so, a minute long.
+fail() {
+  echo "$*"
+  find "$XDG_STATE_HOME" "$WORKERBEE_CONTAINERD_STATE_ROOT/projects" -ls
+  cat "$HERE/output"
+  exit 1
+}
+# Looks again until it is so, half a minute long.
 eventually() {
-  for _ in $(seq 600); do "$@" && return; sleep 0.1; done
+  for _ in $(seq 300); do "$@" && return; sleep 0.1; done
   fail "still not so: $*"
 }
-# The pids of the run's processes of these kinds. There are no others of theirs in this PID namespace.
-players() { pgrep --full -- "$1" | grep -v "^$$\$"; }
+# The run's processes of a kind. No other run is in this PID namespace; the lane itself has another executable.
+players() { pgrep --full "^$LADDER $1"; }
 # What is somebody else's, in the same containerd and the same state root.
 foreign() { ctr --namespace foreign "$@"; }
 view() {
@@ -25,7 +30,7 @@ at_work() { grep --quiet --no-messages '"doing": "attestations"' "$RUN_DIR"/gate
 gone() {
   namespace=$(ctr namespaces ls --quiet | grep -- '-kext.$')
   [ -z "$namespace" ] && [ -z "$(find "$XDG_STATE_HOME" -name '*.json')" ] \
-    && ! ls -d "$WORKERBEE_CONTAINERD_STATE_ROOT"/projects/kext? 2> /dev/null
+    && ! ls -d "$WORKERBEE_CONTAINERD_STATE_ROOT"/projects/kext? > /dev/null 2>&1
 }
 
 mkdir -p "$WORKERBEE_CONTAINERD_STATE_ROOT/projects/other/profiles"
@@ -44,7 +49,8 @@ begin=$(date +%s%N)
 if [ -n "$also" ]; then
   sleep 2
   gone && fail "removed by nobody that was left"
-  "$SWEEP" sweep | grep -q '^project kext' || fail "the sweep does not say what is left"
+  # Without WorkerBee's own dry run, which leaves files of nerdctl's in everybody's folders.
+  env --unset WORKERBEE_CONTAINERD_STATE_ROOT "$SWEEP" sweep | grep -q '^project kext' || fail "the sweep does not say what is left"
   "$SWEEP" sweep --execute || fail "the sweep failed"
 fi
 eventually gone

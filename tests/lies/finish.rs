@@ -12,6 +12,10 @@ lies! {
     running_unsaid at PROFILES, |story| drop(story.at(STATUS, "").as_object_mut().unwrap().remove("running")) =>
         ["profile-status-after"];
     status_error at PROFILES, |story| story.refused(STATUS, SOPS_REQUIRED) => ["profile-status-after"];
+    daemon_died at PROFILES, |story| *story.at("mcp-status-at-the-end", "/running") = json!(false) =>
+        ["mcp-daemon-after"];
+    daemon_not_asked at PROFILES, |story| drop(story.record.calls.remove("mcp-status-at-the-end")) =>
+        ["mcp-daemon-after"];
     not_stopped at PROFILES, |story| story.refused("profile-stop", SOPS_REQUIRED) => ["cleanup::profile-stop"];
     stopped_and_yet_exit_1 at PROFILES, |story| story.call("profile-stop").exit = Some(1) =>
         ["cleanup::profile-stop"];

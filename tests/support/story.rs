@@ -125,6 +125,7 @@ impl Story {
     /// The end of a gate that started a profile.
     fn finished(&mut self, profile: Profile) {
         self.answered("profile-status-after", of_profile(include_str!("../answers/profile-status.json"), profile));
+        self.answered("mcp-status-at-the-end", parsed(include_str!("../answers/mcp-status.json")));
         self.answered("profile-stop", json!({ "ok": true, "purged": false }));
         self.answered("profile-purge", json!({ "ok": true, "purged": true }));
         for (name, sight) in RESIDUE {

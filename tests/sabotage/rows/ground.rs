@@ -1,4 +1,4 @@
-//! The ground goes away under a gate: containerd, the MCP daemon, the ingress.
+//! The ground goes away under a gate: containerd, the ingress.
 
 use k1s_profile_gates::plan::{Gate, Profile};
 
@@ -6,18 +6,29 @@ const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
 
 rows! {
     containerd_killed at SQLITE, r#"
-        after_validate() { kill -9 $(pidof containerd); sleep 1; }"# => [("attest::containers", "containerd")];
-    containerd_killed_before at SQLITE, r#"
-        before_validate() { kill -9 $(pidof containerd); sleep 1; }"# => [("ok", "")];
+        after_validate() { kill -9 $(pidof containerd); sleep 1; }"# => [
+        ("attest::containers", "containerd does not answer"), ("attest::readiness", "containerd does not answer"),
+        ("attest::routes", "does not answer"), ("profile-status-after", "containerd.sock"),
+        ("cleanup::profile-stop", "containerd.sock"), ("cleanup::profile-purge", "containerd.sock"),
+        ("cleanup::containers", "containerd does not answer"), ("cleanup::snapshots", "containerd does not answer"),
+        ("cleanup::networks", "conflist"), ("cleanup::bridges", "br-"), ("cleanup::firewall", "-A CNI-"),
+        ("cleanup::mounts", "rootfs"), ("cleanup::ports", "forwarded"), ("cleanup::processes", "containerd-shim"),
+        ("cleanup::state-folder", "names"), ("cleanup::namespace-removed", "is left"),
+    ];
+    ingress_killed_under_the_profile at SQLITE, r#"
+        after_validate() {
+            system=${namespace%"$project"}system
+            "$WORKERBEE_NERDCTL_BIN" --namespace "$system" kill \
+                "$("$WORKERBEE_NERDCTL_BIN" --namespace "$system" ps --quiet)"
+            sleep 1
+        }"# => [
+        ("attest::routes", "Connection refused"),
+        // WorkerBee takes a route's file away only when the ingress has forgotten the route.
+        ("cleanup::state-folder", "k1s-profile.caddy"),
+    ];
     mcp_daemon_killed at SQLITE, r#"
         after_validate() {
-            daemon=$("$real" mcp status | "$python" -c 'import json, sys; print(json.load(sys.stdin)["pid"])')
-            kill -9 "$daemon"; sleep 1
-        }"# => [("attest::routes", "")];
-    ingress_killed at SQLITE, r#"
-        after_validate() {
-            "$WORKERBEE_NERDCTL_BIN" --namespace "${namespace%"$project"}system" kill \
-                $("$WORKERBEE_NERDCTL_BIN" --namespace "${namespace%"$project"}system" ps --quiet)
+            kill -9 "$("$real" mcp status | "$python" -c 'import json, sys; print(json.load(sys.stdin)["pid"])')"
             sleep 1
-        }"# => [("attest::routes", "")];
+        }"# => [("mcp-daemon-after", "no longer ran")];
 }
