@@ -461,5 +461,6 @@ fn whole_limit(limits: Limits) -> Duration {
 fn unwritable(error: &crate::evidence::StoreError) -> Failure {
     Failure::new(error.to_string())
         .expected("a RUN_DIR that can be written to")
+        .seen(error.to_string())
         .remedy("free some room, or set RUN_DIR to another folder")
 }

@@ -28,7 +28,8 @@ rows! {
     ];
     mcp_daemon_killed at SQLITE, r#"
         after_validate() {
-            kill -9 "$("$real" mcp status | "$python" -c 'import json, sys; print(json.load(sys.stdin)["pid"])')"
+            kill -9 "$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["pid"])' \
+                "$state_root/global/mcp-daemon.json")"
             sleep 1
         }"# => [("mcp-daemon-after", "no longer ran")];
 }
