@@ -55,6 +55,20 @@ fn evidence_is_shown_and_never_obeyed(#[case] content: Vec<u8>) {
 }
 
 #[test]
+fn a_clock_that_was_set_back_makes_no_negative_time() {
+    let mut run = RunDir::new();
+    let earlier = run.summary.started - std::time::Duration::from_secs(3600);
+    let gate = run.gate(STARTUP, "{}");
+    gate.ended = Some(earlier);
+    gate.began = Some(earlier + std::time::Duration::from_secs(60));
+    run.summary.ended = Some(earlier);
+    let report = RunReport::load(run.write()).unwrap();
+    assert!(report.gates.iter().all(|gate| !gate.elapsed().starts_with('-')));
+    let page = report::page(&report);
+    assert!(!page.contains(">-") && !page.contains(":-"), "a negative number in the page");
+}
+
+#[test]
 fn a_long_file_is_cut_and_linked() {
     let mut run = RunDir::new();
     run.gate(STARTUP, vec![b'x'; 100_000]);

@@ -102,7 +102,7 @@ impl GateReport {
     pub fn elapsed(&self) -> String {
         let Some(began) = self.summary.began else { return String::new() };
         let ended = self.summary.ended.unwrap_or_else(jiff::Timestamp::now);
-        seconds(ended.duration_since(began).as_secs_f64())
+        seconds(ended.duration_since(began).as_secs_f64().max(0.0))
     }
 
     /// Where it stands, in a line: what it is doing, or what came of it.

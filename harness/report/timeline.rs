@@ -83,7 +83,7 @@ fn in_time(run: &RunReport) -> Vec<&GateReport> {
 fn bars(run: &RunReport, gate: &GateReport, whole: f64) -> Vec<Bar> {
     let asked = run.at(gate.summary.asked);
     let until = gate.summary.began.map_or(whole, |began| run.at(began));
-    let mut bars = vec![Bar { name: "waiting for its turn".into(), from: asked, seconds: until - asked }];
+    let mut bars = vec![Bar { name: "waiting for its turn".into(), from: asked, seconds: (until - asked).max(0.0) }];
     bars.extend(gate.phases().into_iter().map(|(at, phase)| Bar {
         name: phase.name.clone(),
         from: run.at(at),

@@ -220,7 +220,8 @@ impl Summary {
         let Some(gate) = self.gates.get_mut(&name(key)) else { return };
         let now = Timestamp::now();
         gate.ended = Some(now);
-        gate.seconds = gate.began.map_or(0.0, |began| now.duration_since(began).as_secs_f64());
+        // The clock may have been set back meanwhile.
+        gate.seconds = gate.began.map_or(0.0, |began| now.duration_since(began).as_secs_f64().max(0.0));
         let loaded = result.map_err(Clone::clone).and_then(|file| Evidence::load(&run_dir, file));
         match loaded {
             Ok(evidence) => {

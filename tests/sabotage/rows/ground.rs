@@ -5,8 +5,7 @@ use k1s_profile_gates::plan::{Gate, Profile};
 const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
 
 rows! {
-    containerd_killed at SQLITE, r#"
-        after_validate() { kill -9 $(pidof containerd); sleep 1; }"# => [
+    containerd_killed at SQLITE, "after_validate() { kill -9 $(pidof containerd); sleep 1; }" => [
         ("attest::containers", "containerd does not answer"), ("attest::readiness", "containerd does not answer"),
         ("attest::routes", "does not answer"), ("profile-status-after", "containerd.sock"),
         ("cleanup::profile-stop", "containerd.sock"), ("cleanup::profile-purge", "containerd.sock"),
