@@ -28,11 +28,11 @@ impl Foreign {
         std::fs::create_dir_all(&project).unwrap();
         std::fs::write(project.join("k1s-profile.json"), r#"{"profile": "k1s-dev-min-sqlite"}"#).unwrap();
         let configuration = format!(
-            "version = 2\nroot = {root:?}\nstate = {state:?}\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
-             [grpc]\naddress = {address:?}\n",
-            root = at("root"),
-            state = at("run"),
-            address = at("containerd.sock"),
+            "version = 2\nroot = \"{root}\"\nstate = \"{state}\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
+             [grpc]\naddress = \"{address}\"\n",
+            root = at("root").display(),
+            state = at("run").display(),
+            address = at("containerd.sock").display(),
         );
         std::fs::write(at("containerd.toml"), configuration).unwrap();
         let log = std::fs::File::create(at("containerd.log")).unwrap();
