@@ -3,6 +3,7 @@
 pub mod app;
 pub mod containerd;
 pub mod containers;
+pub mod echo;
 pub mod etcd;
 pub mod exports;
 pub mod images;

@@ -153,8 +153,13 @@ impl Trust {
 
     /// Asks, and reads the whole answer. (Boxed: a TLS session is large, and many are asked at once.)
     pub async fn ask(&self, question: Question<'_>) -> Result<Response, Answer> {
-        let answer = tokio::time::timeout(QUESTION, Box::pin(self.exchange(question))).await;
-        answer.unwrap_or_else(|_| Err(Answer::Failed(format!("no answer within {} s", QUESTION.as_secs()))))
+        self.ask_within(question, QUESTION).await
+    }
+
+    /// The same of something that takes longer.
+    pub async fn ask_within(&self, question: Question<'_>, limit: Duration) -> Result<Response, Answer> {
+        let answer = tokio::time::timeout(limit, Box::pin(self.exchange(question))).await;
+        answer.unwrap_or_else(|_| Err(Answer::Failed(format!("no answer within {} s", limit.as_secs()))))
     }
 
     async fn exchange(&self, question: Question<'_>) -> Result<Response, Answer> {

@@ -1,7 +1,7 @@
 //! What is seen of a live profile from outside it: through its ingress, by its APIs, and on disk.
 
 use super::session::Session;
-use crate::attest::{Subject, exports, images, resources, routes, seed, websocket};
+use crate::attest::{Subject, echo, exports, images, resources, routes, seed, websocket};
 use crate::checks::{Check, observed};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
@@ -24,7 +24,9 @@ pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result
     session.observe("resources", resources)?;
     session.observe("app", seed)?;
     session.observe("images", images)?;
-    session.observe("exports", exports)
+    session.observe("exports", exports)?;
+    // After the look at what is deployed, which would find one app too many.
+    session.observe("websocket-echo", echo::look(subject).await)
 }
 
 /// The checks over it.
@@ -43,7 +45,7 @@ pub(super) fn checks(gate: Gate) -> Vec<Check> {
     checks
 }
 
-fn workload(profile: Profile) -> [Check; 5] {
+fn workload(profile: Profile) -> [Check; 6] {
     [
         observed(
             "attest::websocket",
@@ -52,6 +54,14 @@ fn workload(profile: Profile) -> [Check; 5] {
              nothing",
             "see the log of the backend's container, and that the ingress passes upgrades on",
             websocket::judge,
+        ),
+        observed(
+            "attest::websocket-echo",
+            "websocket-echo",
+            "on one connection to an echo app in k1s: text, binary, 100 messages in order and 64 KiB as they were sent, \
+             then a close frame for ours",
+            "see the log of the container whose name holds `gates-echo`, and that the ingress passes upgrades on",
+            echo::judge,
         ),
         observed(
             "attest::resources",

@@ -79,6 +79,28 @@ lies! {
         *story.seen("websocket", "/binary/answered/end") =
             json!({ "broken": "peer closed connection without sending TLS close_notify" });
     } => ["attest::websocket"];
+    echo_not_deployed at WORKLOADS, |story| story.unseen("websocket-echo") => ["attest::websocket-echo"];
+    echo_without_a_handshake at WORKLOADS, |story| {
+        *story.seen("websocket-echo", "/talk") = json!({ "Err": "HTTP error: 502 Bad Gateway" });
+    } => ["attest::websocket-echo"];
+    echo_of_text_as_bytes at WORKLOADS, |story| {
+        *story.seen("websocket-echo", "/talk/Ok/text") = json!({ "other": "binary, 21 bytes" });
+    } => ["attest::websocket-echo"];
+    echo_of_less_than_every_byte at WORKLOADS, |story| {
+        *story.seen("websocket-echo", "/talk/Ok/binary") = json!({ "same": 1 });
+    } => ["attest::websocket-echo"];
+    echo_out_of_order at WORKLOADS, |story| {
+        *story.seen("websocket-echo", "/talk/Ok/in_order") = json!(99);
+        *story.seen("websocket-echo", "/talk/Ok/out_of_order") = json!({ "other": "text, 17 bytes" });
+    } => ["attest::websocket-echo"];
+    echo_of_64_kib_lost at WORKLOADS, |story| {
+        *story.seen("websocket-echo", "/talk/Ok/long") = json!({ "nothing": "the connection had ended" });
+    } => ["attest::websocket-echo"];
+    echo_closed_with_another_code at WORKLOADS, |story| {
+        *story.seen("websocket-echo", "/talk/Ok/closed") = json!(1006);
+    } => ["attest::websocket-echo"];
+    echo_that_does_not_end at WORKLOADS, |story| *story.seen("websocket-echo", "/talk/Ok/ended") = json!(false) =>
+        ["attest::websocket-echo"];
     websocket_not_to_be_seen at WORKLOADS, |story| story.unseen("websocket") => ["attest::websocket"];
 
     no_pod at WORKLOADS, |story| *story.seen("resources", "/pods/Ok") = json!([]) => ["attest::resources"];

@@ -52,6 +52,8 @@ with urllib.request.urlopen(f"{url}/v3/kv/{sys.argv[2]}", data=sys.argv[3].encod
     print(answer.read().decode())
 END
 }
+# What WorkerBee's record of the profile says under a name.
+recorded() { "$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$folder/profiles/k1s-profile.json" "$1"; }
 # Leaves a process behind that outlives this script.
 leave() { setsid --fork "$@" < /dev/null > /dev/null 2>&1; }
 is_defined() { declare -F "$1" > /dev/null; }

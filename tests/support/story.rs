@@ -117,6 +117,7 @@ impl Story {
         };
         self.observed("resources", parsed(resources));
         self.observed("websocket", parsed(include_str!("../answers/seen/websocket.json")));
+        self.observed("websocket-echo", parsed(include_str!("../answers/seen/websocket-echo.json")));
         self.observed("app", parsed(include_str!("../answers/seen/app.json")));
         self.observed("images", parsed(include_str!("../answers/seen/images.json")));
         self.observed("exports", parsed(include_str!("../answers/seen/exports.json")));

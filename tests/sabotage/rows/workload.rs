@@ -36,4 +36,21 @@ it["checks"].append({"name": "brand-new", "ok": True})'
     exports_emptied at AT, r#"
         after_validate() { find "$folder" -path '*/exports/helm/*' -type f -exec truncate --size 0 {} +; }"# =>
         [("attest::exports", "helm")];
+    echo_route_taken at AT, r#"
+        after_validate() {
+            printf 'https://echo.%s.workerbee.localhost {\n    tls internal\n    respond 404\n}\n' "$project" \
+                > "$folder/caddy/$project--other.caddy"
+        }"# => [("attest::websocket-echo", "no WebSocket to the echo app")];
+    zero_replicas at AT, r#"
+        after_validate() {
+            "$python" -m ae.cli --server "$(recorded controller_url)" --token "$(recorded admin_token)" \
+                scale --namespace "$project" --replicas 0 db
+            for _ in $(seq 60); do
+                containers ps --all --format '{{.Image}}' | grep -q realtime-db || break
+                sleep 0.5
+            done
+        }"# => [
+        ("attest::resources", "0 ready pods of db"), ("attest::app", "the database does not answer"),
+        ("attest::images", "0 containers of db"), ("attest::exports", ""), ("cleanup::bridges", "veth"),
+    ];
 }

@@ -1,0 +1,127 @@
+//! A WebSocket through the whole of a profile: an echo app of the harness's own, deployed into k1s, behind its ingress.
+//!
+//! `WorkerBee`'s own app takes one message of a connection and closes without a close frame (see `websocket`). So what
+//! a WebSocket needs of k1s and of the ingress (a connection that stays, binary messages, long ones, the closing
+//! handshake) is asked of an app that has all of it. It runs in the backend's image, which this gate has built, and goes
+//! with the project.
+
+mod talk;
+
+use std::time::Duration;
+
+use hyper::Uri;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_tungstenite::client_async;
+
+use super::ingress::Ingress;
+use super::tls::Question;
+use super::{Subject, app, poll};
+use crate::failure::Failure;
+
+pub use talk::{Came, Talk, judge};
+
+/// The app's name in k1s.
+pub const NAME: &str = "gates-echo";
+/// The port that it listens on in its container.
+const PORT: u16 = 8080;
+/// Its program.
+const PROGRAM: &str = include_str!("app.py");
+/// How long k1s may take over an apply: it answers when the app is ready.
+const APPLY: Duration = Duration::from_secs(60);
+/// How long the ingress may take to know the app's route.
+const ROUTE: Duration = Duration::from_secs(30);
+
+/// What was seen of the echo app.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Echo {
+    /// Where it is.
+    pub url: String,
+    /// What k1s said to its manifest.
+    pub applied: Value,
+    /// What came of the talk, or why there was none.
+    pub talk: Result<Talk, String>,
+}
+
+/// Deploys the app and talks to it.
+pub async fn look(subject: &Subject) -> Result<Echo, Failure> {
+    let ingress = Ingress::of(subject)?;
+    let apps = app::deployed(subject)?;
+    let image = &app::named(&apps, "backend")?.image;
+    let host = format!("echo.{}.workerbee.localhost", subject.project);
+    let applied = apply(&ingress, &manifest(subject, image, &host)?).await?;
+    let url = ingress.at(&host, "/")?;
+    let talk = poll::until(ROUTE, async || connect(&ingress, &url).await, Result::is_ok).await;
+    let talk = match talk {
+        Ok(socket) => Ok(talk::talk(socket).await),
+        Err(why) => Err(why),
+    };
+    Ok(Echo { url: url.replacen("https", "wss", 1), applied, talk })
+}
+
+/// A verified certificate, then a verified handshake (RFC 6455, 4.1).
+async fn connect(ingress: &Ingress, url: &str) -> Result<talk::Socket, String> {
+    let uri: Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
+    let stream = ingress.trust.connect(&uri).await.map_err(|answer| format!("{answer:?}"))?;
+    let asked = client_async(url.replacen("https", "wss", 1), stream);
+    let answered = tokio::time::timeout(talk::TURN, asked).await.map_err(|_| "no handshake in time".to_owned())?;
+    answered.map(|(socket, _)| socket).map_err(|error| error.to_string())
+}
+
+/// k1s's own manifest: as `WorkerBee`'s of the backend, with another program.
+fn manifest(subject: &Subject, image: &str, host: &str) -> Result<Value, Failure> {
+    Ok(json!({
+        "apiVersion": "ae.dev/v1alpha1",
+        "kind": "Deployment",
+        "metadata": { "name": NAME, "namespace": subject.project },
+        "spec": {
+            "image": image,
+            "imagePullPolicy": "Never",
+            "replicas": 1,
+            "command": ["python", "-u", "-c", PROGRAM],
+            "ports": [{ "name": "http", "containerPort": PORT }],
+            "service": { "port": free_port()?, "targetPort": PORT },
+            "health": { "readiness": {
+                "httpGet": { "path": "/", "port": PORT },
+                "initialDelaySeconds": 1,
+                "periodSeconds": 1,
+            }},
+            "ingress": { "host": host, "path": "/" },
+            "security": {
+                "runAsUser": 1000,
+                "runAsGroup": 1000,
+                "readOnlyRootFilesystem": true,
+                "dropCapabilities": ["ALL"],
+            },
+        },
+    }))
+}
+
+/// k1s publishes a service on a port of the host, which the manifest names.
+fn free_port() -> Result<u16, Failure> {
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0));
+    listener.and_then(|listener| listener.local_addr()).map(|address| address.port()).map_err(|error| {
+        Failure::new("there is no free port for the echo app")
+            .expected("a port of loopback")
+            .seen(error.to_string())
+            .remedy("see what listens on this machine: ss -ltn")
+    })
+}
+
+async fn apply(ingress: &Ingress, manifest: &Value) -> Result<Value, Failure> {
+    let url = ingress.below("controller", "apply")?;
+    let body = manifest.to_string();
+    let question = Question { url: &url, token: Some(&ingress.tokens.admin), body: Some(&body) };
+    let refused = |seen: String| {
+        Failure::new("k1s does not deploy the harness's echo app")
+            .expected("200 from the controller's /apply")
+            .seen(seen)
+            .remedy("see the controller's log; 409 not_leader: another controller than 0 leads")
+    };
+    let answer = ingress.trust.ask_within(question, APPLY).await.map_err(|answer| refused(format!("{answer:?}")))?;
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    if answer.status != 200 {
+        return Err(refused(format!("{}: {text}", answer.status)));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| refused(format!("no JSON ({error}): {text}")))
+}
