@@ -135,8 +135,7 @@ fn judge(check: &Check, evidence: &Evidence) -> Result<(), Failure> {
     }
     check.judge(evidence).map_err(|mut failure| {
         if let Some(conflict) = &evidence.record.conflict {
-            let leader = conflict.leader.as_deref().unwrap_or("nobody known");
-            let _ = write!(failure.seen, "; the gate met a 409 Conflict, {}: {leader} held the lease", conflict.cause);
+            let _ = write!(failure.seen, "; the gate met a 409 Conflict, {conflict}");
         }
         failure
     })

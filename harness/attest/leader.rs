@@ -49,10 +49,12 @@ pub async fn until_up(state_root: &Path, project: &str, profile: Profile, limit:
     seen
 }
 
-/// Who leads now, when that can be read.
-pub async fn now(state_root: &Path, project: &str, profile: Profile) -> Option<String> {
+/// Who leads now, or that nobody does; none when that cannot be read.
+pub(super) async fn now(state_root: &Path, project: &str, profile: Profile) -> Option<Option<String>> {
     let bytes = std::fs::read(record_file(state_root, project)).ok()?;
-    leader(&serde_json::from_slice(&bytes).ok()?, project, profile).await
+    let etcd = Etcd::of(&serde_json::from_slice(&bytes).ok()?).ok().flatten()?;
+    let leader = read(&etcd, &key(project, profile)).await.ok()?;
+    Some(leader.map(|leader| leader.controller))
 }
 
 fn record_file(state_root: &Path, project: &str) -> PathBuf {

@@ -9,6 +9,7 @@ pub mod exports;
 pub mod images;
 pub mod ingress;
 pub mod leader;
+pub mod leadership;
 mod poll;
 pub mod processes;
 pub mod readiness;

@@ -7,7 +7,7 @@ mod shape;
 mod store;
 
 pub(crate) use record::outline;
-pub use record::{Conflict, Evidence, Observation, Phase, Progress, Reading, Record, exit};
+pub use record::{Cause, Conflict, Evidence, Observation, Phase, Progress, Reading, Record, exit};
 pub use redact::{Kind, Learned, LearnedSecret, Place, Redaction, RedactionKey, Redactor};
 pub(crate) use redactions::REDACTIONS;
 pub use redactions::Redactions;

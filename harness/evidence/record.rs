@@ -58,10 +58,39 @@ impl Record {
 /// a compare-and-swap in etcd was lost.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Conflict {
-    /// `not-leader`, `resource-version-conflict`, or `unknown` when the leader could not be read.
-    pub cause: String,
-    /// Who held the lease.
+    /// Why.
+    pub cause: Cause,
+    /// Who held the lease: another than controller 0 when any did at any time.
     pub leader: Option<String>,
+}
+
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let leader = self.leader.as_deref().unwrap_or("nobody that was seen");
+        write!(f, "{}: {leader} held the lease", self.cause)
+    }
+}
+
+/// Why k1s answered with a 409.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Another controller held the lease.
+    NotLeader,
+    /// Controller 0 held it all along: a compare-and-swap in etcd was lost.
+    ResourceVersionConflict,
+    /// Who led could not be read.
+    Unknown,
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NotLeader => "not-leader",
+            Self::ResourceVersionConflict => "resource-version-conflict",
+            Self::Unknown => "unknown",
+        })
+    }
 }
 
 /// One look of the harness's own.

@@ -8,6 +8,7 @@ use super::outside;
 use super::session::Session;
 use crate::attest::containers::{self, Containers};
 use crate::attest::leader::{self, Lease};
+use crate::attest::leadership::Leadership;
 use crate::attest::readiness::{self, Readiness};
 use crate::attest::state::{self, State};
 use crate::attest::{Subject, processes};
@@ -104,6 +105,13 @@ fn inside_checks(profile: Profile) -> Vec<Check> {
             "a leader's key in etcd that names one of the three controllers and is attached to its living lease",
             "see the controllers' logs: whoever leads keeps its lease alive every 5 s",
             move |seen: &Lease| seen.judge(profile),
+        ));
+        checks.push(observed(
+            "attest::leadership",
+            "leadership",
+            "one controller that leads from when the profile is up until all looks are done",
+            "see the controllers' logs at that time: a leader that cannot renew its lease for 15 s loses it",
+            move |seen: &Leadership| seen.judge(profile),
         ));
     }
     checks

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::session::Session;
 use super::{alive, daemon, finish, secrets};
 use crate::attest::leader;
-use crate::evidence::Conflict;
+use crate::attest::leadership::{Leadership, Watch};
+use crate::evidence::{Cause, Conflict};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
 use crate::run::{Limits, StartToken};
@@ -36,15 +37,20 @@ pub(super) async fn run(
     let token = if early.is_some() { early } else { Some(session.start_token().await?) };
     // Lanes have ports of their own: there it is enough to have waited for the gate above.
     let token = token.filter(|_| first || session.shares_its_host());
+    let watch = match profile {
+        Profile::HaMin => Some(Watch::begin(&session.ground()?.state_root, &project, profile)),
+        _ => None,
+    };
     let answer = validate(session, profile, scenario, timeout, file, token).await?;
     if answer["ok"] != Value::Bool(true) {
         finish::keep_logs(session)?;
     }
-    if let Some(conflict) = conflict(session, profile, &answer).await? {
-        session.record.conflict = Some(conflict);
-    }
+    session.record.conflict = conflict(&answer, watch.as_ref().map(Watch::so_far));
     session.doing("attestations");
     alive::look(session, profile, &answer).await?;
+    if let Some(watch) = watch {
+        session.observe("leadership", Ok(watch.so_far()))?;
+    }
     finish::run(session, baseline).await
 }
 
@@ -84,17 +90,17 @@ async fn validate(
     answer
 }
 
-/// A 409 on apply, told apart while the etcd that knows the leader is still there.
-async fn conflict(session: &Session<'_>, profile: Profile, answer: &Value) -> Result<Option<Conflict>, Failure> {
+/// A 409 on apply, told apart by who led all along.
+fn conflict(answer: &Value, led: Option<Leadership>) -> Option<Conflict> {
     let message = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
     if !message.contains("409 Client Error") {
-        return Ok(None);
+        return None;
     }
-    let leader = leader::now(&session.ground()?.state_root, &session.spec.project, profile).await;
+    let leader = led.unwrap_or_default().to_blame().map(ToOwned::to_owned);
     let cause = match leader.as_deref() {
-        None => "unknown",
-        Some(leader) if leader.ends_with("controller-0") => "resource-version-conflict",
-        Some(_) => "not-leader",
+        None => Cause::Unknown,
+        Some(leader) if leader.ends_with("controller-0") => Cause::ResourceVersionConflict,
+        Some(_) => Cause::NotLeader,
     };
-    Ok(Some(Conflict { cause: cause.to_owned(), leader }))
+    Some(Conflict { cause, leader })
 }

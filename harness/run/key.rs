@@ -3,6 +3,7 @@
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{getpid, getppid, getuid};
 
@@ -48,17 +49,26 @@ impl RunKey {
     }
 }
 
-/// Removes the files of runs whose supervisor is no more: nobody answers at their socket.
+/// How long a supervisor that has no socket may still be about to make it: far longer than a trial waits for it.
+const NO_SOCKET: Duration = Duration::from_secs(3600);
+
+/// Removes the files of runs whose supervisor is no more: nobody answers at their socket, or none was ever made.
 pub(crate) fn sweep() {
     let Ok(folder) = meeting_folder() else { return };
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let socket = entry.path();
-        let named = socket.extension().is_some_and(|extension| extension == "sock");
+    for file in entries(&folder) {
+        let socket = file.with_extension("sock");
         let refused = |error: std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
-        if named && UnixStream::connect(&socket).is_err_and(refused) {
+        let over =
+            if socket.exists() { UnixStream::connect(&socket).is_err_and(refused) } else { is_older(&file, NO_SOCKET) };
+        if over {
             remove(&socket);
         }
     }
+}
+
+fn is_older(file: &Path, than: Duration) -> bool {
+    let modified = std::fs::metadata(file).and_then(|file| file.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > than))
 }
 
 /// The folder of the newest run of this user: one that lives, or else the newest that was left where runs are kept.

@@ -226,7 +226,7 @@ impl Summary {
         match loaded {
             Ok(evidence) => {
                 self.versions.extend(evidence.record.versions.clone());
-                gate.judged(&evidence);
+                gate.judged(&run_dir, &evidence);
             }
             Err(failure) => gate.failure = Some(failure),
         }
@@ -311,13 +311,18 @@ impl GateSummary {
         self.checks.iter().filter(|verdict| verdict.outcome == *outcome).count()
     }
 
-    fn judged(&mut self, evidence: &Evidence) {
+    fn judged(&mut self, run_dir: &Path, evidence: &Evidence) {
         let record = &evidence.record;
         self.project.clone_from(&record.project);
         if let Some(kept) = &record.rerun_of {
             self.runs += 1;
-            self.flaky =
-                Some(format!("409 Conflict in the first project ({}); this is a rerun in a fresh one", kept.display()));
+            let conflict =
+                Evidence::load(run_dir, &kept.join("record.json")).ok().and_then(|first| first.record.conflict);
+            let cause = conflict.map(|conflict| format!(", {conflict}")).unwrap_or_default();
+            self.flaky = Some(format!(
+                "409 Conflict in the first project ({}){cause}; this is a rerun in a fresh one",
+                kept.display()
+            ));
         }
         self.checks = gates::checks(record.gate).iter().map(|check| Verdict::of(check, evidence)).collect();
     }

@@ -37,8 +37,9 @@ lies! {
                 .remedy("free some room, or set RUN_DIR to another folder"),
         );
     } => [
-        "attest::containers", "attest::host-processes", "attest::readiness", "attest::leader", "attest::state-backend",
-        "attest::routes", "attest::websocket", "attest::websocket-echo", "attest::resources", "attest::app", "attest::images", "attest::exports",
+        "attest::containers", "attest::host-processes", "attest::readiness", "attest::leader", "attest::leadership",
+        "attest::state-backend", "attest::routes", "attest::websocket", "attest::websocket-echo", "attest::resources",
+        "attest::app", "attest::images", "attest::exports",
         "cleanup::profile-purge", "cleanup::namespace-removed", "cleanup::containers", "cleanup::snapshots",
         "cleanup::networks", "cleanup::bridges", "cleanup::firewall", "cleanup::mounts", "cleanup::ports",
         "cleanup::processes", "cleanup::state-folder",

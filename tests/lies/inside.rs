@@ -19,6 +19,7 @@ const CONTAINERS: &str = "containers";
 const PROCESSES: &str = "host-processes";
 const READINESS: &str = "readiness";
 const LEADER: &str = "leader";
+const LEADERSHIP: &str = "leadership";
 const STATE: &str = "state-backend";
 
 lies! {
@@ -125,6 +126,24 @@ lies! {
     lease_of_somebody_else at HA, |story| *story.seen(LEADER, "/leader/claimed") = json!(42) => ["attest::leader"];
     lease_of_another_key at HA, |story| *story.seen(LEADER, "/keys") = json!(["k1s/another"]) => ["attest::leader"];
     leader_not_to_be_seen at HA, |story| story.unseen(LEADER) => ["attest::leader"];
+    nobody_led at HA, |story| *story.seen(LEADERSHIP, "/changes") = json!([]) => ["attest::leadership"];
+    another_took_over at HA, |story| {
+        *story.seen(LEADERSHIP, "/changes") = json!([
+            { "seconds": 4.6, "leader": "k1s-ha-min-controller-0" },
+            { "seconds": 21.3, "leader": "k1s-ha-min-controller-2" },
+        ]);
+    } => ["attest::leadership"];
+    nobody_led_for_a_while at HA, |story| {
+        *story.seen(LEADERSHIP, "/changes") = json!([
+            { "seconds": 4.6, "leader": "k1s-ha-min-controller-0" },
+            { "seconds": 21.3, "leader": null },
+            { "seconds": 22.1, "leader": "k1s-ha-min-controller-0" },
+        ]);
+    } => ["attest::leadership"];
+    a_stranger_led at HA, |story| {
+        *story.seen(LEADERSHIP, "/changes/0/leader") = json!("k1s-ha-min-controller-3");
+    } => ["attest::leadership"];
+    leadership_not_to_be_seen at HA, |story| story.unseen(LEADERSHIP) => ["attest::leadership"];
 
     state_in_a_file at ETCD, |story| {
         let table = json!({"path": "state/controller.db", "tables": ["app_registry", "nodes"]});

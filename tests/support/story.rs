@@ -100,6 +100,7 @@ impl Story {
         self.observed("state-backend", of_profile(state, profile));
         if profile == Profile::HaMin {
             self.observed("leader", parsed(include_str!("../answers/seen/leader.json")));
+            self.observed("leadership", parsed(include_str!("../answers/seen/leadership.json")));
         }
     }
 

@@ -76,7 +76,16 @@ rows! {
             key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)
             value=$(printf %s '{"controller_id": "somebody-else"}' | base64 --wrap 0)
             etcd put "{\"key\": \"$key\", \"value\": \"$value\"}"
-        }"# => [("attest::leader", "somebody-else")];
+        }"# => [("attest::leader", "somebody-else"), ("attest::leadership", "somebody-else led")];
+    leadership_lost at HA, r#"
+        after_validate() {
+            key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)
+            etcd deleterange "{\"key\": \"$key\"}"
+            for _ in $(seq 60); do
+                sleep 0.5
+                etcd range "{\"key\": \"$key\"}" | grep -q '"kvs"' && break
+            done
+        }"# => [("attest::leadership", "led no longer")];
     leader_unreported at HA, r#"
         print_validate() { edit 'it["checks"] = [one for one in it["checks"] if one["name"] != "ha-leader-observed"]'; }
         "# => [("ha-leader-observed", "no check of that name"), ("snapshot", "not the accepted one")];

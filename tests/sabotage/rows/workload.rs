@@ -40,7 +40,8 @@ it["checks"].append({"name": "brand-new", "ok": True})'
         after_validate() {
             printf 'https://echo.%s.workerbee.localhost {\n    tls internal\n    respond 404\n}\n' "$project" \
                 > "$folder/caddy/$project--other.caddy"
-        }"# => [("attest::websocket-echo", "no WebSocket to the echo app")];
+        }
+        after_purge() { rm -rf "$folder/caddy/.workerbee-route-quarantine" "$folder/caddy/$project--other.caddy"; }"# => [("attest::websocket-echo", "no WebSocket to the echo app")];
     zero_replicas at AT, r#"
         after_validate() {
             "$python" -m ae.cli --server "$(recorded controller_url)" --token "$(recorded admin_token)" \

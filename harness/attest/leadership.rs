@@ -1,0 +1,143 @@
+//! Who led k1s-ha-min when: its leader's key, watched from before the profile starts until all looks are done.
+//!
+//! `WorkerBee` applies to controller 0 whoever leads, and k1s answers a controller that does not lead with a 409. By
+//! the time that the 409 is seen another one may lead: so what counts is who led all along.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::task::AbortHandle;
+
+use super::leader;
+use crate::checks::Wrong;
+use crate::plan::{Component, Profile};
+
+/// How often the key is read.
+const PACE: Duration = Duration::from_millis(250);
+
+/// What was seen of the key.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Leadership {
+    /// How often etcd answered.
+    pub looks: usize,
+    /// Who led from when on, in order.
+    pub changes: Vec<Change>,
+}
+
+/// From then on somebody else led, or nobody.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Seconds after the validation began.
+    pub seconds: f64,
+    /// The controller's id; none when there was no key.
+    pub leader: Option<String>,
+}
+
+/// The watch; it ends when this is dropped.
+pub struct Watch {
+    seen: Arc<Mutex<Leadership>>,
+    task: AbortHandle,
+}
+
+impl Watch {
+    /// Begins to read the key.
+    pub fn begin(state_root: &Path, project: &str, profile: Profile) -> Self {
+        let seen = Arc::<Mutex<Leadership>>::default();
+        let (state_root, project) = (state_root.to_owned(), project.to_owned());
+        let kept = Arc::clone(&seen);
+        let begin = Instant::now();
+        let task = tokio::spawn(async move {
+            loop {
+                // An etcd that does not answer yet, or no more, says nothing about who leads.
+                if let Some(leader) = leader::now(&state_root, &project, profile).await {
+                    let seconds = begin.elapsed().as_secs_f64();
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).note(seconds, leader);
+                }
+                tokio::time::sleep(PACE).await;
+            }
+        });
+        Self { seen, task: task.abort_handle() }
+    }
+
+    /// What was seen so far.
+    pub fn so_far(&self) -> Leadership {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Leadership {
+    fn note(&mut self, seconds: f64, leader: Option<String>) {
+        self.looks += 1;
+        let before = self.changes.last().and_then(|change| change.leader.as_ref());
+        if leader.as_ref() != before {
+            self.changes.push(Change { seconds, leader });
+        }
+    }
+
+    /// The first who led that is not controller 0, or else the last who led.
+    pub fn to_blame(&self) -> Option<&str> {
+        let mut leaders = self.changes.iter().filter_map(|change| change.leader.as_deref());
+        leaders.clone().find(|leader| !leader.ends_with("controller-0")).or_else(|| leaders.next_back())
+    }
+
+    /// One of the profile's controllers led, and the same one all along.
+    pub fn judge(&self, profile: Profile) -> Result<(), Wrong> {
+        let first = self.changes.first().ok_or_else(|| Wrong::new("nobody led at any time", &self.looks))?;
+        let controllers: Vec<String> = profile
+            .components()
+            .iter()
+            .filter(|component| matches!(component, Component::Controller(_)))
+            .map(|component| format!("{profile}-{component}"))
+            .collect();
+        let is_known = |change: &Change| change.leader.as_ref().is_none_or(|leader| controllers.contains(leader));
+        if let Some(change) = self.changes.iter().find(|change| !is_known(change)) {
+            let leader = change.leader.as_deref().unwrap_or_default();
+            return Err(Wrong::new(format!("{leader} led, which is no controller of {profile}"), &self.changes));
+        }
+        match self.changes.get(1) {
+            None if first.leader.is_some() => Ok(()),
+            None => Err("nobody led at any time".into()),
+            Some(change) => {
+                let name = |change: &Change| change.leader.clone().unwrap_or_else(|| "nobody".to_owned());
+                let what = format!("{} led no longer after {:.1} s, but {}", name(first), change.seconds, name(change));
+                Err(Wrong::new(what, &self.changes))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_changes_are_kept_and_a_time_before_the_first_leader_is_none() {
+        let mut seen = Leadership::default();
+        let leaders = [None, None, Some("a"), Some("a"), None, Some("b")];
+        for (second, leader) in (0_u32..).zip(leaders) {
+            seen.note(f64::from(second), leader.map(ToOwned::to_owned));
+        }
+        let kept: Vec<_> = seen.changes.iter().map(|change| (change.seconds, change.leader.as_deref())).collect();
+        assert_eq!(kept, [(2.0, Some("a")), (4.0, None), (5.0, Some("b"))]);
+        assert_eq!(seen.looks, 6);
+    }
+
+    #[test]
+    fn another_than_controller_0_is_to_blame_whenever_it_led() {
+        let mut seen = Leadership::default();
+        assert_eq!(seen.to_blame(), None);
+        seen.note(1.0, Some("k1s-ha-min-controller-0".into()));
+        assert_eq!(seen.to_blame(), Some("k1s-ha-min-controller-0"));
+        seen.note(2.0, Some("k1s-ha-min-controller-2".into()));
+        seen.note(3.0, Some("k1s-ha-min-controller-0".into()));
+        assert_eq!(seen.to_blame(), Some("k1s-ha-min-controller-2"));
+    }
+}
