@@ -37,9 +37,6 @@ pub(super) async fn run(
     // Lanes have ports of their own: there it is enough to have waited for the gate above.
     let token = token.filter(|_| first || session.shares_its_host());
     let answer = validate(session, profile, scenario, timeout, file, token).await?;
-    if answer["ok"] != Value::Bool(true) {
-        finish::keep_logs(session)?;
-    }
     if let Some(conflict) = conflict(session, profile, &answer).await? {
         session.record.conflict = Some(conflict);
     }
