@@ -1,12 +1,14 @@
 //! What went wrong, first: one entry for each cause, not for each check that it turned red.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use maud::{Markup, html};
 
 use super::excerpt::{self, Room, visible};
 use super::layout::{counted, prose};
 use super::run::{GateReport, RunReport};
+use crate::evidence::{INDEX, Red, Triage, triage_folder};
 use crate::failure::Failure;
 use crate::run::State;
 
@@ -68,7 +70,7 @@ fn entry(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
             }
             (told(failure))
             @if let Some(file) = &failure.evidence { (excerpt::file(run, room, file)) }
-            (logs(run, room, cause.gate))
+            (looked_at(run, room, cause))
         }
     }
 }
@@ -89,12 +91,29 @@ fn headline(failure: &Failure) -> Markup {
     prose(&letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default())
 }
 
-/// The container logs that a gate keeps of a profile that was not as it should be.
-fn logs(run: &RunReport, room: &Room, gate: &GateReport) -> Markup {
-    let folder = gate.summary.folder.join("logs");
-    let mut logs: Vec<_> = std::fs::read_dir(run.dir.join(&folder)).into_iter().flatten().flatten().collect();
-    logs.sort_by_key(std::fs::DirEntry::file_name);
-    html! { @for log in logs { (excerpt::file(run, room, &folder.join(Path::new(&log.file_name())))) } }
+/// What the gate looked at when it failed: what to read first, and all that there is with what was striking.
+fn looked_at(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
+    let index = run.dir.join(triage_folder(&cause.gate.summary.folder)).join(INDEX);
+    let read = std::fs::read(index).ok().and_then(|bytes| serde_json::from_slice::<Triage>(&bytes).ok());
+    let Some(triage) = read else { return html! {} };
+    let of_cause = |red: &&Red| red.check.as_deref().is_none_or(|check| cause.checks.contains(&check));
+    let first: BTreeSet<&PathBuf> = triage.red.iter().filter(of_cause).filter_map(|red| red.first.as_ref()).collect();
+    html! {
+        @for file in first { (excerpt::file(run, room, file)) }
+        details.evidence {
+            summary { "Looked at " (visible(&triage.taken)) ": " (counted(triage.items.len(), "look")) }
+            ul {
+                @for item in &triage.items {
+                    li {
+                        (visible(&item.shows))
+                        @for file in &item.files { " " (excerpt::link(run, file)) }
+                        @for found in &item.found { br; b { (visible(found)) } }
+                        @if let Some(problem) = &item.problem { br; "Not taken, or not all: " (visible(problem)) }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn cut_short(run: &RunReport, gate: &GateReport) -> Markup {
