@@ -59,25 +59,72 @@ fn compare(saved: &Saved, process: Option<&[String]>, privilege: Option<&Value>)
     }
     let mut words = saved.argv.iter().skip_while(|word| *word != "--containerd-privilege");
     let mode = words.nth(1).map_or("none", String::as_str);
-    let Some(privilege) = privilege else {
-        found.push("how containerd is reached is not known".to_owned());
-        return found;
-    };
-    let effective = privilege["effective_mode"].as_str().unwrap_or("none");
-    // By a helper the daemon itself needs no privilege, and WorkerBee starts it without.
-    let fitting = if effective == "sudo-helper" { "unprivileged" } else { effective };
-    if mode != fitting {
-        found.push(format!(
-            "the daemon was started with --containerd-privilege {mode}, and the effective mode is {effective}"
-        ));
-    }
     let then = saved.containerd_privilege["effective_mode"].as_str().unwrap_or("none");
-    if then != effective {
-        found.push(format!("the effective mode was {then} when the daemon was started, and is {effective}"));
+    // By a helper the daemon itself needs no privilege, and WorkerBee starts it without.
+    let requested = saved.containerd_privilege_mode.as_deref().unwrap_or("none");
+    let fitting = if then == "sudo-helper" { "unprivileged" } else { requested };
+    if mode != fitting {
+        found.push(format!("the daemon was started with --containerd-privilege {mode}, to a helper's mode of {then}"));
     }
-    let helper = &privilege["helper"];
-    if effective == "sudo-helper" && (helper["running"] != true || helper["responsive"] != true) {
-        found.push(format!("the helper is needed: running {}, responsive {}", helper["running"], helper["responsive"]));
+    let now = privilege.map_or("unknown", effective);
+    if now != then {
+        found.push(format!("containerd was reached in mode {then} when the daemon was started, and is now in {now}"));
     }
     found
+}
+
+/// How containerd is really reached: what WorkerBee calls effective in its status is what was asked for.
+fn effective(privilege: &Value) -> &'static str {
+    let is = |pointer: &str| privilege.pointer(pointer) == Some(&Value::Bool(true));
+    if is("/unprivileged_probe/ok") {
+        "unprivileged"
+    } else if is("/helper/running") && is("/helper/responsive") {
+        "sudo-helper"
+    } else {
+        "none"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(mode: &str, then: &str, privilege: &Value, process: Option<&str>) -> Vec<String> {
+        let argv = |last: &str| vec!["--containerd-privilege".to_owned(), mode.to_owned(), last.to_owned()];
+        let saved = Saved {
+            pid: Some(1),
+            argv: argv("serve"),
+            containerd_privilege_mode: Some("sudo-helper".to_owned()),
+            containerd_privilege: json!({ "effective_mode": then }),
+            started_at: None,
+        };
+        compare(&saved, process.map(argv).as_deref(), Some(privilege))
+    }
+
+    #[rstest]
+    #[case::direct("sudo-helper", "unprivileged", json!({"unprivileged_probe": {"ok": true}}))]
+    #[case::helper("unprivileged", "sudo-helper", json!({"helper": {"running": true, "responsive": true}}))]
+    fn what_fits_is_not_striking(#[case] mode: &str, #[case] then: &str, #[case] privilege: Value) {
+        assert_eq!(found(mode, then, &privilege, Some("serve")), Vec::<String>::new());
+    }
+
+    #[rstest]
+    #[case::gone("sudo-helper", "unprivileged", json!({"unprivileged_probe": {"ok": true}}), None, "no process 1")]
+    #[case::another("sudo-helper", "unprivileged", json!({"unprivileged_probe": {"ok": true}}), Some("other"), "another command")]
+    #[case::mode("sudo-helper", "sudo-helper", json!({"helper": {"running": true, "responsive": true}}), Some("serve"), "started with")]
+    #[case::helper("unprivileged", "sudo-helper", json!({"helper": {"running": true, "responsive": false}}), Some("serve"), "now in none")]
+    #[case::changed("unprivileged", "sudo-helper", json!({"unprivileged_probe": {"ok": true}}), Some("serve"), "now in unprivileged")]
+    fn what_does_not_fit_is(
+        #[case] mode: &str,
+        #[case] then: &str,
+        #[case] privilege: Value,
+        #[case] process: Option<&str>,
+        #[case] says: &str,
+    ) {
+        let found = found(mode, then, &privilege, process);
+        assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
+    }
 }
