@@ -53,7 +53,7 @@ fn compare(saved: &Saved, process: Option<&[String]>, privilege: Option<&Value>)
     match process {
         None => found.push(format!("no process {pid}, which WorkerBee wrote down as its daemon")),
         Some(argv) if argv != saved.argv => {
-            found.push(format!("process {pid} has another command line than the saved one"))
+            found.push(format!("process {pid} has another command line than the saved one"));
         }
         Some(_) => {}
     }
@@ -64,7 +64,9 @@ fn compare(saved: &Saved, process: Option<&[String]>, privilege: Option<&Value>)
     let requested = saved.containerd_privilege_mode.as_deref().unwrap_or("none");
     let fitting = if then == "sudo-helper" { "unprivileged" } else { requested };
     if mode != fitting {
-        found.push(format!("the daemon was started with --containerd-privilege {mode}, to a helper's mode of {then}"));
+        found.push(format!(
+            "the daemon was started with --containerd-privilege {mode} instead of {fitting}, in mode {then}"
+        ));
     }
     let now = privilege.map_or("unknown", effective);
     if now != then {

@@ -6,7 +6,7 @@ use crate::evidence::Triage;
 use crate::failure::Failure;
 
 /// What the name of a check begins with, and the files that tell most of it, the best one first.
-const ORDER: [(&str, &[&str]); 10] = [
+const ORDER: [(&str, &[&str]); 11] = [
     ("mcp-", &["mcp-daemon.log", "daemon.json", "mcp-status.json"]),
     ("runtime-", &["mcp-status.json"]),
     ("ingress-", &["ingress-status.json", "mcp-daemon.log"]),
@@ -16,6 +16,7 @@ const ORDER: [(&str, &[&str]); 10] = [
     ("attest::host-processes", &["daemon.json"]),
     ("attest::containers", &["containerd.json"]),
     ("projects-", &["projects.json"]),
+    ("cleanup::", &["containerd.json"]),
     ("", &["profile-status.json", "mcp-status.json", "containerd.json"]),
 ];
 
@@ -27,11 +28,13 @@ pub(super) fn of(triage: &Triage, check: Option<&str>, failure: &Failure) -> Opt
         return None;
     }
     let files: Vec<&PathBuf> = triage.items.iter().flat_map(|item| &item.files).collect();
-    let said = failure.to_string();
+    // A profile's name may have a component's in it.
+    let profile = triage.gate.rsplit("::").next().unwrap_or_default();
+    let said = failure.what.replace(profile, "");
     let named = files.iter().find(|file| {
         let component = file.file_stem().and_then(|stem| stem.to_str());
-        file.parent().is_some_and(|folder| folder.ends_with("logs"))
-            && component.is_some_and(|name| said.contains(name))
+        let is_log = file.parent().is_some_and(|folder| folder.ends_with("logs"));
+        is_log && component.is_some_and(|name| said.contains(name))
     });
     let best = || {
         let (_, wanted) = ORDER.iter().find(|(beginning, _)| name.starts_with(beginning))?;

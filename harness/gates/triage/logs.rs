@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::super::session::Session;
-use super::looks::{given, of_the_ground};
+use super::looks::given;
 use crate::evidence::Item;
 use crate::run::Ground;
 use crate::workerbee::naming;
@@ -16,12 +16,13 @@ const END: usize = 4 * 1024 * 1024;
 
 /// Keeps all logs.
 pub(super) fn keep(session: &Session<'_>, ground: &Ground, folder: &Path) -> Vec<Item> {
-    let mut items: Vec<Item> = of_the_ground(ground)
-        .into_iter()
-        // On the user's own host, containerd's log is not the harness's to find.
-        .filter(|(name, _, _)| *name != "containerd.log" || !session.shares_its_host())
-        .map(|(name, shows, log)| one(session, &folder.join(name), shows, &log))
-        .collect();
+    let of_daemon = ground.state_root.join("global/mcp-daemon.log");
+    let mut items = vec![one(session, &folder.join("mcp-daemon.log"), "the log of WorkerBee's MCP daemon", &of_daemon)];
+    // On the user's own host, containerd's log is not the harness's to find.
+    if !session.shares_its_host() {
+        let log = ground.address.with_file_name("containerd.log");
+        items.push(one(session, &folder.join("containerd.log"), "the log of the lane's containerd", &log));
+    }
     if session.key.gate.profile().is_none() {
         return items;
     }
@@ -69,9 +70,9 @@ fn of_containers(session: &Session<'_>, ground: &Ground) -> BTreeMap<String, Pat
         .collect();
     let text = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     // names/<namespace>/<name> holds an id.
-    let named = files.iter().filter(|file| file.iter().rev().nth(2).is_some_and(|folder| folder == "names"));
+    let written = files.iter().filter(|file| file.iter().rev().nth(2).is_some_and(|folder| folder == "names"));
     let names: BTreeMap<String, String> =
-        named.filter_map(|file| Some((std::fs::read_to_string(file).ok()?.trim().to_owned(), text(file)))).collect();
+        written.filter_map(|file| Some((std::fs::read_to_string(file).ok()?.trim().to_owned(), text(file)))).collect();
     let component = |container: &str| {
         let profile = session.key.gate.profile()?;
         let of = |component| naming::container(&ground.state_root, &session.spec.project, profile, component);

@@ -1,6 +1,6 @@
 //! What is looked at, each with a limit of its own: together they end within a minute.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -49,14 +49,8 @@ pub(super) async fn all(session: &Session<'_>, folder: &Path) -> Vec<Item> {
     let mut items = join_all(asked).await;
     let privilege = session.store.root().join(folder).join(PRIVILEGE);
     items.push(seen(session, folder, "daemon.json", daemon::SHOWS, Ok(daemon::look(&ground.state_root, &privilege))));
-    let containerd = in_time(containerd(session, ground)).await;
-    items.push(seen(
-        session,
-        folder,
-        "containerd.json",
-        "the containers, tasks and images that containerd has",
-        containerd,
-    ));
+    let view = in_time(containerd(session, ground)).await;
+    items.push(seen(session, folder, "containerd.json", "the containers, tasks and images that containerd has", view));
     let resources = in_time(resources::look(session, ground)).await;
     items.push(seen(session, folder, "resources.json", resources::SHOWS, resources));
     items.extend(logs::keep(session, ground, folder));
@@ -141,8 +135,8 @@ async fn containerd(session: &Session<'_>, ground: &Ground) -> Result<Sight<serd
     Ok((serde_json::json!({ "all": all, "namespaces": namespaces }), found))
 }
 
-async fn namespace(containerd: &Containerd, name: String, found: &mut Vec<String>) -> Result<Namespace, Failure> {
-    let tasks = containerd.tasks(&name).await?;
+async fn namespace(client: &Containerd, name: String, found: &mut Vec<String>) -> Result<Namespace, Failure> {
+    let tasks = client.tasks(&name).await?;
     let container = |one: crate::attest::containerd::Container| {
         let task = tasks.iter().find(|task| task.id == one.id);
         Container {
@@ -153,21 +147,12 @@ async fn namespace(containerd: &Containerd, name: String, found: &mut Vec<String
             exit_status: task.filter(|task| task.status == "STOPPED").map(|task| task.exit_status),
         }
     };
-    let containers: Vec<Container> = containerd.containers(&name).await?.into_iter().map(container).collect();
+    let containers: Vec<Container> = client.containers(&name).await?.into_iter().map(container).collect();
     for one in containers.iter().filter(|one| one.task.as_deref() != Some("RUNNING")) {
         let exit = one.exit_status.map(|status| format!(", exit status {status}")).unwrap_or_default();
         let name = one.name.as_ref().unwrap_or(&one.id);
         found.push(format!("{name} is {}{exit}", one.task.as_deref().unwrap_or("without a task")));
     }
-    let (images, snapshots) = (containerd.images(&name).await?, containerd.snapshots(&name).await?.len());
+    let (images, snapshots) = (client.images(&name).await?, client.snapshots(&name).await?.len());
     Ok(Namespace { name, containers, images, snapshots })
-}
-
-/// Where files of a ground lie that no project has.
-pub(super) fn of_the_ground(ground: &Ground) -> [(&'static str, &'static str, PathBuf); 2] {
-    let beside = |name: &str| ground.address.with_file_name(name);
-    [
-        ("mcp-daemon.log", "the log of WorkerBee's MCP daemon", ground.state_root.join("global/mcp-daemon.log")),
-        ("containerd.log", "the log of the lane's containerd", beside("containerd.log")),
-    ]
 }

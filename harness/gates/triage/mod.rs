@@ -35,26 +35,21 @@ async fn take(session: &mut Session<'_>, failure: Option<&Failure>, moment: &str
         return;
     }
     let folder = triage_folder(&session.spec.folder());
-    let mut triage = match session.triage.take() {
-        Some(triage) => triage,
-        None => {
-            let begin = Instant::now();
-            session.doing("triage");
-            let items = looks::all(session, &folder).await;
-            session.phase("triage", begin);
-            Triage {
-                gate: session.key.gate.to_string(),
-                project: session.spec.project.clone(),
-                taken: moment.to_owned(),
-                red: Vec::new(),
-                items,
-            }
-        }
-    };
+    let known = session.triage.take();
+    let mut triage = if let Some(triage) = known { triage } else { look_around(session, &folder, moment).await };
     triage.red = red.into_iter().map(|(check, failure)| told(session, &triage, check, &failure)).collect();
     let _ = session.store.write_json(&folder.join(INDEX), &triage);
     let _ = session.store.write(&folder.join(INDEX).with_extension("txt"), triage.to_string().as_bytes());
     session.triage = Some(triage);
+}
+
+async fn look_around(session: &mut Session<'_>, folder: &Path, moment: &str) -> Triage {
+    let begin = Instant::now();
+    session.doing("triage");
+    let items = looks::all(session, folder).await;
+    session.phase("triage", begin);
+    let (gate, project) = (session.key.gate.to_string(), session.spec.project.clone());
+    Triage { gate, project, taken: moment.to_owned(), red: Vec::new(), items }
 }
 
 fn told(session: &Session<'_>, triage: &Triage, check: Option<String>, failure: &Failure) -> Red {
