@@ -17,6 +17,8 @@ struct Cause<'a> {
     gate: &'a GateReport,
     failure: &'a Failure,
     checks: Vec<&'a str>,
+    /// Whether it is the first of its gate.
+    leads: bool,
 }
 
 pub(super) fn render(run: &RunReport, room: &Room) -> Markup {
@@ -40,7 +42,7 @@ pub(super) fn render(run: &RunReport, room: &Room) -> Markup {
 fn causes(gate: &GateReport) -> Vec<Cause<'_>> {
     let mut causes: Vec<Cause<'_>> = Vec::new();
     if let Some(failure) = &gate.summary.failure {
-        causes.push(Cause { gate, failure, checks: Vec::new() });
+        causes.push(Cause { gate, failure, checks: Vec::new(), leads: true });
     }
     for (check, failure) in gate.summary.failures() {
         let same = |cause: &&mut Cause<'_>| {
@@ -48,7 +50,10 @@ fn causes(gate: &GateReport) -> Vec<Cause<'_>> {
         };
         match causes.iter_mut().find(same) {
             Some(cause) => cause.checks.push(check),
-            None => causes.push(Cause { gate, failure, checks: vec![check] }),
+            None => {
+                let leads = causes.is_empty();
+                causes.push(Cause { gate, failure, checks: vec![check], leads });
+            }
         }
     }
     causes
@@ -96,11 +101,12 @@ fn looked_at(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
     let index = run.dir.join(triage_folder(&cause.gate.summary.folder)).join(INDEX);
     let read = std::fs::read(index).ok().and_then(|bytes| serde_json::from_slice::<Triage>(&bytes).ok());
     let Some(triage) = read else { return html! {} };
-    let of_cause = |red: &&Red| red.check.as_deref().is_none_or(|check| cause.checks.contains(&check));
+    let of_cause =
+        |red: &&Red| red.check.as_deref().map_or(cause.checks.is_empty(), |check| cause.checks.contains(&check));
     let first: BTreeSet<&PathBuf> = triage.red.iter().filter(of_cause).filter_map(|red| red.first.as_ref()).collect();
     html! {
         @for file in first { (excerpt::file(run, room, file)) }
-        details.evidence {
+        @if cause.leads { details.evidence {
             summary { "Looked at " (visible(&triage.taken)) ": " (counted(triage.items.len(), "look")) }
             ul {
                 @for item in &triage.items {
@@ -112,7 +118,7 @@ fn looked_at(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
                     }
                 }
             }
-        }
+        } }
     }
 }
 

@@ -80,8 +80,8 @@ fn triage(run_dir: &Path, gate: Gate, failed: &BTreeMap<String, String>) -> Vec<
     if failed.keys().all(|check| check == "snapshot" || check.starts_with("secrets::")) {
         return if folder.exists() { vec!["a triage of nothing".to_owned()] } else { Vec::new() };
     }
-    let read = std::fs::read(folder.join("index.json")).map_err(|error| error.to_string());
-    let index: Value = match read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string())) {
+    let bytes = std::fs::read(folder.join("index.json")).map_err(|error| error.to_string());
+    let index: Value = match bytes.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string())) {
         Ok(index) => index,
         Err(error) => return vec![format!("no triage: {error}")],
     };
