@@ -89,6 +89,29 @@ fn a_link_leads_to_the_file_whatever_its_name() {
     assert!(page.contains("the end"));
 }
 
+#[test]
+fn what_a_failed_gate_looked_at_is_shown_once_with_what_to_read_first() {
+    let mut run = RunDir::new();
+    let gate = run.gate(STARTUP, "{}");
+    gate.checks.push(red("attest::containers", "controller-0 is STOPPED", "startup-k1s-ha-min.json"));
+    gate.checks.push(red("attest::state-backend", "no file", "gates/startup-k1s-ha-min/seen/names.json"));
+    let log = "triage/startup-k1s-ha-min/logs/controller-0.log";
+    run.file(log, "the last words");
+    let index = json!({
+        "gate": "startup::k1s-ha-min", "project": "demo", "taken": "before anything was stopped",
+        "red": [{"check": "attest::containers", "what": "it is STOPPED", "first": log, "evidence": null}],
+        "items": [
+            {"shows": "the log of controller-0", "files": [log], "found": ["exit status 137"], "problem": null},
+            {"shows": "what containerd has", "files": [], "found": [], "problem": "no answer <within> 20 s"},
+        ],
+    });
+    run.file("triage/startup-k1s-ha-min/index.json", index.to_string());
+    let page = page(&run);
+    assert_eq!(page.matches("Looked at before anything was stopped").count(), 1, "{page}");
+    assert_eq!(page.matches("the last words").count(), 1, "{page}");
+    assert!(page.contains("exit status 137") && page.contains("no answer &lt;within&gt; 20 s"), "{page}");
+}
+
 #[rstest]
 #[case("/etc/passwd")]
 #[case("../secret")]

@@ -63,6 +63,8 @@ pub struct Task {
     pub pid: u32,
     /// `RUNNING`, `PAUSED`, `STOPPED` and so on.
     pub status: String,
+    /// What it ended with, once it has.
+    pub exit_status: u32,
 }
 
 /// What a namespace holds that runs or could run.
@@ -180,8 +182,21 @@ impl Containerd {
         let mut client = TasksClient::new(self.channel.clone());
         let request = in_namespace(ListTasksRequest::default(), namespace)?;
         let listed = client.list(request).await.map_err(|status| self.refused(&status))?.into_inner().tasks;
-        let task = |one: Process| Task { status: one.status().as_str_name().to_owned(), id: one.id, pid: one.pid };
+        let task = |one: Process| Task {
+            status: one.status().as_str_name().to_owned(),
+            id: one.id,
+            pid: one.pid,
+            exit_status: one.exit_status,
+        };
         Ok(listed.into_iter().map(task).collect())
+    }
+
+    /// The names of the images of a namespace.
+    pub async fn images(&self, namespace: &str) -> Result<Vec<String>, Failure> {
+        let mut client = ImagesClient::new(self.channel.clone());
+        let request = in_namespace(ListImagesRequest::default(), namespace)?;
+        let listed = client.list(request).await.map_err(|status| self.refused(&status))?.into_inner().images;
+        Ok(listed.into_iter().map(|image| image.name).collect())
     }
 
     /// The id of the container that nerdctl knows by `name`.
@@ -193,13 +208,9 @@ impl Containerd {
     /// Removes a namespace that holds no container any more, with its images.
     pub async fn remove_namespace(&self, namespace: &str) -> Result<(), Failure> {
         let mut images = ImagesClient::new(self.channel.clone());
-        let listed = images
-            .list(in_namespace(ListImagesRequest::default(), namespace)?)
-            .await
-            .map_err(|status| self.refused(&status))?;
-        for image in listed.into_inner().images {
+        for name in self.images(namespace).await? {
             // Synchronous: what the image alone held is collected before the answer.
-            let request = DeleteImageRequest { name: image.name, sync: true, ..Default::default() };
+            let request = DeleteImageRequest { name, sync: true, ..Default::default() };
             images.delete(in_namespace(request, namespace)?).await.map_err(|status| self.refused(&status))?;
         }
         let begin = Instant::now();

@@ -65,7 +65,7 @@ pub async fn glance(subject: &Subject) -> Result<Glance, Failure> {
     let tasks = containerd.tasks(&namespace).await?;
     let pids: Vec<u32> = tasks.iter().map(|task| task.pid).collect();
     let mut running = processes::running(&pids)?;
-    let main = |Task { id, pid, status }: Task| (id, Main { status, process: running.remove(&pid) });
+    let main = |Task { id, pid, status, .. }: Task| (id, Main { status, process: running.remove(&pid) });
     Ok(Glance { containers: found, tasks: tasks.into_iter().map(main).collect() })
 }
 

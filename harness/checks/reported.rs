@@ -62,7 +62,7 @@ pub fn no_unknown_checks(label: &'static str, known: &'static [&'static str]) ->
 pub(super) fn failed(reply: &Reply, what: &str) -> Failure {
     let error = reply.error.as_ref();
     let remedy = error.and_then(|error| error.remediation.clone()).unwrap_or_else(|| {
-        "read the evidence file; the gate's folder holds the container logs of a failed profile".to_owned()
+        "read the evidence file; RUN_DIR/triage holds an index per failed gate, with container logs".to_owned()
     });
     Failure::new(format!("{what}{}", error.map(cause).unwrap_or_default()))
         .seen(error_text(reply).unwrap_or_default())

@@ -5,6 +5,7 @@ mod redact;
 mod redactions;
 mod shape;
 mod store;
+mod triage;
 
 pub(crate) use record::outline;
 pub use record::{Cause, Conflict, Evidence, Observation, Phase, Progress, Reading, Record, exit};
@@ -13,3 +14,4 @@ pub(crate) use redactions::REDACTIONS;
 pub use redactions::Redactions;
 pub use shape::shape;
 pub use store::{Store, StoreError};
+pub(crate) use triage::{INDEX, Item, Red, Triage, triage_folder};

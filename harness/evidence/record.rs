@@ -166,6 +166,11 @@ impl Evidence {
         Ok(Self { run_dir: run_dir.to_owned(), file: file.to_owned(), record, read: Mutex::default() })
     }
 
+    /// A record that is still being filled, as its checks would see it now.
+    pub(crate) fn so_far(run_dir: &Path, file: &Path, record: Record) -> Self {
+        Self { run_dir: run_dir.to_owned(), file: run_dir.join(file), record, read: Mutex::default() }
+    }
+
     /// What was read since this was last asked: what a check that has just judged stands on.
     pub fn readings(&self) -> Vec<Reading> {
         std::mem::take(&mut *self.read.lock().unwrap_or_else(PoisonError::into_inner))

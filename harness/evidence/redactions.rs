@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::redact::Redaction;
+use super::triage::triage_folder;
 
 /// The file's name, in a gate's folder and in the run's.
 pub(crate) const REDACTIONS: &str = "redactions.json";
@@ -46,7 +47,11 @@ impl Redactions {
 pub(crate) fn moved(file: &Path, folder: &Path) -> Option<PathBuf> {
     let mut parts = file.components();
     let first: PathBuf = parts.by_ref().take(2).collect();
-    (first.starts_with("gates") && first.components().count() == 2).then(|| folder.join(parts.as_path()))
+    let is_in = |parent: &str| first.starts_with(parent) && first.components().count() == 2;
+    if is_in("triage") {
+        return Some(triage_folder(folder).join(parts.as_path()));
+    }
+    is_in("gates").then(|| folder.join(parts.as_path()))
 }
 
 #[cfg(test)]
@@ -58,6 +63,8 @@ mod tests {
         let folder = Path::new("gates/workload-k1s-ha-min.conflict");
         let of = |file: &str| moved(Path::new(file), folder);
         assert_eq!(of("gates/workload-k1s-ha-min/seen/a.json"), Some(folder.join("seen/a.json")));
+        let triage = Path::new("triage/workload-k1s-ha-min.conflict/mcp-status.json");
+        assert_eq!(of("triage/workload-k1s-ha-min/mcp-status.json").as_deref(), Some(triage));
         assert_eq!(of("demo-profile-stop.json"), None);
     }
 }

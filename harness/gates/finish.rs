@@ -1,13 +1,12 @@
 //! The end of every gate that started a profile: capture, stop, purge, and proof that nothing is left.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::daemon;
 use super::session::Session;
+use super::{daemon, triage};
 use crate::attest::residue::{self, Kind, Look, Owner, Sight};
 use crate::checks::{Check, observed, part, succeeded};
 use crate::failure::Failure;
@@ -28,32 +27,6 @@ pub(super) async fn refuse_existing(session: &Session<'_>) -> Result<(), Failure
         .expected("a project name that is not in use")
         .seen(seen)
         .remedy("set WB_PROJECT_BASE to a name that is not in use"))
-}
-
-/// The container logs of a profile that is not as it should be, before they are gone.
-pub(super) fn keep_logs(session: &Session<'_>) -> Result<(), Failure> {
-    let mut logs = Vec::new();
-    collect_logs(&session.project_folder()?.join("containerd-data"), &mut logs);
-    for log in logs {
-        let id = log.file_stem().and_then(|stem| stem.to_str()).unwrap_or("container").trim_end_matches("-json");
-        let file = session.spec.folder().join("logs").join(format!("{}.log", id.get(..12).unwrap_or(id)));
-        if let Ok(bytes) = std::fs::read(&log) {
-            // Losing a log must not keep the gate from cleaning up.
-            let _ = session.store.write(&file, &bytes);
-        }
-    }
-    Ok(())
-}
-
-fn collect_logs(folder: &Path, logs: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            collect_logs(&path, logs);
-        } else if path.to_string_lossy().ends_with("-json.log") {
-            logs.push(path);
-        }
-    }
 }
 
 /// How long what was stopped may take to be gone. `WorkerBee`'s daemon asks after the project at times, and a process of
@@ -94,6 +67,7 @@ pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result
     session.doing("look at what the project made");
     let alive = residue::look(&mut owner).await;
     session.phase("look at what the project made", begin);
+    triage::before_the_stop(session).await;
     let limit = Duration::from_secs(session.limits().stop);
     let file = session.own("profile-stop.json");
     session.call("profile-stop", &file, &["profile", "stop", "--k1s-root", &k1s_root], limit).await?;

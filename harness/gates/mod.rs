@@ -9,6 +9,7 @@ mod preflight;
 mod secrets;
 mod session;
 mod startup;
+mod triage;
 mod validation;
 mod workload;
 
@@ -32,7 +33,10 @@ pub(crate) fn checks(gate: Gate) -> Vec<Check> {
 /// Runs a gate and leaves its record. What keeps it from going on is in the record, for its checks to say.
 pub(crate) async fn run(key: GateKey, spec: &Spec, redaction: RedactionKey) -> Result<(), Failure> {
     let mut session = Session::open(key, spec, redaction)?;
-    let outcome = match drive(&mut session).await {
+    let driven = drive(&mut session).await;
+    triage::at_the_end(&mut session, driven.as_ref().err()).await;
+    // Last of all: what the triage keeps is looked through too.
+    let outcome = match driven {
         Ok(()) => secrets::look(&mut session),
         Err(failure) => Err(failure),
     };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::session::Session;
 use crate::checks::{Check, Wrong, observed};
-use crate::evidence::{Kind, Learned, Place};
+use crate::evidence::{Kind, Learned, Place, triage_folder};
 use crate::failure::Failure;
 
 /// Where `WorkerBee` keeps secrets in clear, in a project's folder, and where in these files the rules must find some.
@@ -63,7 +63,8 @@ pub(super) fn look(session: &mut Session<'_>) -> Result<(), Failure> {
     let redactor = session.store.redactor().clone();
     let root = session.store.root().to_owned();
     let folder = session.spec.folder();
-    let own = |file: &PathBuf| file.starts_with(&folder) || session.record.owns(file);
+    let triage = triage_folder(&folder);
+    let own = |file: &PathBuf| file.starts_with(&folder) || file.starts_with(&triage) || session.record.owns(file);
     let scanned: Vec<PathBuf> = crate::results::files(&root).into_iter().filter(own).collect();
     let left = |file: &PathBuf| {
         let bytes = std::fs::read(root.join(file)).unwrap_or_default();

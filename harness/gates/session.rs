@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::attest::containerd::Containerd;
-use crate::evidence::{Observation, Phase, Progress, REDACTIONS, Record, RedactionKey, Redactor, Store, StoreError};
+use crate::evidence::{
+    Observation, Phase, Progress, REDACTIONS, Record, RedactionKey, Redactor, Store, StoreError, Triage,
+};
 use crate::failure::Failure;
 use crate::run::{GateKey, Ground, Limits, Mode, Spec, StartToken};
 use crate::workerbee::cli::Cli;
@@ -19,6 +21,8 @@ pub(super) struct Session<'a> {
     pub(super) spec: &'a Spec,
     pub(super) record: Record,
     pub(super) store: Store,
+    /// What was looked at when something went wrong.
+    pub(super) triage: Option<Triage>,
     ground: Option<Ground>,
     begin: Instant,
 }
@@ -42,7 +46,7 @@ impl<'a> Session<'a> {
             failure: None,
             versions: spec.versions.clone(),
         };
-        Ok(Self { key, spec, record, store, ground: None, begin: Instant::now() })
+        Ok(Self { key, spec, record, store, triage: None, ground: None, begin: Instant::now() })
     }
 
     /// Writes the record: with it the gate is complete, whatever became of it.

@@ -42,9 +42,6 @@ pub(super) async fn run(
         _ => None,
     };
     let answer = validate(session, profile, scenario, timeout, file, token).await?;
-    if answer["ok"] != Value::Bool(true) {
-        finish::keep_logs(session)?;
-    }
     session.record.conflict = conflict(&answer, watch.as_ref().map(Watch::so_far));
     session.doing("attestations");
     alive::look(session, profile, &answer).await?;

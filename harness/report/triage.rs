@@ -1,12 +1,14 @@
 //! What went wrong, first: one entry for each cause, not for each check that it turned red.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use maud::{Markup, html};
 
 use super::excerpt::{self, Room, visible};
 use super::layout::{counted, prose};
 use super::run::{GateReport, RunReport};
+use crate::evidence::{INDEX, Red, Triage, triage_folder};
 use crate::failure::Failure;
 use crate::run::State;
 
@@ -15,6 +17,8 @@ struct Cause<'a> {
     gate: &'a GateReport,
     failure: &'a Failure,
     checks: Vec<&'a str>,
+    /// Whether it is the first of its gate.
+    leads: bool,
 }
 
 pub(super) fn render(run: &RunReport, room: &Room) -> Markup {
@@ -38,15 +42,17 @@ pub(super) fn render(run: &RunReport, room: &Room) -> Markup {
 fn causes(gate: &GateReport) -> Vec<Cause<'_>> {
     let mut causes: Vec<Cause<'_>> = Vec::new();
     if let Some(failure) = &gate.summary.failure {
-        causes.push(Cause { gate, failure, checks: Vec::new() });
+        causes.push(Cause { gate, failure, checks: Vec::new(), leads: true });
     }
     for (check, failure) in gate.summary.failures() {
         let same = |cause: &&mut Cause<'_>| {
             (&cause.failure.remedy, &cause.failure.evidence) == (&failure.remedy, &failure.evidence)
         };
-        match causes.iter_mut().find(same) {
-            Some(cause) => cause.checks.push(check),
-            None => causes.push(Cause { gate, failure, checks: vec![check] }),
+        if let Some(cause) = causes.iter_mut().find(same) {
+            cause.checks.push(check);
+        } else {
+            let leads = causes.is_empty();
+            causes.push(Cause { gate, failure, checks: vec![check], leads });
         }
     }
     causes
@@ -68,7 +74,7 @@ fn entry(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
             }
             (told(failure))
             @if let Some(file) = &failure.evidence { (excerpt::file(run, room, file)) }
-            (logs(run, room, cause.gate))
+            (looked_at(run, room, cause))
         }
     }
 }
@@ -89,12 +95,30 @@ fn headline(failure: &Failure) -> Markup {
     prose(&letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default())
 }
 
-/// The container logs that a gate keeps of a profile that was not as it should be.
-fn logs(run: &RunReport, room: &Room, gate: &GateReport) -> Markup {
-    let folder = gate.summary.folder.join("logs");
-    let mut logs: Vec<_> = std::fs::read_dir(run.dir.join(&folder)).into_iter().flatten().flatten().collect();
-    logs.sort_by_key(std::fs::DirEntry::file_name);
-    html! { @for log in logs { (excerpt::file(run, room, &folder.join(Path::new(&log.file_name())))) } }
+/// What the gate looked at when it failed: what to read first, and all that there is with what was striking.
+fn looked_at(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
+    let index = run.dir.join(triage_folder(&cause.gate.summary.folder)).join(INDEX);
+    let read = std::fs::read(index).ok().and_then(|bytes| serde_json::from_slice::<Triage>(&bytes).ok());
+    let Some(triage) = read else { return html! {} };
+    let of_cause =
+        |red: &&Red| red.check.as_deref().map_or(cause.checks.is_empty(), |check| cause.checks.contains(&check));
+    let first: BTreeSet<&PathBuf> = triage.red.iter().filter(of_cause).filter_map(|red| red.first.as_ref()).collect();
+    html! {
+        @for file in first { (excerpt::file(run, room, file)) }
+        @if cause.leads { details.evidence {
+            summary { "Looked at " (visible(&triage.taken)) ": " (counted(triage.items.len(), "look")) }
+            ul {
+                @for item in &triage.items {
+                    li {
+                        (visible(&item.shows))
+                        @for file in &item.files { " " (excerpt::link(run, file)) }
+                        @for found in &item.found { br; b { (visible(found)) } }
+                        @if let Some(problem) = &item.problem { br; "Not taken, or not all: " (visible(problem)) }
+                    }
+                }
+            }
+        } }
+    }
 }
 
 fn cut_short(run: &RunReport, gate: &GateReport) -> Markup {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{MANIFEST, Manifest};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, triage_folder};
 use crate::failure::Failure;
 use crate::plan::Gate;
 use crate::run::{GateKey, gate_folder, gate_of_folder};
@@ -138,6 +138,8 @@ impl GateResult {
 
     /// Whether a file of the run's folder is this gate's own.
     pub fn owns(&self, file: &Path) -> bool {
-        file.starts_with(&self.folder) || self.evidence.as_ref().is_some_and(|evidence| evidence.record.owns(file))
+        let own = [self.folder.clone(), triage_folder(&self.folder)];
+        own.iter().any(|folder| file.starts_with(folder))
+            || self.evidence.as_ref().is_some_and(|evidence| evidence.record.owns(file))
     }
 }

@@ -24,7 +24,7 @@ use super::settings::{Limits, Mode, Settings};
 use super::spec::{SET_ASIDE, Spec, Work, gate_folder};
 use super::summary::Summary;
 use super::{environment, launch};
-use crate::evidence::{Evidence, REDACTIONS, RedactionKey, Redactor, Store};
+use crate::evidence::{Evidence, REDACTIONS, RedactionKey, Redactor, Store, triage_folder};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
 use crate::report;
@@ -282,6 +282,8 @@ impl Supervisor {
         let name = folder.file_name()?.to_str()?;
         let kept = folder.with_file_name(format!("{name}.{SET_ASIDE}"));
         std::fs::rename(folder, &kept).ok()?;
+        let triage = |folder: &Path| self.settings.run_dir.join(triage_folder(folder));
+        let _ = std::fs::rename(triage(folder), triage(&kept));
         Some(kept)
     }
 

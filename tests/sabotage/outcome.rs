@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use k1s_profile_gates::plan::Gate;
 use k1s_profile_gates::stack::{self, Options};
 use k1s_profile_gates::{Evidence, run};
+use serde_json::Value;
 
 use crate::ladder::ladder;
 use crate::rows::Row;
@@ -18,6 +21,8 @@ pub(crate) struct Outcome {
     passed: BTreeSet<String>,
     /// The message of each red check.
     pub(crate) failed: BTreeMap<String, String>,
+    /// What is wrong with the triage of the gate.
+    triage: Vec<String>,
 }
 
 /// Runs the gate of a row.
@@ -64,7 +69,46 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
         std::thread::sleep(Duration::from_millis(50));
     }
     let failed = red.into_iter().map(|name| (name.clone(), message(&name).unwrap_or_default())).collect();
-    Outcome { passed, failed }
+    let triage = triage(&run_dir, row.gate, &failed);
+    Outcome { passed, failed, triage }
+}
+
+/// A gate that failed has a triage: an index of files that are there and show something, and of what could not be taken.
+fn triage(run_dir: &Path, gate: Gate, failed: &BTreeMap<String, String>) -> Vec<String> {
+    let folder = run_dir.join("triage").join(gate.slug());
+    // These are judged when the gate has ended.
+    if failed.keys().all(|check| check == "snapshot" || check.starts_with("secrets::")) {
+        return if folder.exists() { vec!["a triage of nothing".to_owned()] } else { Vec::new() };
+    }
+    let bytes = std::fs::read(folder.join("index.json")).map_err(|error| error.to_string());
+    let index: Value = match bytes.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string())) {
+        Ok(index) => index,
+        Err(error) => return vec![format!("no triage: {error}")],
+    };
+    let mut wrong = Vec::new();
+    let red: BTreeSet<&str> = index["red"].as_array().unwrap().iter().filter_map(|red| red["check"].as_str()).collect();
+    wrong.extend(red.iter().filter(|check| !failed.contains_key(**check)).map(|check| format!("triage of {check}")));
+    let items = index["items"].as_array().unwrap();
+    let mut listed: BTreeSet<PathBuf> = ["index.json", "index.txt"].map(|name| folder.join(name)).into();
+    for item in items {
+        let files: Vec<PathBuf> =
+            item["files"].as_array().unwrap().iter().map(|file| run_dir.join(file.as_str().unwrap())).collect();
+        if files.is_empty() && item["problem"].is_null() {
+            wrong.push(format!("triage without a file or a reason: {item}"));
+        }
+        listed.extend(files);
+    }
+    let there = walkdir::WalkDir::new(&folder).into_iter().flatten().filter(|entry| entry.file_type().is_file());
+    let there: BTreeSet<PathBuf> = there.map(walkdir::DirEntry::into_path).collect();
+    wrong.extend(
+        listed
+            .symmetric_difference(&there)
+            .map(|file| format!("in the triage, or its index, alone: {}", file.display())),
+    );
+    let empty = there.iter().filter(|file| std::fs::metadata(file).unwrap().len() == 0);
+    wrong.extend(empty.map(|file| format!("empty in the triage: {}", file.display())));
+    println!("{}", std::fs::read_to_string(folder.join("index.txt")).unwrap_or_default());
+    wrong
 }
 
 /// Rows run side by side, and so may whole test runs: their projects' names must differ.
@@ -80,7 +124,7 @@ fn base(number: usize) -> String {
 impl Outcome {
     /// What is not as the row says: one line each.
     pub(crate) fn differs_from(&self, row: &Row) -> Vec<String> {
-        let mut wrong = Vec::new();
+        let mut wrong = self.triage.clone();
         let checks: BTreeSet<String> =
             k1s_profile_gates::checks_of(row.gate).into_iter().map(|check| check.name).collect();
         let seen: BTreeSet<String> = self.passed.iter().chain(self.failed.keys()).cloned().collect();

@@ -1,0 +1,44 @@
+//! Which file of a triage to read first.
+
+use std::path::{Path, PathBuf};
+
+use crate::evidence::Triage;
+use crate::failure::Failure;
+
+/// What the name of a check begins with, and the files that tell most of it, the best one first.
+const ORDER: [(&str, &[&str]); 11] = [
+    ("mcp-", &["mcp-daemon.log", "daemon.json", "mcp-status.json"]),
+    ("runtime-", &["mcp-status.json"]),
+    ("ingress-", &["ingress-status.json", "mcp-daemon.log"]),
+    ("ca-", &["ingress-status.json", "mcp-daemon.log"]),
+    ("containerd-", &["containerd-privilege.json", "containerd.json"]),
+    ("attest::routes", &["ingress-status.json", "profile-status.json"]),
+    ("attest::host-processes", &["daemon.json"]),
+    ("attest::containers", &["containerd.json"]),
+    ("projects-", &["projects.json"]),
+    ("cleanup::", &["containerd.json"]),
+    ("", &["profile-status.json", "mcp-status.json", "containerd.json"]),
+];
+
+/// The log of a container that the failure names; otherwise what is told of most by that kind of check.
+pub(super) fn of(triage: &Triage, check: Option<&str>, failure: &Failure) -> Option<PathBuf> {
+    let name = check.unwrap_or_default();
+    // What is left after the end was seen after the end.
+    if name.starts_with("cleanup::") && triage.taken.starts_with("before") {
+        return None;
+    }
+    let files: Vec<&PathBuf> = triage.items.iter().flat_map(|item| &item.files).collect();
+    // A profile's name may have a component's in it.
+    let profile = triage.gate.rsplit("::").next().unwrap_or_default();
+    let said = failure.what.replace(profile, "");
+    let named = files.iter().find(|file| {
+        let component = file.file_stem().and_then(|stem| stem.to_str());
+        let is_log = file.parent().is_some_and(|folder| folder.ends_with("logs"));
+        is_log && component.is_some_and(|name| said.contains(name))
+    });
+    let best = || {
+        let (_, wanted) = ORDER.iter().find(|(beginning, _)| name.starts_with(beginning))?;
+        wanted.iter().find_map(|wanted| files.iter().find(|file| file.file_name() == Path::new(wanted).file_name()))
+    };
+    named.or_else(best).map(|file| (*file).clone())
+}

@@ -1,0 +1,87 @@
+//! Logs: of the containers of the gate's project, of those that have exited too, and of what they stand on.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use super::super::session::Session;
+use super::looks::given;
+use crate::evidence::Item;
+use crate::run::Ground;
+use crate::workerbee::naming;
+
+/// The most that is kept of a log: its end.
+const END: usize = 4 * 1024 * 1024;
+
+/// Keeps all logs.
+pub(super) fn keep(session: &Session<'_>, ground: &Ground, folder: &Path) -> Vec<Item> {
+    let of_daemon = ground.state_root.join("global/mcp-daemon.log");
+    let mut items = vec![one(session, &folder.join("mcp-daemon.log"), "the log of WorkerBee's MCP daemon", &of_daemon)];
+    // On the user's own host, containerd's log is not the harness's to find.
+    if !session.shares_its_host() {
+        let log = ground.address.with_file_name("containerd.log");
+        items.push(one(session, &folder.join("containerd.log"), "the log of the lane's containerd", &log));
+    }
+    if session.key.gate.profile().is_none() {
+        return items;
+    }
+    let logs = of_containers(session, ground);
+    if logs.is_empty() {
+        let problem = Some("WorkerBee has no container's log of this project".to_owned());
+        items.push(Item { shows: "container logs".to_owned(), files: Vec::new(), found: Vec::new(), problem });
+    }
+    let shows = |name: &str| format!("the log of the container {name}");
+    items.extend(
+        logs.iter()
+            .map(|(name, log)| one(session, &folder.join("logs").join(format!("{name}.log")), &shows(name), log)),
+    );
+    items
+}
+
+fn one(session: &Session<'_>, file: &Path, shows: &str, log: &Path) -> Item {
+    let mut item = Item { shows: shows.to_owned(), files: vec![file.to_owned()], found: Vec::new(), problem: None };
+    match std::fs::read(log) {
+        Ok(bytes) if bytes.is_empty() => item.problem = Some("it is empty".to_owned()),
+        Ok(bytes) => {
+            // Secrets go before the beginning does: a key is no longer known as one by a part of it.
+            let clean = session.store.redact(&bytes);
+            if clean.len() > END {
+                item.problem = Some(format!("the last {END} of {} bytes are kept", clean.len()));
+            }
+            if let Err(error) = session.store.write(file, &clean[clean.len().saturating_sub(END)..]) {
+                item.problem = Some(error.to_string());
+            }
+        }
+        Err(error) => item.problem = Some(format!("{}: {error}", log.display())),
+    }
+    given(session, item)
+}
+
+/// The logs that nerdctl keeps, by component where it is one. Its files rather than containerd are asked for the names:
+/// they are there when containerd is not.
+fn of_containers(session: &Session<'_>, ground: &Ground) -> BTreeMap<String, PathBuf> {
+    let data = ground.state_root.join("projects").join(&session.spec.project).join("containerd-data");
+    let files: Vec<PathBuf> = WalkDir::new(data)
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .collect();
+    let text = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // names/<namespace>/<name> holds an id.
+    let written = files.iter().filter(|file| file.iter().rev().nth(2).is_some_and(|folder| folder == "names"));
+    let names: BTreeMap<String, String> =
+        written.filter_map(|file| Some((std::fs::read_to_string(file).ok()?.trim().to_owned(), text(file)))).collect();
+    let component = |container: &str| {
+        let profile = session.key.gate.profile()?;
+        let of = |component| naming::container(&ground.state_root, &session.spec.project, profile, component);
+        profile.components().into_iter().find(|one| of(*one) == container).map(|one| one.to_string())
+    };
+    let logs = files.iter().filter_map(|file| Some((text(file).strip_suffix("-json.log")?.to_owned(), file)));
+    logs.map(|(id, file)| {
+        let name = names.get(&id).map(|name| component(name).unwrap_or_else(|| name.clone()));
+        (name.unwrap_or_else(|| id.chars().take(12).collect()), file.clone())
+    })
+    .collect()
+}

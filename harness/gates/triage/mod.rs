@@ -1,0 +1,76 @@
+//! Triage: what a person would look at first when a gate fails, looked at while it is still there.
+
+mod daemon;
+mod first;
+mod logs;
+mod looks;
+mod resources;
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::session::Session;
+use crate::evidence::{Evidence, INDEX, Red, Triage, triage_folder};
+use crate::failure::Failure;
+
+/// Says of a check that its evidence is still to come.
+const NOT_YET: &str = "not looked at yet";
+
+/// Looks around if anything is wrong by now, before the gate stops what it started.
+pub(super) async fn before_the_stop(session: &mut Session<'_>) {
+    take(session, None, "before anything was stopped").await;
+}
+
+/// The same at the end of a gate: for one that could not go on, that starts nothing, or whose end went wrong. Of a
+/// triage that was taken before, what is red is said anew.
+pub(super) async fn at_the_end(session: &mut Session<'_>, failure: Option<&Failure>) {
+    take(session, failure, "at the end of the gate").await;
+}
+
+/// Never fails: what cannot be looked at or kept must not keep the gate from cleaning up.
+async fn take(session: &mut Session<'_>, failure: Option<&Failure>, moment: &str) {
+    let mut red: Vec<(Option<String>, Failure)> = failure.map(|failure| (None, failure.clone())).into_iter().collect();
+    red.extend(red_by_now(session).into_iter().map(|(check, failure)| (Some(check), failure)));
+    if red.is_empty() || session.ground().is_err() {
+        return;
+    }
+    let folder = triage_folder(&session.spec.folder());
+    let known = session.triage.take();
+    let mut triage = if let Some(triage) = known { triage } else { look_around(session, &folder, moment).await };
+    triage.red = red.into_iter().map(|(check, failure)| told(session, &triage, check, &failure)).collect();
+    let _ = session.store.write_json(&folder.join(INDEX), &triage);
+    let _ = session.store.write(&folder.join(INDEX).with_extension("txt"), triage.to_string().as_bytes());
+    session.triage = Some(triage);
+}
+
+async fn look_around(session: &mut Session<'_>, folder: &Path, moment: &str) -> Triage {
+    let begin = Instant::now();
+    session.doing("triage");
+    let items = looks::all(session, folder).await;
+    session.phase("triage", begin);
+    let (gate, project) = (session.key.gate.to_string(), session.spec.project.clone());
+    Triage { gate, project, taken: moment.to_owned(), red: Vec::new(), items }
+}
+
+fn told(session: &Session<'_>, triage: &Triage, check: Option<String>, failure: &Failure) -> Red {
+    let root = session.store.root();
+    let inside = |file: &Path| file.strip_prefix(root).unwrap_or(file).to_owned();
+    let there = failure.evidence.as_deref().filter(|file| root.join(file).is_file());
+    Red {
+        first: first::of(triage, check.as_deref(), failure),
+        what: failure.what.lines().next().unwrap_or_default().to_owned(),
+        evidence: there.map(inside),
+        check,
+    }
+}
+
+/// The checks that are red by now, of those whose evidence is all there.
+fn red_by_now(session: &Session<'_>) -> Vec<(String, Failure)> {
+    let mut record = session.record.clone();
+    record.failure = Some(Failure::new(NOT_YET));
+    let evidence = Evidence::so_far(session.store.root(), &session.spec.folder().join("record.json"), record);
+    // A comparison with snapshots leaves files for review: its trial alone makes it.
+    let checks = super::checks(session.key.gate).into_iter().filter(|check| check.name != "snapshot");
+    let red = checks.filter_map(|check| Some((check.judge(&evidence).err()?, check.name)));
+    red.filter(|(failure, _)| failure.what != NOT_YET).map(|(failure, check)| (check, failure)).collect()
+}
