@@ -48,12 +48,11 @@ fn causes(gate: &GateReport) -> Vec<Cause<'_>> {
         let same = |cause: &&mut Cause<'_>| {
             (&cause.failure.remedy, &cause.failure.evidence) == (&failure.remedy, &failure.evidence)
         };
-        match causes.iter_mut().find(same) {
-            Some(cause) => cause.checks.push(check),
-            None => {
-                let leads = causes.is_empty();
-                causes.push(Cause { gate, failure, checks: vec![check], leads });
-            }
+        if let Some(cause) = causes.iter_mut().find(same) {
+            cause.checks.push(check);
+        } else {
+            let leads = causes.is_empty();
+            causes.push(Cause { gate, failure, checks: vec![check], leads });
         }
     }
     causes
