@@ -11,6 +11,7 @@ use k1s_profile_gates::report::{self, RunReport};
 use k1s_profile_gates::run::State;
 use rstest::rstest;
 use run_dir::{RunDir, red};
+use serde_json::json;
 
 const STARTUP: Gate = Gate::Startup(Profile::HaMin);
 

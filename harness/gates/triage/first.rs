@@ -11,7 +11,7 @@ const ORDER: [(&str, &[&str]); 11] = [
     ("runtime-", &["mcp-status.json"]),
     ("ingress-", &["ingress-status.json", "mcp-daemon.log"]),
     ("ca-", &["ingress-status.json", "mcp-daemon.log"]),
-    ("containerd-", &["containerd-privilege.json", "containerd.json"]),
+    ("containerd-", &["containerd.json", "containerd.log", "containerd-privilege.json"]),
     ("attest::routes", &["ingress-status.json", "profile-status.json"]),
     ("attest::host-processes", &["daemon.json"]),
     ("attest::containers", &["containerd.json"]),
@@ -37,8 +37,49 @@ pub(super) fn of(triage: &Triage, check: Option<&str>, failure: &Failure) -> Opt
         is_log && component.is_some_and(|name| said.contains(name))
     });
     let best = || {
+        // Without containerd nothing else can be right.
+        let name = if failure.what.contains("containerd does not answer") { "containerd-" } else { name };
         let (_, wanted) = ORDER.iter().find(|(beginning, _)| name.starts_with(beginning))?;
         wanted.iter().find_map(|wanted| files.iter().find(|file| file.file_name() == Path::new(wanted).file_name()))
     };
     named.or_else(best).map(|file| (*file).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::evidence::Item;
+
+    #[rstest]
+    #[case("attest::containers", "controller-0 is STOPPED", Some("logs/controller-0.log"))]
+    #[case(
+        "attest::containers",
+        "wb-k1s-single-etcd-containerd-controller-0 is STOPPED",
+        Some("logs/controller-0.log")
+    )]
+    #[case("ok", "k1s-single-etcd-containerd did not come up", Some("profile-status.json"))]
+    #[case("attest::containers", "containerd does not answer as it should", Some("containerd.log"))]
+    #[case("mcp-daemon-after", "it no longer ran", Some("mcp-daemon.log"))]
+    #[case("cleanup::processes", "left after the purge: etcd", None)]
+    fn the_first_file(#[case] check: &str, #[case] what: &str, #[case] first: Option<&str>) {
+        let files =
+            ["profile-status.json", "mcp-daemon.log", "containerd.log", "logs/controller-0.log", "logs/etcd.log"];
+        let item = |file: &&str| Item {
+            shows: String::new(),
+            files: vec![Path::new("triage/gate").join(file)],
+            found: Vec::new(),
+            problem: None,
+        };
+        let triage = Triage {
+            gate: "startup::k1s-single-etcd-containerd".to_owned(),
+            project: "demo".to_owned(),
+            taken: "before anything was stopped".to_owned(),
+            red: Vec::new(),
+            items: files.iter().map(item).collect(),
+        };
+        let first = first.map(|file| Path::new("triage/gate").join(file));
+        assert_eq!(of(&triage, Some(check), &Failure::new(what)), first);
+    }
 }
