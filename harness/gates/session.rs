@@ -21,6 +21,8 @@ pub(super) struct Session<'a> {
     pub(super) spec: &'a Spec,
     pub(super) record: Record,
     pub(super) store: Store,
+    /// Whether the project is this gate's own: known of none before it was seen not to exist.
+    pub(super) owns_project: bool,
     /// What was looked at when something went wrong.
     pub(super) triage: Option<Triage>,
     ground: Option<Ground>,
@@ -46,7 +48,7 @@ impl<'a> Session<'a> {
             failure: None,
             versions: spec.versions.clone(),
         };
-        Ok(Self { key, spec, record, store, triage: None, ground: None, begin: Instant::now() })
+        Ok(Self { key, spec, record, store, owns_project: false, triage: None, ground: None, begin: Instant::now() })
     }
 
     /// Writes the record: with it the gate is complete, whatever became of it.

@@ -26,6 +26,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     finish::refuse_existing(session).await?;
     secrets::know(session)?;
+    session.owns_project = true;
     // Whoever applies to k1s-ha-min needs controller 0 to win the lease, and takes the token before others that only
     // boot in the meantime: see `Gate::priority`.
     let first = session.key.gate == Gate::Workload(Profile::HaMin);

@@ -37,8 +37,12 @@ pub(super) fn of(triage: &Triage, check: Option<&str>, failure: &Failure) -> Opt
         is_log && component.is_some_and(|name| said.contains(name))
     });
     let best = || {
-        // Without containerd nothing else can be right.
-        let name = if failure.what.contains("containerd does not answer") { "containerd-" } else { name };
+        // Without these nothing else can be right.
+        let name = match failure.what.as_str() {
+            what if what.contains("containerd does not answer") => "containerd-",
+            what if what.contains("MCP daemon is not ready") => "mcp-",
+            _ => name,
+        };
         let (_, wanted) = ORDER.iter().find(|(beginning, _)| name.starts_with(beginning))?;
         wanted.iter().find_map(|wanted| files.iter().find(|file| file.file_name() == Path::new(wanted).file_name()))
     };
@@ -61,6 +65,7 @@ mod tests {
     )]
     #[case("ok", "k1s-single-etcd-containerd did not come up", Some("profile-status.json"))]
     #[case("attest::containers", "containerd does not answer as it should", Some("containerd.log"))]
+    #[case("", "WorkerBee's MCP daemon is not ready: MCP_NOT_READY", Some("mcp-daemon.log"))]
     #[case("mcp-daemon-after", "it no longer ran", Some("mcp-daemon.log"))]
     #[case("cleanup::processes", "left after the purge: etcd", None)]
     fn the_first_file(#[case] check: &str, #[case] what: &str, #[case] first: Option<&str>) {
