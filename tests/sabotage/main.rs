@@ -7,6 +7,7 @@
 #[path = "../support/ladder.rs"]
 mod ladder;
 // Only their names are of interest here: tests/checks.rs tells them.
+mod conflict;
 #[path = "../lies/mod.rs"]
 #[expect(dead_code)]
 mod lies;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         .enumerate()
         .map(|(number, row)| Trial::test(format!("{}::{}", row.gate, row.name), move || sabotage(number, row)))
         .collect();
+    trials.push(Trial::test("conflict", || conflict::check().map_err(Failed::from)));
     trials.push(Trial::test("coverage", || table::check().map_err(Failed::from)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use k1s_profile_gates::plan::Gate;
 use k1s_profile_gates::stack::{self, Options};
-use k1s_profile_gates::{Evidence, run};
+use k1s_profile_gates::{Evidence, results, run};
 use serde_json::Value;
 
 use crate::ladder::ladder;
@@ -23,6 +23,8 @@ pub(crate) struct Outcome {
     pub(crate) failed: BTreeMap<String, String>,
     /// What is wrong with the triage of the gate.
     triage: Vec<String>,
+    /// What is said of the whole run, by where it is said.
+    pub(crate) told: BTreeMap<&'static str, String>,
 }
 
 /// Runs the gate of a row.
@@ -70,7 +72,11 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
     }
     let failed = red.into_iter().map(|name| (name.clone(), message(&name).unwrap_or_default())).collect();
     let triage = triage(&run_dir, row.gate, &failed);
-    Outcome { passed, failed, triage }
+    let mut told: BTreeMap<&str, String> = ["summary.txt", "run.json", "report.html"]
+        .map(|file| (file, std::fs::read_to_string(run_dir.join(file)).unwrap_or_default()))
+        .into();
+    told.insert("JUnit", results::junit(&run_dir).unwrap_or_default());
+    Outcome { passed, failed, triage, told }
 }
 
 /// A gate that failed has a triage: an index of files that are there and show something, and of what could not be taken.
