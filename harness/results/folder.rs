@@ -10,7 +10,7 @@ use super::manifest::{MANIFEST, Manifest};
 use crate::evidence::{Evidence, triage_folder};
 use crate::failure::Failure;
 use crate::plan::Gate;
-use crate::run::{GateKey, gate_folder, gate_of_folder};
+use crate::run::{self, GateKey, Summary, gate_folder, gate_of_folder};
 
 /// How far a gate came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -44,7 +44,7 @@ pub enum Outcome {
     Passed,
     /// Red, and why.
     Failed(Failure),
-    /// Compared by its trial alone, which knows whose snapshots are meant.
+    /// Only its trial can judge it, which knows whose snapshots are meant, and none has told what it came to.
     NotJudged,
 }
 
@@ -99,6 +99,9 @@ pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult
             found.push(result(run_dir, *key, gate_folder(*key), false, Some(*state)));
         }
     }
+    if let Ok(summary) = Summary::load(run_dir) {
+        found.iter_mut().filter(|gate| !gate.set_aside).for_each(|gate| gate.hear(&summary));
+    }
     let place = |gate: Gate| Gate::ALL.iter().position(|known| *known == gate);
     found.sort_by_key(|gate| (place(gate.key.gate), gate.key.attempt, !gate.set_aside));
     found
@@ -129,6 +132,27 @@ fn judged(evidence: &Evidence) -> Vec<Verdict> {
 }
 
 impl GateResult {
+    /// Takes what trials have told the run's summary of checks that only they can judge: comparisons with snapshots, and
+    /// a consumer's own checks.
+    fn hear(&mut self, summary: &Summary) {
+        let own = |gate: &&run::GateSummary| (gate.gate, gate.attempt) == (self.key.gate, self.key.attempt);
+        for told in summary.gates.values().filter(own).flat_map(|gate| &gate.checks) {
+            let outcome = match &told.outcome {
+                run::Outcome::Passed => Outcome::Passed,
+                run::Outcome::Failed(failure) => Outcome::Failed(failure.clone()),
+                run::Outcome::Unjudged => continue,
+            };
+            let files = told.read.iter().map(|reading| reading.file.clone()).collect();
+            let heard = Verdict { check: told.check.clone(), outcome, files };
+            match self.verdicts.iter_mut().find(|verdict| verdict.check == told.check) {
+                Some(verdict) if matches!(verdict.outcome, Outcome::NotJudged) => *verdict = heard,
+                Some(_) => {}
+                None if self.state == State::Ended => self.verdicts.push(heard),
+                None => {}
+            }
+        }
+    }
+
     /// The names of the trials that rest on a file of the run's folder.
     pub fn checks_on(&self, file: &Path) -> impl Iterator<Item = String> + '_ {
         let file = file.to_owned();

@@ -134,7 +134,7 @@ fn status(run_dir: &Path, gate: &GateResult, verdict: Option<&Verdict>) -> TestC
             status
         }
         (State::Ended, Some(Outcome::NotJudged)) => {
-            skipped("shapes are compared by the trial alone: see nextest's report")
+            skipped("shapes are compared by the trial alone, and it was not asked for or did not end")
         }
         (State::Waiting, _) => skipped("the run ended before this gate began"),
         (State::Running, _) => of_gate("the run ended before this gate did".into(), "gate-cut-off"),

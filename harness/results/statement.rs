@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Signer};
@@ -18,7 +19,7 @@ const PREDICATE_TYPE: &str = "https://in-toto.io/attestation/test-result/v0.1";
 pub(super) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// An in-toto statement with a test result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Statement {
     /// `https://in-toto.io/Statement/v1`.
     #[serde(rename = "_type")]
@@ -33,7 +34,7 @@ pub struct Statement {
 }
 
 /// A file by name and digest (in-toto's resource descriptor).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resource {
     /// Its path in the run's folder.
     pub name: String,
@@ -42,14 +43,14 @@ pub struct Resource {
 }
 
 /// A digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Digest {
     /// In lower-case hexadecimal digits.
     pub sha256: String,
 }
 
 /// in-toto's test result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TestResult {
     /// `FAILED` when any check is red, any gate has not ended, or there are no checks; `WARNED` when all are green and

@@ -6,11 +6,11 @@ use k1s_profile_gates::plan::Gate;
 use k1s_profile_gates::results::{State, junit};
 use roxmltree::{Document, Node};
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::sealed::{RunDir, STARTUP, WORKLOAD};
 use crate::story::Story;
-use crate::verify::{attempt_2, red, rerun};
+use crate::verify::{attempt_2, red, rerun, statement};
 
 /// What a report must keep to, so that all of Jenkins, GitLab and GitHub's reporters read it alike.
 fn conforms(xml: &str) {
@@ -107,6 +107,39 @@ fn every_check_is_a_case() {
         }
     }
     assert!(!xml.contains("workload::"), "a gate that nobody asked for");
+}
+
+#[rstest]
+#[case::green(json!("passed"), "passed", "PASSED")]
+#[case::red(json!({ "failed": { "what": "another shape", "expected": "", "seen": "", "evidence": "a", "remedy": "" } }), "failure", "FAILED")]
+#[case::not_told(json!("unjudged"), "skipped", "PASSED")]
+fn what_only_a_trial_can_judge_is_told_by_it(
+    #[case] outcome: Value,
+    #[case] expected: &str,
+    #[case] result_of_all: &str,
+) {
+    let run = RunDir::new().with(Story::honest(Gate::Inventory));
+    let time = "2026-01-01T00:00:00Z";
+    let told = |check: &str| json!({ "check": check, "expected": "", "outcome": outcome, "read": [] });
+    let gate = json!({
+        "gate": "inventory", "attempt": 1, "folder": "gates/inventory", "project": "demo", "runs": 1, "asked": time,
+        "began": time, "ended": time, "seconds": 1.0, "failure": null, "flaky": null,
+        "checks": [told("snapshot"), told("of-the-consumer"), told("ok")],
+    });
+    let summary = json!({
+        "run_dir": "", "started": time, "ended": time, "project_base": "demo", "mode": "embedded", "lanes": 1,
+        "versions": {}, "environment": {}, "gates": { "inventory": gate },
+    });
+    run.write("run.json", &summary.to_string());
+    let run = run.sealed(None, true);
+    let xml = report(&run);
+    assert_eq!(result(&xml, "inventory::snapshot"), expected);
+    if expected != "skipped" {
+        assert_eq!(result(&xml, "inventory::of-the-consumer"), expected);
+    }
+    // What the evidence itself says is not to be told otherwise.
+    assert_eq!(result(&xml, "inventory::ok"), "passed");
+    assert_eq!(statement(&run)["predicate"]["result"], result_of_all);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
 use k1s_profile_gates::evidence::Redactions;
 use k1s_profile_gates::plan::Gate;
-use k1s_profile_gates::results::{Manifest, PublicKey, Seal, Signer, State, Verification, verify};
+use k1s_profile_gates::results::{Manifest, PublicKey, Seal, Signer, State, Statement, Verification, verify};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn manifest(run: &RunDir) -> Manifest {
     serde_json::from_str(&run.read("manifest.json")).unwrap()
 }
 
-fn statement(run: &RunDir) -> Value {
+pub(crate) fn statement(run: &RunDir) -> Value {
     let envelope: Value = serde_json::from_str(&run.read("result.intoto.json")).unwrap();
     assert_eq!(envelope["payloadType"], "application/vnd.in-toto+json");
     serde_json::from_slice(&STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap()).unwrap()
@@ -276,6 +276,7 @@ fn a_key_that_is_none_is_named() {
 /// Formats of files that others read. To accept a change that was meant: `UPDATE_SCHEMAS=1 cargo test --test results`.
 #[rstest]
 #[case::manifest("manifest", schemars::schema_for!(Manifest))]
+#[case::statement("statement", schemars::schema_for!(Statement))]
 #[case::redactions("redactions", schemars::schema_for!(Redactions))]
 #[case::verification("verification", schemars::schema_for!(Verification))]
 fn a_schema_is_that_of_its_type(#[case] name: &str, #[case] schema: schemars::Schema) {
