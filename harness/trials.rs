@@ -131,11 +131,11 @@ fn trial(gate: Gate, check: Check) -> Trial {
 
 fn judge(check: &Check, evidence: &Evidence) -> Result<(), Failure> {
     if let Some(kept) = &evidence.record.rerun_of {
-        eprintln!("flaky: the gate's first run ended in a 409 Conflict, kept in {}; this is its rerun", kept.display());
+        eprintln!("flaky: the gate's first run ended in a conflict, kept in {}; this is its rerun", kept.display());
     }
     check.judge(evidence).map_err(|mut failure| {
         if let Some(conflict) = &evidence.record.conflict {
-            let _ = write!(failure.seen, "; the gate met a 409 Conflict, {conflict}");
+            let _ = write!(failure.seen, "; the gate met a conflict: {conflict}");
         }
         failure
     })

@@ -33,7 +33,7 @@ pub struct Record {
     pub observations: BTreeMap<String, Observation>,
     /// Where the time went.
     pub phases: Vec<Phase>,
-    /// A 409 on apply, with who led at that moment.
+    /// What ended this gate in its project and need not in another one.
     pub conflict: Option<Conflict>,
     /// The folder of the run of this gate that ended in a conflict, when this is the rerun in a fresh project.
     pub rerun_of: Option<PathBuf>,
@@ -54,24 +54,29 @@ impl Record {
     }
 }
 
-/// A 409 on apply. `WorkerBee` always applies to controller 0; k1s answers so when another one holds the lease, or when
-/// a compare-and-swap in etcd was lost.
+/// A conflict: what ends a gate in one project and need not in another.
+///
+/// A 409 on apply: `WorkerBee` always applies to controller 0, and k1s answers so when another one holds the lease, or
+/// when a compare-and-swap in etcd was lost. On a shared host also a port that another start has taken meanwhile.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Conflict {
     /// Why.
     pub cause: Cause,
-    /// Who held the lease: another than controller 0 when any did at any time.
+    /// Of a 409: who held the lease, another than controller 0 when any did at any time.
     pub leader: Option<String>,
 }
 
 impl std::fmt::Display for Conflict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let leader = self.leader.as_deref().unwrap_or("nobody that was seen");
-        write!(f, "{}: {leader} held the lease", self.cause)
+        match self.cause {
+            Cause::PortTaken => write!(f, "{}: a port that WorkerBee had picked was taken by others first", self.cause),
+            cause => write!(f, "409 Conflict, {cause}: {leader} held the lease"),
+        }
     }
 }
 
-/// Why k1s answered with a 409.
+/// Why a gate ended in a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
@@ -81,6 +86,8 @@ pub enum Cause {
     ResourceVersionConflict,
     /// Who led could not be read.
     Unknown,
+    /// No 409: `WorkerBee` picks ports by looking for free ones, and another process on the host was quicker.
+    PortTaken,
 }
 
 impl std::fmt::Display for Cause {
@@ -89,6 +96,7 @@ impl std::fmt::Display for Cause {
             Self::NotLeader => "not-leader",
             Self::ResourceVersionConflict => "resource-version-conflict",
             Self::Unknown => "unknown",
+            Self::PortTaken => "port-taken",
         })
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn run(
         _ => None,
     };
     let answer = validate(session, profile, scenario, timeout, file, token).await?;
-    session.record.conflict = conflict(&answer, watch.as_ref().map(Watch::so_far));
+    session.record.conflict = conflict(&answer, watch.as_ref().map(Watch::so_far), session.shares_its_host());
     session.doing("attestations");
     alive::look(session, profile, &answer).await?;
     if let Some(watch) = watch {
@@ -88,9 +88,12 @@ async fn validate(
     answer
 }
 
-/// A 409 on apply, told apart by who led all along.
-fn conflict(answer: &Value, led: Option<Leadership>) -> Option<Conflict> {
+/// A 409 on apply, told apart by who led all along; or, where others use the same ports, one that they have taken.
+fn conflict(answer: &Value, led: Option<Leadership>, shared_ports: bool) -> Option<Conflict> {
     let message = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
+    if shared_ports && message.contains("port is already allocated") {
+        return Some(Conflict { cause: Cause::PortTaken, leader: None });
+    }
     if !message.contains("409 Client Error") {
         return None;
     }

@@ -150,11 +150,7 @@ fn flaky(run: &RunReport) -> Markup {
             @for gate in conflicts {
                 li {
                     a href={ "#" (gate.anchor()) } { (gate.name) } ": "
-                    (visible(gate.summary.flaky.as_deref().unwrap_or_default()))
-                    @if let Some(conflict) = gate.conflict.as_ref().and_then(|record| record.conflict.as_ref()) {
-                        ". Cause: " b { (conflict.cause) } ", the lease was held by "
-                        (visible(conflict.leader.as_deref().unwrap_or("nobody known"))) "."
-                    }
+                    (visible(gate.summary.flaky.as_deref().unwrap_or_default())) "."
                 }
             }
             @for name in retried { li { (name) " failed, a later attempt passed." } }

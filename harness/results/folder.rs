@@ -146,9 +146,8 @@ impl GateResult {
             let heard = Verdict { check: told.check.clone(), outcome, files };
             match self.verdicts.iter_mut().find(|verdict| verdict.check == told.check) {
                 Some(verdict) if matches!(verdict.outcome, Outcome::NotJudged) => *verdict = heard,
-                Some(_) => {}
                 None if self.state == State::Ended => self.verdicts.push(heard),
-                None => {}
+                Some(_) | None => {}
             }
         }
     }

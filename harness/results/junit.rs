@@ -69,7 +69,7 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
         describe(&mut suite, evidence);
     }
     let conflicts = earlier.iter().filter_map(|again| again.evidence.as_ref()?.record.conflict.as_ref());
-    suite.add_properties(conflicts.map(|conflict| Property::new("flaky", format!("409 Conflict, {conflict}"))));
+    suite.add_properties(conflicts.map(|conflict| Property::new("flaky", conflict.to_string())));
     let names: Vec<String> = match gate.verdicts.as_slice() {
         [] => crate::checks_of(gate.key.gate).into_iter().map(|check| check.name).collect(),
         verdicts => verdicts.iter().map(|verdict| verdict.check.clone()).collect(),

@@ -318,9 +318,9 @@ impl GateSummary {
             self.runs += 1;
             let conflict =
                 Evidence::load(run_dir, &kept.join("record.json")).ok().and_then(|first| first.record.conflict);
-            let cause = conflict.map(|conflict| format!(", {conflict}")).unwrap_or_default();
+            let conflict = conflict.map_or_else(|| "a conflict".to_owned(), |conflict| conflict.to_string());
             self.flaky = Some(format!(
-                "409 Conflict in the first project ({}){cause}; this is a rerun in a fresh one",
+                "{conflict}; that was in the first project ({}), this is a rerun in a fresh one",
                 kept.display()
             ));
         }

@@ -274,7 +274,8 @@ impl Supervisor {
         let _ = results::seal(&self.store, &states, over, self.signer.as_ref());
     }
 
-    /// A gate that ended in a 409 is run once more, in a fresh project: the runbook's advice. Both runs' evidence stays.
+    /// A gate that ended in a conflict is run once more, in a fresh project: the runbook's advice. Both runs' evidence
+    /// stays.
     fn set_conflict_aside(&self, file: &Path) -> Option<PathBuf> {
         Evidence::load(&self.settings.run_dir, file).ok()?.record.conflict?;
         let folder = file.parent()?;

@@ -13,6 +13,8 @@ mod ladder;
 mod nested;
 mod point;
 mod residue;
+#[path = "../support/seeds.rs"]
+mod seeds;
 #[path = "../support/stand_in.rs"]
 mod stand_in;
 

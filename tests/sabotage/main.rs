@@ -4,15 +4,20 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod conflict;
 #[path = "../support/ladder.rs"]
 mod ladder;
 // Only their names are of interest here: tests/checks.rs tells them.
-mod conflict;
 #[path = "../lies/mod.rs"]
 #[expect(dead_code)]
 mod lies;
 mod outcome;
 mod rows;
+#[path = "../support/seeds.rs"]
+mod seeds;
+#[path = "../support/stand_in.rs"]
+#[expect(dead_code)]
+mod stand_in;
 #[path = "../support/story.rs"]
 #[expect(dead_code)]
 mod story;
@@ -29,7 +34,8 @@ fn main() -> ExitCode {
         .enumerate()
         .map(|(number, row)| Trial::test(format!("{}::{}", row.gate, row.name), move || sabotage(number, row)))
         .collect();
-    trials.push(Trial::test("conflict", || conflict::check().map_err(Failed::from)));
+    trials.push(Trial::test("conflict::not-leader", || conflict::not_leader().map_err(Failed::from)));
+    trials.push(Trial::test("conflict::port-taken", || conflict::port_taken().map_err(Failed::from)));
     trials.push(Trial::test("coverage", || table::check().map_err(Failed::from)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

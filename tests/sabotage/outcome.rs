@@ -37,10 +37,7 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
     std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(ladder());
     command.arg(format!("{}::", row.gate));
-    // Not what nextest tells its own trials: this is a run by itself.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NEXTEST")) {
-        command.env_remove(name);
-    }
+    by_itself(&mut command);
     let output = command
         .env("WORKERBEE_BIN", &wrapper)
         .env("RUN_DIR", folder.path().join("run"))
@@ -72,11 +69,23 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
     }
     let failed = red.into_iter().map(|name| (name.clone(), message(&name).unwrap_or_default())).collect();
     let triage = triage(&run_dir, row.gate, &failed);
+    Outcome { passed, failed, triage, told: told(&run_dir) }
+}
+
+/// Without what nextest tells its own trials: this is a run by itself.
+pub(crate) fn by_itself(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NEXTEST")) {
+        command.env_remove(name);
+    }
+}
+
+/// What is said of a whole run, by where it is said.
+pub(crate) fn told(run_dir: &Path) -> BTreeMap<&'static str, String> {
     let mut told: BTreeMap<&str, String> = ["summary.txt", "run.json", "report.html"]
         .map(|file| (file, std::fs::read_to_string(run_dir.join(file)).unwrap_or_default()))
         .into();
-    told.insert("JUnit", results::junit(&run_dir).unwrap_or_default());
-    Outcome { passed, failed, triage, told }
+    told.insert("JUnit", results::junit(run_dir).unwrap_or_default());
+    told
 }
 
 /// A gate that failed has a triage: an index of files that are there and show something, and of what could not be taken.
