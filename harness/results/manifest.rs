@@ -109,7 +109,7 @@ fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Optio
         path: path.to_string_lossy().into_owned(),
         sha256,
         size,
-        gate: owner.map(|gate| gate.key.gate.to_string()),
+        gate: owner.map(GateResult::name),
         checks,
     })
 }
