@@ -34,6 +34,7 @@
 //! - [`attest`]: what the harness sees for itself.
 //! - [`evidence`]: the run's folder, records, redaction, shapes.
 //! - [`ledger`]: what is about to be created, written down before, and its removal after a killed run.
+//! - [`parity`]: what is said on the command line against what is said through MCP.
 //! - [`results`]: what is said over a whole run: manifest, statement, JUnit, bundle.
 //! - [`run`]: the supervisor that a run's trials share, and lanes.
 //! - [`report`]: the page that people read, and what is told beside it.
@@ -49,6 +50,7 @@ pub mod evidence;
 mod failure;
 mod gates;
 pub mod ledger;
+pub mod parity;
 pub mod plan;
 pub mod report;
 pub mod results;

@@ -60,7 +60,12 @@ impl Harness {
                 let own = self.checks.iter().filter(|(at, _)| *at == gate).map(|(_, check)| check.clone());
                 let checks = gates::checks_of_run(gate, transport, transports).into_iter().chain(own);
                 let name = transports.name(gate, transport);
-                wanted.extend(checks.map(|check| Wanted { name: format!("{name}::{}", check.name), gate, transport, check }));
+                wanted.extend(checks.map(|check| Wanted {
+                    name: format!("{name}::{}", check.name),
+                    gate,
+                    transport,
+                    check,
+                }));
             }
         }
         wanted
@@ -120,7 +125,16 @@ enum Wrong {
 fn trial(wanted: Wanted) -> Trial {
     let Wanted { name, gate, transport, check } = wanted;
     Trial::test(name, move || {
-        let judged = run::evidence(gate, transport).and_then(|evidence| {
+        // Both ways at once: each has a gate of its own.
+        let asked = std::thread::scope(|both| {
+            let other = check.is_parity().then(|| both.spawn(move || run::evidence(gate, Transport::Mcp)));
+            let own = run::evidence(gate, transport);
+            match other.map(std::thread::ScopedJoinHandle::join) {
+                Some(Ok(Err(failure))) => Err(failure),
+                _ => own,
+            }
+        });
+        let judged = asked.and_then(|evidence| {
             let judged = judge(&check, &evidence);
             let outcome = judged.clone().map_or_else(Outcome::Failed, |()| Outcome::Passed);
             run::tell(gate, transport, Verdict::new(&check, outcome, evidence.readings()));

@@ -7,7 +7,7 @@ mod run_dir;
 
 use std::process::{Command, Output};
 
-use k1s_profile_gates::plan::{Gate, Profile};
+use k1s_profile_gates::plan::{Gate, Profile, Transport};
 use rstest::rstest;
 use run_dir::{RunDir, red};
 use serde_json::Value;
@@ -88,8 +88,8 @@ fn a_plan_names_every_check_and_executes_nothing() {
     assert_eq!(gates_planned.len(), Gate::ALL.len());
     for gate in gates_planned {
         let name: Gate = gate["gate"].as_str().unwrap().parse().unwrap();
-        assert_eq!(gate["checks"].as_array().unwrap().len(), k1s_profile_gates::checks_of(name).len());
-        assert_eq!(gate["project"], format!("demo{}", name.suffix()));
+        assert_eq!(gate["checks"].as_array().unwrap().len(), k1s_profile_gates::checks_of(name, Transport::Cli).len());
+        assert_eq!(gate["project"], format!("demo{}", name.suffix(Transport::Cli)));
     }
     // The one whose start suffers from company goes first.
     assert_eq!(gates_planned[0]["gate"], "workload::k1s-ha-min");

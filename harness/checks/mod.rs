@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::evidence::{Evidence, outline};
-use crate::workerbee::call::Call;
 use crate::failure::Failure;
+use crate::workerbee::call::Call;
 
 /// A rule over a gate's evidence.
 type Judge = dyn Fn(&Evidence) -> Result<(), Failure> + Send + Sync;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::plan::{Gate, Transport, Transports};
+use crate::run::{GateKey, gate_folder};
 use crate::workerbee::call::{Call, Ending};
 
 use super::redactions::moved;
@@ -180,6 +181,19 @@ impl Evidence {
         std::mem::take(&mut *self.read.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Adds what was read of other evidence for the same verdict.
+    pub(crate) fn note_all(&self, readings: Vec<Reading>) {
+        readings.iter().for_each(|reading| self.note(&reading.file, &reading.pointer));
+    }
+
+    /// The same gate at the same attempt, asked the other way.
+    pub(crate) fn beside(&self) -> Result<Self, Failure> {
+        let Record { gate, transport, attempt, .. } = self.record;
+        let transport = if transport == Transport::Cli { Transport::Mcp } else { Transport::Cli };
+        let file = gate_folder(GateKey { gate, transport, attempt }).join("record.json");
+        Self::load(&self.run_dir, &self.run_dir.join(file))
+    }
+
     fn note(&self, file: &Path, pointer: &str) {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = Reading { file: file.to_owned(), pointer: pointer.to_owned() };
@@ -200,11 +214,16 @@ impl Evidence {
         (said, read.chain(record).collect())
     }
 
-    /// A file of this gate, wherever its folder is now: that of a run that ended in a conflict was set aside.
-    fn locate(&self, file: &Path, pointer: &str) -> PathBuf {
+    /// Where a file is in the run's folder now.
+    pub(crate) fn moved(&self, file: &Path) -> PathBuf {
         let folder = self.file.parent().and_then(|folder| folder.strip_prefix(&self.run_dir).ok());
         let folder = folder.filter(|folder| folder.starts_with("gates"));
-        let file = folder.and_then(|folder| moved(file, folder)).unwrap_or_else(|| file.to_owned());
+        folder.and_then(|folder| moved(file, folder)).unwrap_or_else(|| file.to_owned())
+    }
+
+    /// A file of this gate, wherever its folder is now: that of a run that ended in a conflict was set aside.
+    fn locate(&self, file: &Path, pointer: &str) -> PathBuf {
+        let file = self.moved(file);
         self.note(&file, pointer);
         self.run_dir.join(file)
     }

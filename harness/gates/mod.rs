@@ -17,6 +17,7 @@ mod workload;
 use crate::checks::Check;
 use crate::evidence::RedactionKey;
 use crate::failure::Failure;
+use crate::parity;
 use crate::plan::{Gate, Transport, Transports};
 use crate::run::{GateKey, Spec};
 use session::Session;
@@ -36,8 +37,12 @@ pub(crate) fn checks(gate: Gate, transport: Transport) -> Vec<Check> {
 }
 
 /// The same in a run: one that asks both ways compares them too, beside what the command line said.
-pub(crate) fn checks_of_run(gate: Gate, transport: Transport, _transports: Transports) -> Vec<Check> {
-    checks(gate, transport)
+pub(crate) fn checks_of_run(gate: Gate, transport: Transport, transports: Transports) -> Vec<Check> {
+    let mut checks = checks(gate, transport);
+    if (transport, transports) == (Transport::Cli, Transports::Both) {
+        checks.extend(parity::checks(gate));
+    }
+    checks
 }
 
 /// Runs a gate and leaves its record. What keeps it from going on is in the record, for its checks to say.

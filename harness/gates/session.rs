@@ -209,7 +209,7 @@ impl<'a> Session<'a> {
     }
 
     /// Where the daemon says that its MCP server is.
-    fn mcp_url(&self) -> String {
+    pub(super) fn mcp_url(&self) -> String {
         let said = self.record.calls.get("mcp-status-after").and_then(|call| self.answer(call));
         let url = said.as_ref().and_then(|said| said.get("mcp_url")?.as_str());
         url.unwrap_or("an unknown address").to_owned()
@@ -220,8 +220,10 @@ impl<'a> Session<'a> {
         let namespace = naming::namespace(&self.ground.as_ref()?.state_root, &self.spec.project);
         let look = async {
             let containerd = self.containerd().await.ok()?;
-            let (containers, tasks) = (containerd.containers(&namespace).await.ok()?, containerd.tasks(&namespace).await.ok()?);
-            let state = |id: &str| tasks.iter().find(|task| task.id == id).map_or("created", |task| task.status.as_str());
+            let (containers, tasks) =
+                (containerd.containers(&namespace).await.ok()?, containerd.tasks(&namespace).await.ok()?);
+            let state =
+                |id: &str| tasks.iter().find(|task| task.id == id).map_or("created", |task| task.status.as_str());
             let of = |one: &crate::attest::containerd::Container| {
                 let name = one.name().unwrap_or(&one.id).trim_start_matches(namespace.as_str());
                 format!("{} {}", name.trim_start_matches('-'), state(&one.id))

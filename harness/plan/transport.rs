@@ -11,8 +11,9 @@ use super::Gate;
 pub const VARIABLE: &str = "K1S_GATES_TRANSPORT";
 
 /// One way by which `WorkerBee` is asked.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[derive(schemars::JsonSchema)]
+#[derive(
+    Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transport {
     /// Its command line.

@@ -118,9 +118,8 @@ impl Settings {
             workerbee_bin: path("WORKERBEE_BIN")
                 .or_else(|| path("WORKERBEE_ROOT").map(|root| root.join(".venv/bin/workerbee"))),
             k1s_root: path("K1S_ROOT"),
-            transports: Transports::from_env().map_err(|UnknownTransport(value)| {
-                refused(TRANSPORT_VARIABLE, &value, "cli, mcp or both")
-            })?,
+            transports: Transports::from_env()
+                .map_err(|UnknownTransport(value)| refused(TRANSPORT_VARIABLE, &value, "cli, mcp or both"))?,
             lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
                 .unwrap_or_else(default_lanes),
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,

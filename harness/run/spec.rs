@@ -155,7 +155,9 @@ mod tests {
     #[test]
     fn a_folder_tells_whose_it_is() {
         for gate in Gate::ALL {
-            for (transport, attempt) in [(Transport::Cli, 1), (Transport::Cli, 2), (Transport::Mcp, 1), (Transport::Mcp, 2)] {
+            for (transport, attempt) in
+                [(Transport::Cli, 1), (Transport::Cli, 2), (Transport::Mcp, 1), (Transport::Mcp, 2)]
+            {
                 let key = GateKey { gate, transport, attempt };
                 let folder = gate_folder(key);
                 let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();

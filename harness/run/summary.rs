@@ -340,7 +340,10 @@ impl GateSummary {
                 kept.display()
             ));
         }
-        self.checks = gates::checks_of_run(record.gate, record.transport, record.transports).iter().map(|check| Verdict::of(check, evidence)).collect();
+        self.checks = gates::checks_of_run(record.gate, record.transport, record.transports)
+            .iter()
+            .map(|check| Verdict::of(check, evidence))
+            .collect();
     }
 }
 

@@ -119,7 +119,9 @@ impl CallProblem {
         match (self, call.transport) {
             (Self::Mcp { problem }, _) => problem.remedy(),
             (_, Transport::Cli) => format!("run it by hand: {}", call.command.join(" ")),
-            (_, Transport::Mcp) => format!("call the tool by hand, and see the daemon's log: {}", call.command.join(" ")),
+            (_, Transport::Mcp) => {
+                format!("call the tool by hand, and see the daemon's log: {}", call.command.join(" "))
+            }
         }
     }
 }

@@ -69,9 +69,7 @@ impl Request<'_> {
 
     /// The tool that it is to agents.
     pub fn tool(self, project: &str, k1s_root: &str) -> Tool {
-        let validate = |profile: Profile, timeout: u64| {
-            json!({"project": project, "profile": profile.name(), "k1s_root": k1s_root, "timeout": timeout})
-        };
+        let validate = |profile: Profile, timeout: u64| json!({"project": project, "profile": profile.name(), "k1s_root": k1s_root, "timeout": timeout});
         let (name, arguments) = match self {
             Self::ProfileList => ("workerbee_v1_profile_list", json!({})),
             Self::Projects => ("workerbee_v1_projects", json!({})),

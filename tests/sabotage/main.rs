@@ -12,6 +12,7 @@ mod conflict;
 #[expect(dead_code)]
 mod lies;
 mod outcome;
+mod refusals;
 mod rows;
 #[path = "../support/story.rs"]
 #[expect(dead_code)]
@@ -24,12 +25,17 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use rows::Row;
 
 fn main() -> ExitCode {
+    // The part of this program that plays in a lane.
+    if std::env::args().nth(1).as_deref() == Some(refusals::IN_LANE) {
+        return refusals::in_lane();
+    }
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = rows::all()
         .enumerate()
         .map(|(number, row)| Trial::test(format!("{}::{}", row.gate, row.name), move || sabotage(number, row)))
         .collect();
     trials.push(Trial::test("conflict", || conflict::check().map_err(Failed::from)));
+    trials.push(Trial::test("refusals", || refusals::check().map_err(Failed::from)));
     trials.push(Trial::test("coverage", || table::check().map_err(Failed::from)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -108,7 +108,8 @@ impl Mcp {
         let mut call = Call::new(Transport::Mcp, line(&self.url, tool), file);
         let started = Instant::now();
         self.last.see("nothing was seen of it");
-        let asked = self.service.call_tool(CallToolRequestParams::new(tool.name).with_arguments(tool.arguments.clone()));
+        let asked =
+            self.service.call_tool(CallToolRequestParams::new(tool.name).with_arguments(tool.arguments.clone()));
         let outcome = match tokio::time::timeout(limit, asked).await {
             Ok(Ok(result)) => keep(store, &mut call, &result),
             Ok(Err(error)) => Err(self.failed(tool, error)),
