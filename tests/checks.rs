@@ -8,6 +8,7 @@ mod story;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use k1s_profile_gates::Failure;
 use k1s_profile_gates::plan::{Gate, Transports};
@@ -89,6 +90,22 @@ fn messages(#[case] name: &str, #[case] table: &[Lie]) {
     settings.set_omit_expression(true);
     settings.set_prepend_module_to_snapshot(false);
     settings.bind(|| insta::assert_snapshot!(format!("messages-{name}"), text.trim_end()));
+}
+
+/// docs/parity.md lists the differences that the checks leave out, and no others.
+#[test]
+fn the_docs_have_the_table_of_differences() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/parity.md");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let table = text.split_once("| answers |").map(|(_, table)| format!("| answers |{table}")).unwrap_or_default();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always")
+        && table != k1s_profile_gates::parity::table()
+    {
+        let before = text.split_once("| answers |").map_or(text.as_str(), |(before, _)| before);
+        std::fs::write(&file, format!("{before}{}", k1s_profile_gates::parity::table())).unwrap();
+        return;
+    }
+    assert_eq!(table, k1s_profile_gates::parity::table(), "write it anew with INSTA_UPDATE=always");
 }
 
 #[test]

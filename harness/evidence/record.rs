@@ -246,14 +246,14 @@ impl Evidence {
         if let Some(problem) = &call.problem {
             let status = call.exit.map(|code| format!("exit {code}; ")).unwrap_or_default();
             return Err(Failure::new(format!("WorkerBee gave no answer to `{label}`: {}", problem.cause()))
-                .expected(problem.expected())
+                .expected(problem.expected(call))
                 .seen(format!("{status}{problem}"))
                 .evidence(file)
                 .remedy(problem.remedy(call)));
         }
         let unreadable = |error: String| {
             Failure::new(format!("the evidence of `{label}` cannot be read"))
-                .expected("the JSON that WorkerBee answered with")
+                .expected("the JSON that WorkerBee printed")
                 .seen(error)
                 .evidence(&file)
                 .remedy("the file was changed or removed after the gate: run the gate again")

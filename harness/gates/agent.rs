@@ -7,7 +7,7 @@ use crate::attest::app;
 use crate::checks::{Check, Wrong, observed, otherwise, succeeded};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile, Transport};
-use crate::workerbee::mcp::{Offered, drift};
+use crate::workerbee::mcp::{McpProblem, Offered, drift};
 use crate::workerbee::request::Request;
 
 const SESSION: &str = "session-start";
@@ -50,12 +50,11 @@ pub(super) fn checks(gate: Gate) -> Vec<Check> {
         "every tool that a gate calls, with the parameters that it is called with, and no others that must be given",
         "WorkerBee's tools have changed: correct the table in harness/workerbee/request.rs",
         |offered: &Vec<Offered>| {
-            let drifts: Vec<String> = Request::EACH
-                .into_iter()
-                .filter_map(|request| drift(&request.tool("", ""), offered))
-                .map(|problem| problem.to_string())
-                .collect();
-            if drifts.is_empty() { Ok(()) } else { Err(Wrong::from(drifts.join("; "))) }
+            let drifts = Request::EACH.into_iter().filter_map(|request| drift(&request.tool("", ""), offered));
+            let drifts: Vec<McpProblem> = drifts.collect();
+            let Some(first) = drifts.first() else { return Ok(()) };
+            let said: Vec<String> = drifts.iter().map(ToString::to_string).collect();
+            Err(Wrong::new(format!("{}, of {}: {}", first.cause(), drifts.len(), first.expected()), &said))
         },
     )];
     if gate.profile().is_none() {

@@ -107,10 +107,11 @@ impl CallProblem {
     }
 
     /// What there should have been.
-    pub fn expected(&self) -> String {
-        match self {
-            Self::Mcp { problem } => problem.expected(),
-            _ => "an answer as JSON".to_owned(),
+    pub fn expected(&self, call: &Call) -> String {
+        match (self, call.transport) {
+            (Self::Mcp { problem }, _) => problem.expected(),
+            (_, Transport::Cli) => "JSON on standard output".to_owned(),
+            (_, Transport::Mcp) => "the result of the tool".to_owned(),
         }
     }
 

@@ -7,6 +7,7 @@ use super::{PROFILES, STARTUPS, WORKLOADS};
 
 const EVERYWHERE: &[Gate] = &Gate::ALL;
 const INVENTORY: &[Gate] = &[Gate::Inventory];
+const PREFLIGHT: &[Gate] = &[Gate::Preflight];
 
 /// A member, or an item, that nobody knows.
 fn something_new(value: &mut Value) {
@@ -37,7 +38,7 @@ lies! { by Transports::Both;
         "parity::seen-images", "parity::seen-exports",
     ];
     fewer_controllers at INVENTORY, |story| *story.at("profile-list", "/profiles/3/controllers") = json!(1) =>
-        ["parity::profiles", "parity::profile-list"];
+        ["parity::profiles"];
     another_verdict at PROFILES, |story| *story.validate("/checks/0/ok") = json!(false) =>
         ["parity::checks", "parity::validate"];
     another_status at STARTUPS, |story| something_new(story.validate("/status")) =>
@@ -57,9 +58,20 @@ lies! { by Transports::Both;
     never_listed_by_the_other at INVENTORY, |story| {
         drop(story.beside.as_mut().unwrap().record.calls.remove("profile-list"));
     } => ["parity::profile-list-end", "parity::profiles", "parity::profile-list", "parity::coverage"];
-    read_and_not_compared at INVENTORY, |story| {
-        let call = story.record.calls.remove("profile-list").unwrap();
-        story.record.calls.insert("profiles".into(), call.clone());
-        story.record.calls.insert("profile-list".into(), call);
-    } => ["parity::coverage"];
+    never_asked_anything at EVERYWHERE, |story| story.record.calls.clear() => [
+        "parity::mcp-status-after", "parity::containerd-privilege", "parity::ingress-status",
+        "parity::profile-list-end", "parity::profiles", "parity::profile-list",
+        "parity::validate-end", "parity::checks", "parity::validate", "parity::status", "parity::profile-status-after",
+        "parity::mcp-status-at-the-end", "parity::profile-stop-end", "parity::profile-stop",
+        "parity::profile-purge-end", "parity::profile-purge",
+        "parity::profile_start", "parity::builds", "parity::deploy", "parity::resources", "parity::url_checks",
+        "parity::probes", "parity::websocket-answer", "parity::exports-answer", "parity::coverage",
+    ];
+    read_and_not_compared at PREFLIGHT, |story| {
+        // Of a daemon that does not run, it is read what its restart said.
+        *story.at("mcp-status-after", "/running") = json!(false);
+        let restart = story.call("mcp-status-after").clone();
+        story.record.calls.insert("mcp-restart".into(), restart);
+        story.answers.insert("mcp-restart", json!({ "ok": false }));
+    } => ["parity::mcp-status-after", "parity::coverage"];
 }

@@ -294,23 +294,23 @@ impl Story {
     #[allow(dead_code, reason = "not every test target has runs of several gates")]
     pub(crate) fn leave_in(self, run_dir: &Path, folder: &str) {
         let own = Path::new("gates").join(folder);
-        self.write(run_dir, &own, &format!("{folder}-"), &own.join("seen"));
+        self.write(run_dir, &own, &format!("{folder}-"), &format!("gates/{folder}/seen/"));
         for file in ["spec.json", "gate.log"] {
             std::fs::write(run_dir.join(&own).join(file), "{}").unwrap();
         }
     }
 
     /// Writes the record, and answers and sights where it then says that they are.
-    fn write(&self, run_dir: &Path, own: &Path, before_answers: &str, sights: &Path) -> PathBuf {
+    fn write(&self, run_dir: &Path, own: &Path, before_answers: &str, before_sights: &str) -> PathBuf {
         let mut record = self.record.clone();
         std::fs::create_dir_all(run_dir.join(own)).unwrap();
-        std::fs::create_dir_all(run_dir.join(sights)).unwrap();
+        std::fs::create_dir_all(run_dir.join(own).join("seen")).unwrap();
         for (label, call) in &mut record.calls {
             call.file = PathBuf::from(format!("{before_answers}{label}.json"));
             std::fs::write(run_dir.join(&call.file), self.whole(label)).unwrap();
         }
         for (name, sight) in &self.sights {
-            let file = sights.join(format!("{name}.json"));
+            let file = PathBuf::from(format!("{before_sights}{name}.json"));
             std::fs::write(run_dir.join(&file), sight.to_string()).unwrap();
             let known = record.observations.get_mut(*name);
             if let Some(seen @ Observation::Seen(_)) = known {
@@ -328,11 +328,11 @@ impl Story {
         let gates = Path::new("gates");
         let slug = self.gate.slug();
         let file = match &self.beside {
-            None => self.write(run_dir, Path::new(""), "", Path::new("seen")),
+            None => self.write(run_dir, Path::new(""), "", "seen-"),
             Some(mcp) => {
                 let name = format!("{slug}.mcp");
-                mcp.write(run_dir, &gates.join(&name), "mcp-", &gates.join(&name).join("seen"));
-                self.write(run_dir, &gates.join(&slug), "", &gates.join(&slug).join("seen"))
+                mcp.write(run_dir, &gates.join(&name), "mcp-", "seen-mcp-");
+                self.write(run_dir, &gates.join(&slug), "", "seen-")
             }
         };
         let evidence = Evidence::load(run_dir, &file).unwrap();
