@@ -125,7 +125,8 @@ pub fn succeeded(name: &str, label: &'static str) -> Check {
             return Ok(());
         }
         let call = evidence.call(label)?;
-        let error = reported::error_text(&reply).map(|error| format!("; {error}")).unwrap_or_default();
+        let error = reported::error_text(&reply).map(|error| format!("; {error}"));
+        let error = error.unwrap_or_else(|| reported::details(&reply));
         Err(reported::failed(&reply, &format!("`{label}` did not succeed"))
             .expected(Call::good_end(call.transport))
             .seen(format!("{}{error}", ending.seen))

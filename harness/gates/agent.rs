@@ -6,7 +6,7 @@ use super::session::{Session, TOOLS};
 use crate::attest::app;
 use crate::checks::{Check, Wrong, observed, otherwise, succeeded};
 use crate::failure::Failure;
-use crate::plan::{Gate, Profile, Transport};
+use crate::plan::{Gate, Transport};
 use crate::workerbee::mcp::{McpProblem, Offered, drift};
 use crate::workerbee::request::Request;
 
@@ -25,16 +25,16 @@ pub(super) async fn begin(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 /// What an agent asks of a profile that it has validated.
-pub(super) async fn ask(session: &mut Session<'_>, profile: Profile, answer: &Value) -> Result<(), Failure> {
+pub(super) async fn ask(session: &mut Session<'_>, answer: &Value) -> Result<(), Failure> {
     if session.key.transport != Transport::Mcp {
         return Ok(());
     }
     let workload = matches!(session.key.gate, Gate::Workload(_));
     if workload {
         let file = session.own("workload-status.json");
-        session.inquire(STATUS, &file, Request::WorkloadStatus(profile)).await?;
+        session.inquire(STATUS, &file, Request::WorkloadStatus).await?;
         let file = session.own("logs.json");
-        session.inquire(LOGS, &file, Request::Logs(profile, app::NAMES[0])).await?;
+        session.inquire(LOGS, &file, Request::Logs(app::NAMES[0])).await?;
     }
     // The controller's health, or the workload's, by the names that WorkerBee gave them.
     let place = if workload { "/probes/0/url" } else { "/status/profile/ingress_urls/controller_health" };

@@ -46,7 +46,7 @@ pub(super) async fn run(
     };
     let answer = validate(session, profile, request, timeout, file, token).await?;
     session.record.conflict = conflict(&answer, watch.as_ref().map(Watch::so_far));
-    agent::ask(session, profile, &answer).await?;
+    agent::ask(session, &answer).await?;
     session.doing("attestations");
     alive::look(session, profile, &answer).await?;
     if let Some(watch) = watch {

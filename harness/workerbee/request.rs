@@ -25,12 +25,13 @@ pub enum Request<'a> {
     ProfileStop,
     /// Ends it and removes its state.
     ProfilePurge,
-    /// The log of an application that runs on a profile.
-    Logs(Profile, &'a str),
+    /// The log of an application that runs on the profile. Without its name: with one, `WorkerBee` starts a profile that
+    /// does not run, to have something to answer about.
+    Logs(&'a str),
     /// Begins the session of an agent.
     SessionStart,
-    /// What the profile's API says of its workload.
-    WorkloadStatus(Profile),
+    /// What the profile's API says of its workload; without its name, for the same reason.
+    WorkloadStatus,
     /// Asks a URL by way of the ingress.
     IngressProbe(&'a str),
 }
@@ -61,8 +62,8 @@ impl Request<'_> {
             Self::ProfileStatus => vec!["profile", "status", "--k1s-root", k1s_root],
             Self::ProfileStop => vec!["profile", "stop", "--k1s-root", k1s_root],
             Self::ProfilePurge => vec!["profile", "stop", "--k1s-root", k1s_root, "--purge"],
-            Self::Logs(profile, app) => vec!["logs", app, "--target", "profile", "--profile", profile.name()],
-            Self::SessionStart | Self::WorkloadStatus(_) | Self::IngressProbe(_) => return None,
+            Self::Logs(app) => vec!["logs", app, "--target", "profile"],
+            Self::SessionStart | Self::WorkloadStatus | Self::IngressProbe(_) => return None,
         };
         Some(line.into_iter().map(str::to_owned).collect())
     }
@@ -84,14 +85,9 @@ impl Request<'_> {
                 "workerbee_v1_profile_stop",
                 json!({"project": project, "k1s_root": k1s_root, "purge": self == Self::ProfilePurge}),
             ),
-            Self::Logs(profile, app) => (
-                "workerbee_v1_logs",
-                json!({"project": project, "target": "profile", "profile": profile.name(), "app": app}),
-            ),
+            Self::Logs(app) => ("workerbee_v1_logs", json!({"project": project, "target": "profile", "app": app})),
             Self::SessionStart => ("workerbee_v1_session_start", json!({"cwd": k1s_root, "project": project})),
-            Self::WorkloadStatus(profile) => {
-                ("workerbee_v1_profile_workload_status", json!({"project": project, "profile": profile.name()}))
-            }
+            Self::WorkloadStatus => ("workerbee_v1_profile_workload_status", json!({"project": project})),
             Self::IngressProbe(url) => {
                 ("workerbee_v1_ingress_probe", json!({"project": project, "url": url, "expected_status": 200}))
             }
@@ -109,8 +105,8 @@ impl Request<'_> {
         Request::CleanupDryRun,
         Request::Validate(Profile::DevMinSqlite, 1),
         Request::ValidateWorkload(Profile::SingleEtcdContainerd, 1),
-        Request::WorkloadStatus(Profile::SingleEtcdContainerd),
-        Request::Logs(Profile::SingleEtcdContainerd, "db"),
+        Request::WorkloadStatus,
+        Request::Logs("db"),
         Request::IngressProbe("https://api"),
         Request::ProfileStatus,
         Request::ProfileStop,

@@ -113,8 +113,17 @@ async fn refusals() -> Vec<String> {
     let mut wrong = Vec::new();
     let cases: [(&str, Tool, [&str; 2]); 3] = [
         ("unknown profile", unknown_profile, ["K1S_PROFILE_UNKNOWN", "workerbee profile list"]),
-        ("unknown project", bench.tool(Request::WorkloadStatus(SQLITE), "nobodys"), ["PROFILE_NOT_READY", ""]),
-        ("wrong k1s root", validate.tool(PROJECTS[0], "/nonexistent"), ["NOT_FOUND", "Check the path"]),
+        (
+            "unknown project",
+            bench.tool(Request::WorkloadStatus, "nobodys"),
+            ["PROFILE_NOT_RUNNING", "Start a profile first"],
+        ),
+        // WorkerBee takes any folder, waits for what never comes, and has no code for it: the call is ok, its data is not.
+        (
+            "wrong k1s root",
+            Request::Validate(SQLITE, 3).tool(PROJECTS[0], &bench.store.root().display().to_string()),
+            ["of the data \"ok\": false", "readiness errors"],
+        ),
     ];
     for (name, tool, says) in cases {
         let call = bench.call("case.json", &tool).await;

@@ -10,7 +10,6 @@ use super::super::session::Session;
 use super::looks::given;
 use crate::attest::app;
 use crate::evidence::Item;
-use crate::plan::Profile;
 use crate::run::Ground;
 use crate::workerbee::call::Call;
 use crate::workerbee::mcp::Mcp;
@@ -21,7 +20,7 @@ use crate::workerbee::request::Request;
 const END: usize = 4 * 1024 * 1024;
 
 /// The logs of the applications, as an agent asks for them, whichever way the gate itself asks.
-pub(super) async fn of_workload(session: &Session<'_>, profile: Profile, folder: &Path, limit: Duration) -> Vec<Item> {
+pub(super) async fn of_workload(session: &Session<'_>, folder: &Path, limit: Duration) -> Vec<Item> {
     let shows = |app: &str| format!("what WorkerBee gives agents as the log of {app}");
     let url = session.mcp_url();
     let mcp = match Mcp::connect(&url).await {
@@ -33,7 +32,7 @@ pub(super) async fn of_workload(session: &Session<'_>, profile: Profile, folder:
     };
     let mut items = Vec::new();
     for app in app::NAMES {
-        let tool = Request::Logs(profile, app).tool(&session.spec.project, "");
+        let tool = Request::Logs(app).tool(&session.spec.project, "");
         let file = folder.join("logs").join(format!("{app}.json"));
         let call = mcp.call(&session.store, &file.to_string_lossy(), &tool, limit).await;
         let problem = call.problem.as_ref().map(ToString::to_string).or_else(|| refused(session, &call));

@@ -55,8 +55,8 @@ pub(super) async fn all(session: &Session<'_>, folder: &Path) -> Vec<Item> {
     let resources = in_time(resources::look(session, ground)).await;
     items.push(seen(session, folder, "resources.json", resources::SHOWS, resources));
     items.extend(logs::keep(session, ground, folder));
-    if let Gate::Workload(profile) = session.key.gate {
-        items.extend(logs::of_workload(session, profile, folder, limit).await);
+    if let Gate::Workload(_) = session.key.gate {
+        items.extend(logs::of_workload(session, folder, limit).await);
     }
     items
 }
