@@ -20,7 +20,7 @@ $(CARGO) nextest run --profile $(1) --test gates $(ARGS); status=$$?; \
 exit $$status
 endef
 
-.PHONY: help stack browser gates test sabotage test-kill kill consumer bench sweep lint doc clean-cache
+.PHONY: help stack browser gates test both sabotage test-kill kill consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -41,6 +41,11 @@ test: stack browser lint ## Run everything: lints, the harness's own tests, then
 	@$(MAKE) --no-print-directory consumer
 	@$(MAKE) --no-print-directory sabotage ARGS=
 	@$(MAKE) --no-print-directory kill ARGS=
+	@$(MAKE) --no-print-directory both
+
+# The gates both ways: half of the checks are the other's, and what both say is compared.
+both: export K1S_GATES_TRANSPORT = both
+both:
 	$(call RUN_GATES,ci)
 
 sabotage: stack ## Break one thing at a time on the real stack, and see that just the right checks go red

@@ -30,10 +30,11 @@
 //! - [`plan`]: the gates, their profiles and projects.
 //! - `gates`: what each gate does and what is checked of it, one file each.
 //! - [`checks`]: the building blocks of checks.
-//! - [`workerbee`]: its command line, its JSON, its names.
+//! - [`workerbee`]: its command line, its MCP server, its JSON, its names.
 //! - [`attest`]: what the harness sees for itself.
 //! - [`evidence`]: the run's folder, records, redaction, shapes.
 //! - [`ledger`]: what is about to be created, written down before, and its removal after a killed run.
+//! - [`parity`]: what is said on the command line against what is said through MCP.
 //! - [`results`]: what is said over a whole run: manifest, statement, JUnit, bundle.
 //! - [`run`]: the supervisor that a run's trials share, and lanes.
 //! - [`report`]: the page that people read, and what is told beside it.
@@ -49,6 +50,7 @@ pub mod evidence;
 mod failure;
 mod gates;
 pub mod ledger;
+pub mod parity;
 pub mod plan;
 pub mod report;
 pub mod results;
@@ -62,9 +64,14 @@ pub use evidence::Evidence;
 pub use failure::Failure;
 pub use trials::{Harness, HarnessError};
 
-/// Everything that is checked of a gate, in the order of its trials: to judge evidence that is there already.
-pub fn checks_of(gate: plan::Gate) -> Vec<Check> {
-    gates::checks(gate)
+/// Everything that is checked of a gate by one way, in the order of its trials: to judge evidence that is there already.
+pub fn checks_of(gate: plan::Gate, transport: plan::Transport) -> Vec<Check> {
+    gates::checks(gate, transport)
+}
+
+/// The same of a gate in a run: one that asks both ways compares what it was told.
+pub fn checks_of_run(gate: plan::Gate, transport: plan::Transport, transports: plan::Transports) -> Vec<Check> {
+    gates::checks_of_run(gate, transport, transports)
 }
 
 /// Runs the gates as the command line asks: the whole of a test target's `main`.

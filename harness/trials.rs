@@ -1,22 +1,22 @@
 //! The trials: every check of every gate under its own name, run by libtest-mimic.
 
 use std::ffi::OsString;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::checks::Check;
 use crate::evidence::{Evidence, Redactor};
 use crate::failure::Failure;
-use crate::plan::Gate;
+use crate::plan::{Gate, Transport, Transports, UnknownTransport};
 use crate::run::{Outcome, Verdict};
 use crate::{gates, run};
 
 /// The gates, with the checks of the harness and of its consumer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Harness {
+    /// The consumer's own.
     checks: Vec<(Gate, Check)>,
 }
 
@@ -31,18 +31,10 @@ pub enum HarnessError {
     UnknownGate(#[from] crate::plan::UnknownGate),
 }
 
-impl Default for Harness {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Harness {
     /// Every check that comes with the harness.
     pub fn new() -> Self {
-        let checks =
-            Gate::ALL.into_iter().flat_map(|gate| gates::checks(gate).into_iter().map(move |check| (gate, check)));
-        Self { checks: checks.collect() }
+        Self::default()
     }
 
     /// Adds a check of the consumer's own to a gate, such as `startup::k1s-ha-min`. It sees the gate's evidence.
@@ -57,8 +49,26 @@ impl Harness {
     }
 
     /// The names of all trials, in the order of the runbook.
-    pub fn names(&self) -> Vec<String> {
-        self.checks.iter().map(|(gate, check)| trial_name(*gate, check)).collect()
+    pub fn names(&self, transports: Transports) -> Vec<String> {
+        self.wanted(transports).into_iter().map(|one| one.name).collect()
+    }
+
+    fn wanted(&self, transports: Transports) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
+        for gate in Gate::ALL {
+            for transport in transports.each().iter().copied() {
+                let own = self.checks.iter().filter(|(at, _)| *at == gate).map(|(_, check)| check.clone());
+                let checks = gates::checks_of_run(gate, transport, transports).into_iter().chain(own);
+                let name = transports.name(gate, transport);
+                wanted.extend(checks.map(|check| Wanted {
+                    name: format!("{name}::{}", check.name),
+                    gate,
+                    transport,
+                    check,
+                }));
+            }
+        }
+        wanted
     }
 
     /// Runs what the command line asks for. The whole of a test target's `main`.
@@ -67,8 +77,9 @@ impl Harness {
         if let Some(code) = run::role(&arguments) {
             return code;
         }
-        match self.trials(&Arguments::from_args()) {
-            Ok((arguments, trials)) => libtest_mimic::run(&arguments, trials).exit_code(),
+        let arguments = Arguments::from_args();
+        match self.trials(&arguments) {
+            Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
             Err(error) => {
                 eprintln!("Error: {error}");
                 ExitCode::FAILURE
@@ -76,8 +87,9 @@ impl Harness {
         }
     }
 
-    fn trials(self, arguments: &Arguments) -> Result<(Arguments, Vec<Trial>), Wrong> {
-        let mut names = self.names();
+    fn trials(&self, arguments: &Arguments) -> Result<Vec<Trial>, Wrong> {
+        let wanted = self.wanted(Transports::from_env()?);
+        let mut names: Vec<&String> = wanted.iter().map(|one| &one.name).collect();
         names.sort();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Wrong::Harness(HarnessError::Duplicate(twice[0].clone())));
@@ -87,36 +99,45 @@ impl Harness {
         if let Some(name) = arguments.filter.as_ref().filter(unknown) {
             return Err(Wrong::NoSuchTrial(name.clone()));
         }
-        Ok((arguments.clone(), self.checks.into_iter().map(|(gate, check)| trial(gate, check)).collect()))
+        Ok(wanted.into_iter().map(trial).collect())
     }
 }
 
-#[derive(Debug)]
+/// A trial to be.
+struct Wanted {
+    name: String,
+    gate: Gate,
+    transport: Transport,
+    check: Check,
+}
+
+/// Why there are no trials.
+#[derive(Debug, thiserror::Error)]
 enum Wrong {
-    Harness(HarnessError),
+    #[error(transparent)]
+    Harness(#[from] HarnessError),
+    #[error(transparent)]
+    Transport(#[from] UnknownTransport),
+    #[error("there is no trial `{0}`; `--list` prints those that there are")]
     NoSuchTrial(String),
 }
 
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Harness(error) => error.fmt(f),
-            Self::NoSuchTrial(name) => write!(f, "there is no trial `{name}`; `--list` prints those that there are"),
-        }
-    }
-}
-
-fn trial_name(gate: Gate, check: &Check) -> String {
-    format!("{gate}::{}", check.name)
-}
-
-fn trial(gate: Gate, check: Check) -> Trial {
-    let check = Arc::new(check);
-    Trial::test(trial_name(gate, &check), move || {
-        let judged = run::evidence(gate).and_then(|evidence| {
+fn trial(wanted: Wanted) -> Trial {
+    let Wanted { name, gate, transport, check } = wanted;
+    Trial::test(name, move || {
+        // Both ways at once: each has a gate of its own.
+        let asked = std::thread::scope(|both| {
+            let other = check.is_parity().then(|| both.spawn(move || run::evidence(gate, Transport::Mcp)));
+            let own = run::evidence(gate, transport);
+            match other.map(std::thread::ScopedJoinHandle::join) {
+                Some(Ok(Err(failure))) => Err(failure),
+                _ => own,
+            }
+        });
+        let judged = asked.and_then(|evidence| {
             let judged = judge(&check, &evidence);
             let outcome = judged.clone().map_or_else(Outcome::Failed, |()| Outcome::Passed);
-            run::tell(gate, Verdict::new(&check, outcome, evidence.readings()));
+            run::tell(gate, transport, Verdict::new(&check, outcome, evidence.readings()));
             judged
         });
         judged.map_err(|failure| {

@@ -8,9 +8,10 @@ mod story;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use k1s_profile_gates::Failure;
-use k1s_profile_gates::plan::Gate;
+use k1s_profile_gates::plan::{Gate, Transports};
 use lies::Lie;
 use rstest::rstest;
 use story::Story;
@@ -18,7 +19,10 @@ use story::Story;
 #[test]
 fn the_truth_is_green() {
     for gate in Gate::ALL {
-        assert!(Story::honest(gate).judged().is_empty(), "{gate}: {:#?}", Story::honest(gate).judged());
+        for way in [Transports::Cli, Transports::Mcp, Transports::Both] {
+            let judged = Story::told(gate, way).judged();
+            assert!(judged.is_empty(), "{gate}, {way:?}: {judged:#?}");
+        }
     }
 }
 
@@ -26,10 +30,9 @@ fn the_truth_is_green() {
 fn caught(lie: &Lie) {
     let mut known: BTreeSet<String> = BTreeSet::new();
     for gate in lie.gates {
-        let mut story = Story::honest(*gate);
+        let mut story = Story::told(*gate, lie.way);
         (lie.tell)(&mut story);
-        let checks: BTreeSet<String> =
-            k1s_profile_gates::checks_of(*gate).into_iter().map(|check| check.name).collect();
+        let checks: BTreeSet<String> = story.checks().into_iter().map(|check| check.name).collect();
         // `ha-leader-observed` is a check of one profile only.
         let expected: BTreeSet<String> =
             lie.red.iter().map(ToString::to_string).filter(|name| checks.contains(name)).collect();
@@ -70,11 +73,13 @@ fn complete(check: &str, failure: &Failure) {
 #[case::finish("finish", lies::finish::LIES)]
 #[case::residue("residue", lies::residue::LIES)]
 #[case::secrets("secrets", lies::secrets::LIES)]
+#[case::agent("agent", lies::agent::LIES)]
+#[case::parity("parity", lies::parity::LIES)]
 fn messages(#[case] name: &str, #[case] table: &[Lie]) {
     let mut text = String::new();
     for lie in table {
         let gate = *lie.gates.last().unwrap();
-        let mut story = Story::honest(gate);
+        let mut story = Story::told(gate, lie.way);
         (lie.tell)(&mut story);
         let judged = story.judged();
         let (check, failure) = lie.red.iter().find_map(|red| judged.get_key_value(*red)).unwrap();
@@ -87,14 +92,32 @@ fn messages(#[case] name: &str, #[case] table: &[Lie]) {
     settings.bind(|| insta::assert_snapshot!(format!("messages-{name}"), text.trim_end()));
 }
 
+/// docs/parity.md lists the differences that the checks leave out, and no others.
+#[test]
+fn the_docs_have_the_table_of_differences() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/parity.md");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let table = text.split_once("| answers |").map(|(_, table)| format!("| answers |{table}")).unwrap_or_default();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always")
+        && table != k1s_profile_gates::parity::table()
+    {
+        let before = text.split_once("| answers |").map_or(text.as_str(), |(before, _)| before);
+        std::fs::write(&file, format!("{before}{}", k1s_profile_gates::parity::table())).unwrap();
+        return;
+    }
+    assert_eq!(table, k1s_profile_gates::parity::table(), "write it anew with INSTA_UPDATE=always");
+}
+
 #[test]
 fn no_check_is_without_a_lie_that_it_catches() {
     let mut blind: BTreeSet<String> = BTreeSet::new();
     for gate in Gate::ALL {
-        for check in k1s_profile_gates::checks_of(gate) {
-            let catches = |lie: &&Lie| lie.gates.contains(&gate) && lie.red.contains(&check.name.as_str());
-            if check.name != "snapshot" && !lies::all().any(|lie| catches(&lie)) {
-                blind.insert(format!("{gate}::{}", check.name));
+        for way in [Transports::Cli, Transports::Mcp, Transports::Both] {
+            for check in Story::told(gate, way).checks() {
+                let catches = |lie: &&Lie| lie.gates.contains(&gate) && lie.red.contains(&check.name.as_str());
+                if !lies::all().any(|lie| catches(&lie)) {
+                    blind.insert(format!("{gate}::{}", check.name));
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ mod run_dir;
 
 use std::process::{Command, Output};
 
-use k1s_profile_gates::plan::{Gate, Profile};
+use k1s_profile_gates::plan::{Gate, Profile, Transport};
 use rstest::rstest;
 use run_dir::{RunDir, red};
 use serde_json::Value;
@@ -16,7 +16,9 @@ const STARTUP: Gate = Gate::Startup(Profile::HaMin);
 
 fn gates(arguments: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_k1s-gates"));
-    for variable in ["RUN_DIR", "WB_PROJECT_BASE", "WB_PROJECT", "WORKERBEE_CONTAINERD_STATE_ROOT"] {
+    for variable in
+        ["RUN_DIR", "WB_PROJECT_BASE", "WB_PROJECT", "WORKERBEE_CONTAINERD_STATE_ROOT", "K1S_GATES_TRANSPORT"]
+    {
         command.env_remove(variable);
     }
     command.args(arguments).envs(env.iter().copied()).output().unwrap()
@@ -88,12 +90,27 @@ fn a_plan_names_every_check_and_executes_nothing() {
     assert_eq!(gates_planned.len(), Gate::ALL.len());
     for gate in gates_planned {
         let name: Gate = gate["gate"].as_str().unwrap().parse().unwrap();
-        assert_eq!(gate["checks"].as_array().unwrap().len(), k1s_profile_gates::checks_of(name).len());
-        assert_eq!(gate["project"], format!("demo{}", name.suffix()));
+        assert_eq!(gate["checks"].as_array().unwrap().len(), k1s_profile_gates::checks_of(name, Transport::Cli).len());
+        assert_eq!(gate["project"], format!("demo{}", name.suffix(Transport::Cli)));
     }
     // The one whose start suffers from company goes first.
     assert_eq!(gates_planned[0]["gate"], "workload::k1s-ha-min");
     assert!(!run_dir.exists());
+}
+
+#[test]
+fn a_plan_knows_by_which_way_each_gate_asks() {
+    let plan =
+        json(&gates(&["plan", "--json", "inventory"], &[("K1S_GATES_TRANSPORT", "both"), ("WB_PROJECT_BASE", "demo")]));
+    let gates: Vec<_> = plan["gates"].as_array().unwrap().iter().collect();
+    let of = |member: &str| gates.iter().map(|gate| gate[member].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(of("name"), ["inventory", "inventory::mcp"]);
+    assert_eq!(of("transport"), ["cli", "mcp"]);
+    assert_eq!(of("project"), ["demoi", "demol"]);
+    let has = |gate: usize, name: &str| gates[gate]["checks"].as_array().unwrap().iter().any(|check| check == name);
+    assert!(
+        has(0, "parity::profiles") && has(1, "agent::tools") && !has(0, "agent::tools") && !has(1, "parity::profiles")
+    );
 }
 
 #[test]

@@ -142,6 +142,26 @@ fn the_list_has_each_name_once_and_costs_nothing() {
     machine.leaves_nothing();
 }
 
+#[rstest]
+#[case::the_same_both_ways("mcp", &["inventory::ok", "inventory::agent::tools"], &["inventory::mcp::ok", "inventory::parity::profiles"])]
+#[case::beside_each_other("both", &["inventory::ok", "inventory::mcp::ok", "inventory::parity::profiles"], &["inventory::mcp::parity::profiles"])]
+fn trials_are_named_by_the_way_they_ask(#[case] way: &str, #[case] has: &[&str], #[case] has_not: &[&str]) {
+    let machine = Machine::new(HONEST).set("K1S_GATES_TRANSPORT", Some(way));
+    let output = machine.run(&["--list", "--format", "terse"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let listed = |name: &str| text.lines().any(|line| line == format!("{name}: test"));
+    assert!(has.iter().all(|name| listed(name)) && !has_not.iter().any(|name| listed(name)), "{text}");
+    assert_eq!(machine.calls(), 0);
+    machine.leaves_nothing();
+}
+
+#[test]
+fn a_way_that_there_is_not_fails() {
+    let output = Machine::new(HONEST).set("K1S_GATES_TRANSPORT", Some("smtp")).run(&["--list"]);
+    let errors = errors(&output);
+    assert!(!output.status.success() && errors[0].contains("K1S_GATES_TRANSPORT=smtp"), "{errors:?}");
+}
+
 #[test]
 fn ignored_trials_are_listed_as_none() {
     // nextest asks for them, and would count each trial twice if it got them all again.

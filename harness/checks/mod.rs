@@ -7,23 +7,29 @@ pub use reported::{WORKERBEE_OK, no_unknown_checks, reported, verdict};
 pub use snapshot::snapshot;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::evidence::{Evidence, exit, outline};
+use crate::evidence::{Evidence, outline};
 use crate::failure::Failure;
+use crate::workerbee::call::Call;
 
 /// A rule over a gate's evidence.
 type Judge = dyn Fn(&Evidence) -> Result<(), Failure> + Send + Sync;
 
+/// What the names of checks start with that compare what `WorkerBee` says both ways.
+pub(crate) const PARITY: &str = "parity::";
+
 /// One verdict over a gate's evidence; one trial.
+#[derive(Clone)]
 pub struct Check {
     /// Its name within the gate.
     pub name: String,
     /// What it wants to see, in words; empty when only its failure says so.
     pub expected: String,
-    judge: Box<Judge>,
+    judge: Arc<Judge>,
 }
 
 impl Check {
@@ -32,7 +38,7 @@ impl Check {
         name: impl Into<String>,
         judge: impl Fn(&Evidence) -> Result<(), Failure> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), expected: String::new(), judge: Box::new(judge) }
+        Self { name: name.into(), expected: String::new(), judge: Arc::new(judge) }
     }
 
     /// Says what it wants to see, for reports of a check that passed.
@@ -40,6 +46,16 @@ impl Check {
     pub fn expecting(mut self, expected: impl Into<String>) -> Self {
         self.expected = expected.into();
         self
+    }
+
+    /// Whether it compares with files of the user's: its trial alone knows which.
+    pub(crate) fn is_snapshot(&self) -> bool {
+        self.name == "snapshot"
+    }
+
+    /// Whether it compares what `WorkerBee` says both ways.
+    pub(crate) fn is_parity(&self) -> bool {
+        self.name.starts_with(PARITY)
     }
 
     /// Its verdict.
@@ -100,25 +116,23 @@ pub fn observed<T: DeserializeOwned>(
     check.expecting(words)
 }
 
-/// A call ended with exit status 0 and `ok: true`: one without the other is no success.
+/// A call ended well by all that its way has to say so: one sign without the other is no success.
 pub fn succeeded(name: &str, label: &'static str) -> Check {
     Check::new(name, move |evidence| {
         let reply: crate::workerbee::reply::Reply = evidence.reply(label, "")?;
-        let call = evidence.call(label)?;
-        if call.exit == Some(0) && reply.ok == Some(true) {
+        let ending = evidence.ending(label)?;
+        if ending.well {
             return Ok(());
         }
+        let call = evidence.call(label)?;
+        let error = reported::error_text(&reply).map(|error| format!("; {error}"));
+        let error = error.unwrap_or_else(|| reported::details(&reply));
         Err(reported::failed(&reply, &format!("`{label}` did not succeed"))
-            .expected("exit status 0 and \"ok\": true")
-            .seen(format!(
-                "exit {}, {}{}",
-                exit(call),
-                reply.ok.map_or_else(|| "no \"ok\"".to_owned(), |ok| format!("\"ok\": {ok}")),
-                reported::error_text(&reply).map(|error| format!("; {error}")).unwrap_or_default()
-            ))
+            .expected(Call::good_end(call.transport))
+            .seen(format!("{}{error}", ending.seen))
             .evidence(evidence.path(call)))
     })
-    .expecting("exit status 0 and \"ok\": true")
+    .expecting("a call that ended well by all signs: exit status 0 or no error of MCP's, and each \"ok\": true")
 }
 
 /// A rule over a part of a call's answer: `judge` returns what it saw when it is not as expected.
@@ -149,7 +163,8 @@ pub fn part<T: DeserializeOwned>(
 /// A part of an answer is not as expected: what is wrong with it, and the part itself.
 pub(crate) fn otherwise(evidence: &Evidence, label: &str, pointer: &str, what: &str) -> Failure {
     let part = evidence.reply(label, pointer).map_or_else(|failure| failure.seen, |part| outline(&part));
-    let place = if pointer.is_empty() { "the answer" } else { pointer };
+    let place = evidence.call(label).map_or_else(|_| pointer.to_owned(), |call| format!("{}{pointer}", call.base));
+    let place = if place.is_empty() { "the answer" } else { &place };
     let file = evidence.call(label).map_or_else(|_| evidence.file.clone(), |call| evidence.path(call));
     Failure::new(what)
         .seen(format!("{place} is {part}"))

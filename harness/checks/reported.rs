@@ -101,7 +101,7 @@ fn names(reply: &Reply) -> Vec<&str> {
 }
 
 /// What the answer says elsewhere about a red check.
-fn details(reply: &Reply) -> String {
+pub(super) fn details(reply: &Reply) -> String {
     let errors = ["/started/readiness/errors", "/profile_start/readiness/errors"].iter().find_map(|pointer| {
         let rest = serde_json::Value::Object(reply.rest.clone());
         rest.pointer(pointer).and_then(|errors| errors.as_array().cloned())

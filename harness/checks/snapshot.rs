@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::Check;
 use crate::evidence::{Evidence, shape};
 use crate::failure::Failure;
+use crate::plan::Transport;
 
 /// `<gate>::snapshot`: the answer to `label` has the accepted shape.
 pub fn snapshot(label: &'static str) -> Check {
@@ -22,7 +23,10 @@ fn compare(evidence: &Evidence, label: &str) -> Result<(), Failure> {
     settings.set_snapshot_path(&folder);
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    let name = record.gate.slug();
+    let mut name = record.gate.slug();
+    if record.transport == Transport::Mcp {
+        name.push_str(".mcp");
+    }
     // insta has already printed the difference; a panic's backtrace through the harness would only hide it.
     let hook = take_hook();
     set_hook(Box::new(|_| {}));

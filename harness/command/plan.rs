@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use k1s_profile_gates::checks_of;
-use k1s_profile_gates::plan::Gate;
-use k1s_profile_gates::run::{Limits, Settings};
+use k1s_profile_gates::checks_of_run;
+use k1s_profile_gates::plan::{Gate, Transport};
+use k1s_profile_gates::run::{GateKey, Limits, Settings};
 use k1s_profile_gates::stack::{self, Options};
 use k1s_profile_gates::workerbee::naming;
 use serde::Serialize;
@@ -42,7 +42,11 @@ struct Planned {
 
 #[derive(Serialize)]
 struct PlannedGate {
+    /// What the names of its trials start with.
+    name: String,
     gate: Gate,
+    /// By which way WorkerBee is asked.
+    transport: Transport,
     project: String,
     /// The longest project name that works.
     longest: Option<usize>,
@@ -68,23 +72,27 @@ impl Plan {
     fn planned(&self) -> Result<Planned, Box<dyn Error>> {
         let settings = Settings::from_env()?;
         let versions = stack::find(&Options::from_env()).map(|stack| stack.versions).unwrap_or_default();
-        let mut gates = Gate::ALL.to_vec();
-        gates.sort_by_key(|gate| (gate.priority(), *gate));
-        let wanted = |gate: Gate, check: &str| {
-            self.filter.as_ref().is_none_or(|filter| format!("{gate}::{check}").contains(filter.as_str()))
-        };
-        let planned = |gate: Gate| {
-            let names = checks_of(gate).into_iter().map(|check| check.name);
-            let checks: Vec<String> = names.filter(|check| wanted(gate, check)).collect();
+        let mut keys: Vec<GateKey> = settings.keys().collect();
+        keys.sort_by_key(|key| (key.gate.priority(), *key));
+        let planned = |key: GateKey| {
+            let (gate, transport) = (key.gate, key.transport);
+            let name = settings.transports.name(gate, transport);
+            let wanted = |check: &String| {
+                self.filter.as_ref().is_none_or(|filter| format!("{name}::{check}").contains(filter.as_str()))
+            };
+            let names = checks_of_run(gate, transport, settings.transports).into_iter().map(|check| check.name);
+            let checks: Vec<String> = names.filter(wanted).collect();
             (!checks.is_empty()).then(|| PlannedGate {
+                name,
                 gate,
-                project: settings.project(gate, 1),
+                transport,
+                project: settings.project(key),
                 longest: gate.profile().map(naming::project_budget),
                 limit: limit(gate, settings.limits),
                 checks,
             })
         };
-        let gates = gates.into_iter().filter_map(planned).collect();
+        let gates = keys.into_iter().filter_map(planned).collect();
         Ok(Planned { settings, versions, gates })
     }
 }
@@ -112,10 +120,11 @@ fn text(planned: &Planned) -> String {
     let versions: Vec<_> = planned.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     line(if versions.is_empty() { "the stack is prepared first".into() } else { versions.join(", ") });
     for gate in &planned.gates {
+        let way = if gate.transport == Transport::Mcp { ", through MCP" } else { "" };
         let limit = gate.limit.map(|limit| format!(", {limit} s for its validation")).unwrap_or_default();
         let long = gate.longest.filter(|longest| gate.project.len() > *longest);
         let long = long.map(|longest| format!(", TOO LONG: {longest} characters work")).unwrap_or_default();
-        line(format!("\n{}  project {}{long}{limit}", gate.gate, gate.project));
+        line(format!("\n{}  project {}{long}{way}{limit}", gate.name, gate.project));
         gate.checks.iter().for_each(|check| line(format!("  {check}")));
     }
     text

@@ -4,8 +4,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use super::Condition;
-use crate::plan::Gate;
-use crate::run::{External, Settings, meeting_place};
+use crate::run::{External, GateKey, Settings, meeting_place};
 use crate::stack;
 use crate::workerbee::naming;
 
@@ -14,8 +13,9 @@ const EVIDENCE: u64 = 100_000_000;
 
 /// Every gate's project within the room that its profile leaves.
 pub(super) fn names(settings: &Settings) -> Vec<Condition> {
-    let long = |gate: Gate| {
-        let (project, budget) = (settings.project(gate, 1), naming::project_budget(gate.profile()?));
+    let long = |key: GateKey| {
+        let gate = key.gate;
+        let (project, budget) = (settings.project(key), naming::project_budget(gate.profile()?));
         (project.len() > budget).then(|| {
             Condition::unmet(
                 format!("project name of {gate}"),
@@ -24,7 +24,7 @@ pub(super) fn names(settings: &Settings) -> Vec<Condition> {
             )
         })
     };
-    let long: Vec<Condition> = Gate::ALL.into_iter().filter_map(long).collect();
+    let long: Vec<Condition> = settings.keys().filter_map(long).collect();
     if long.is_empty() { vec![Condition::met("project names", "short enough for every profile")] } else { long }
 }
 

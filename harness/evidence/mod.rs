@@ -8,7 +8,7 @@ mod store;
 mod triage;
 
 pub(crate) use record::outline;
-pub use record::{Cause, Conflict, Evidence, Observation, Phase, Progress, Reading, Record, exit};
+pub use record::{Cause, Conflict, Evidence, Observation, Phase, Progress, Reading, Record};
 pub use redact::{Kind, Learned, LearnedSecret, Place, Redaction, RedactionKey, Redactor};
 pub(crate) use redactions::REDACTIONS;
 pub use redactions::Redactions;

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::plan::Gate;
-use crate::workerbee::cli::Call;
+use crate::plan::{Gate, Transport, Transports};
+use crate::run::{GateKey, gate_folder};
+use crate::workerbee::call::{Call, Ending};
 
 use super::redactions::moved;
 
@@ -19,6 +20,10 @@ use super::redactions::moved;
 pub struct Record {
     /// Which gate.
     pub gate: Gate,
+    /// By which way `WorkerBee` was asked.
+    pub transport: Transport,
+    /// By which ways the gates of its run ask.
+    pub transports: Transports,
     /// 1, or more when nextest retried a trial of it.
     pub attempt: u32,
     /// Its own project.
@@ -184,6 +189,19 @@ impl Evidence {
         std::mem::take(&mut *self.read.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Adds what was read of other evidence for the same verdict.
+    pub(crate) fn note_all(&self, readings: Vec<Reading>) {
+        readings.iter().for_each(|reading| self.note(&reading.file, &reading.pointer));
+    }
+
+    /// The same gate at the same attempt, asked the other way.
+    pub(crate) fn beside(&self) -> Result<Self, Failure> {
+        let Record { gate, transport, attempt, .. } = self.record;
+        let transport = if transport == Transport::Cli { Transport::Mcp } else { Transport::Cli };
+        let file = gate_folder(GateKey { gate, transport, attempt }).join("record.json");
+        Self::load(&self.run_dir, &self.run_dir.join(file))
+    }
+
     fn note(&self, file: &Path, pointer: &str) {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = Reading { file: file.to_owned(), pointer: pointer.to_owned() };
@@ -204,11 +222,16 @@ impl Evidence {
         (said, read.chain(record).collect())
     }
 
-    /// A file of this gate, wherever its folder is now: that of a run that ended in a conflict was set aside.
-    fn locate(&self, file: &Path, pointer: &str) -> PathBuf {
+    /// Where a file is in the run's folder now.
+    pub(crate) fn moved(&self, file: &Path) -> PathBuf {
         let folder = self.file.parent().and_then(|folder| folder.strip_prefix(&self.run_dir).ok());
         let folder = folder.filter(|folder| folder.starts_with("gates"));
-        let file = folder.and_then(|folder| moved(file, folder)).unwrap_or_else(|| file.to_owned());
+        folder.and_then(|folder| moved(file, folder)).unwrap_or_else(|| file.to_owned())
+    }
+
+    /// A file of this gate, wherever its folder is now: that of a run that ended in a conflict was set aside.
+    fn locate(&self, file: &Path, pointer: &str) -> PathBuf {
+        let file = self.moved(file);
         self.note(&file, pointer);
         self.run_dir.join(file)
     }
@@ -224,17 +247,17 @@ impl Evidence {
         if file.is_file() { file } else { self.file.clone() }
     }
 
-    /// The JSON of a call.
-    pub fn json(&self, label: &str) -> Result<Value, Failure> {
+    /// All that the file of a call holds.
+    fn whole(&self, label: &str) -> Result<Value, Failure> {
         let call = self.call(label)?;
         let file = self.path(call);
         if let Some(problem) = &call.problem {
             let status = call.exit.map(|code| format!("exit {code}; ")).unwrap_or_default();
             return Err(Failure::new(format!("WorkerBee gave no answer to `{label}`: {}", problem.cause()))
-                .expected("JSON on standard output")
+                .expected(problem.expected(call))
                 .seen(format!("{status}{problem}"))
                 .evidence(file)
-                .remedy(format!("run it by hand: {}", call.command.join(" "))));
+                .remedy(problem.remedy(call)));
         }
         let unreadable = |error: String| {
             Failure::new(format!("the evidence of `{label}` cannot be read"))
@@ -247,18 +270,33 @@ impl Evidence {
         serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))
     }
 
-    /// The JSON of a call as a type; `pointer` selects a part of it (RFC 6901, empty for all).
+    /// The answer to a call, wherever its way has it.
+    pub fn json(&self, label: &str) -> Result<Value, Failure> {
+        let whole = self.whole(label)?;
+        let call = self.call(label)?;
+        call.answer(&whole).cloned().ok_or_else(|| self.lacks(label, &call.base, &whole, &self.path(call)))
+    }
+
+    /// How a call ended.
+    pub fn ending(&self, label: &str) -> Result<Ending, Failure> {
+        Ok(self.call(label)?.ending(&self.whole(label)?))
+    }
+
+    fn lacks(&self, label: &str, pointer: &str, seen: &Value, file: &Path) -> Failure {
+        Failure::new(format!("WorkerBee's answer to `{label}` has no {pointer}"))
+            .expected(format!("a member at {pointer}"))
+            .seen(outline(seen))
+            .evidence(file)
+            .remedy("see what WorkerBee answered; a new version may have renamed it")
+    }
+
+    /// The answer to a call as a type; `pointer` selects a part of it (RFC 6901, empty for all).
     pub fn reply<T: DeserializeOwned>(&self, label: &str, pointer: &str) -> Result<T, Failure> {
         let json = self.json(label)?;
-        let file = self.path(self.call(label)?);
-        let part = json.pointer(pointer).ok_or_else(|| {
-            Failure::new(format!("WorkerBee's answer to `{label}` has no {pointer}"))
-                .expected(format!("a member at {pointer}"))
-                .seen(outline(&json))
-                .evidence(&file)
-                .remedy("see what WorkerBee answered; a new version may have renamed it")
-        })?;
-        self.locate(&self.call(label)?.file, pointer);
+        let call = self.call(label)?;
+        let file = self.path(call);
+        let part = json.pointer(pointer).ok_or_else(|| self.lacks(label, pointer, &json, &file))?;
+        self.locate(&call.file, &format!("{}{pointer}", call.base));
         T::deserialize(part).map_err(|error| {
             Failure::new(format!("WorkerBee's answer to `{label}` has another shape than it should"))
                 .expected("the shape of WorkerBee 0.1.7")
@@ -301,11 +339,6 @@ impl Evidence {
                 .remedy("the harness did not run it: report this with the record attached"),
         }
     }
-}
-
-/// The exit status in words, of a call that was started.
-pub fn exit(call: &Call) -> String {
-    call.exit.map_or_else(|| "none, ended by a signal".to_owned(), |code| code.to_string())
 }
 
 /// JSON in one line: its members by name and, where they are short, by value.

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// Members whose content is not the gate's: the host's, Caddy's and the container runtime's, or a matter of timing.
-const OPAQUE: [&str; 12] = [
+/// Members whose content is not the gate's: the host's, Caddy's and the container runtime's, advice to agents, or a
+/// matter of timing.
+const OPAQUE: [&str; 13] = [
+    "agent_feedback",
     "containerd_helper",
     "containerd_privilege",
     "ingress_sync",

@@ -12,6 +12,7 @@ use crate::checks::{Check, observed, part, succeeded};
 use crate::failure::Failure;
 use crate::workerbee::naming;
 use crate::workerbee::reply::McpStatus;
+use crate::workerbee::request::Request;
 
 /// A project that exists before its gate is somebody else's: neither used nor, later, removed.
 pub(super) async fn refuse_existing(session: &Session<'_>) -> Result<(), Failure> {
@@ -56,13 +57,12 @@ pub(super) async fn baseline(session: &mut Session<'_>) -> Result<Baseline, Fail
 /// Captures, stops, purges, and looks for what is left.
 pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result<(), Failure> {
     let Baseline { mut owner, before } = baseline;
-    let k1s_root = session.spec.k1s_root.display().to_string();
     let file = session.own("profile-status-after.json");
-    session.query("profile-status-after", &file, &["profile", "status", "--k1s-root", &k1s_root]).await?;
+    session.inquire("profile-status-after", &file, Request::ProfileStatus).await?;
     let file = session.own("mcp-status-at-the-end.json");
     session.query(DAEMON, &file, &daemon::STATUS).await?;
     let file = session.own("projects-after.json");
-    session.query("projects-after", &file, &["projects"]).await?;
+    session.inquire("projects-after", &file, Request::Projects).await?;
     let begin = Instant::now();
     session.doing("look at what the project made");
     let alive = residue::look(&mut owner).await;
@@ -70,9 +70,9 @@ pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result
     triage::before_the_stop(session).await;
     let limit = Duration::from_secs(session.limits().stop);
     let file = session.own("profile-stop.json");
-    session.call("profile-stop", &file, &["profile", "stop", "--k1s-root", &k1s_root], limit).await?;
+    session.ask("profile-stop", &file, Request::ProfileStop, limit).await?;
     let file = session.own("profile-purge.json");
-    session.call("profile-purge", &file, &["profile", "stop", "--k1s-root", &k1s_root, "--purge"], limit).await?;
+    session.ask("profile-purge", &file, Request::ProfilePurge, limit).await?;
     let free = look_for_residue(session, &mut owner, &before, &alive).await?;
     if free.contains(&Kind::Containers) {
         remove_namespace(session, owner.namespace).await?;

@@ -3,15 +3,21 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::daemon;
 use super::session::Session;
 use crate::checks::{Check, WORKERBEE_OK, part, snapshot, succeeded};
 use crate::failure::Failure;
-use crate::plan::{Component, Profile};
+use crate::plan::{Component, Profile, Transport};
+use crate::workerbee::request::Request;
 
 const LABEL: &str = "profile-list";
 
 pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
-    session.query(LABEL, "profile-list.json", &["profile", "list"]).await.map(drop)
+    // The command line needs no daemon to list them.
+    if session.key.transport == Transport::Mcp {
+        daemon::require(session).await?;
+    }
+    session.inquire(LABEL, "profile-list.json", Request::ProfileList).await.map(drop)
 }
 
 pub(super) fn checks() -> Vec<Check> {

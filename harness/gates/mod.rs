@@ -1,5 +1,6 @@
 //! The gates: one file each, with what it does and what is checked of it.
 
+mod agent;
 mod alive;
 mod daemon;
 mod finish;
@@ -16,18 +17,32 @@ mod workload;
 use crate::checks::Check;
 use crate::evidence::RedactionKey;
 use crate::failure::Failure;
-use crate::plan::Gate;
+use crate::parity;
+use crate::plan::{Gate, Transport, Transports};
 use crate::run::{GateKey, Spec};
 use session::Session;
 
-/// Everything that is checked of a gate.
-pub(crate) fn checks(gate: Gate) -> Vec<Check> {
-    match gate {
+/// Everything that is checked of a gate: the same both ways, and what agents alone can ask.
+pub(crate) fn checks(gate: Gate, transport: Transport) -> Vec<Check> {
+    let mut checks = match gate {
         Gate::Preflight => preflight::checks(),
         Gate::Inventory => inventory::checks(),
         Gate::Startup(profile) => startup::checks(profile),
         Gate::Workload(profile) => workload::checks(profile),
+    };
+    if transport == Transport::Mcp {
+        checks.extend(agent::checks(gate));
     }
+    checks
+}
+
+/// The same in a run: one that asks both ways compares them too, beside what the command line said.
+pub(crate) fn checks_of_run(gate: Gate, transport: Transport, transports: Transports) -> Vec<Check> {
+    let mut checks = checks(gate, transport);
+    if (transport, transports) == (Transport::Cli, Transports::Both) {
+        checks.extend(parity::checks(gate));
+    }
+    checks
 }
 
 /// Runs a gate and leaves its record. What keeps it from going on is in the record, for its checks to say.

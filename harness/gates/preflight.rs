@@ -8,8 +8,13 @@ use super::session::Session;
 use crate::checks::{Check, Wrong, observed, part};
 use crate::failure::Failure;
 use crate::plan::{Component, Gate};
+use crate::run::GateKey;
 use crate::workerbee::naming;
 use crate::workerbee::reply::McpStatus;
+use crate::workerbee::request::Request;
+
+/// The label of the question for the ingress.
+const INGRESS: &str = "ingress-status";
 
 pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
     name_budget(session)?;
@@ -21,9 +26,10 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
     };
     daemon::ensure(session, &files).await?;
     session.query("containerd-privilege", "containerd-privilege.json", &["containerd-privilege", "status"]).await?;
-    session.query("projects-before", "projects-before.json", &["projects"]).await?;
-    session.query("projects-after", "projects-after.json", &["projects"]).await?;
-    session.query("cleanup", "cleanup-dry-run.json", &["cleanup"]).await.map(drop)
+    session.inquire(INGRESS, "ingress-status.json", Request::IngressStatus).await?;
+    session.inquire("projects-before", "projects-before.json", Request::Projects).await?;
+    session.inquire("projects-after", "projects-after.json", Request::Projects).await?;
+    session.inquire("cleanup", "cleanup-dry-run.json", Request::CleanupDryRun).await.map(drop)
 }
 
 pub(super) fn checks() -> Vec<Check> {
@@ -49,8 +55,8 @@ pub(super) fn checks() -> Vec<Check> {
         }),
         part(
             "ingress-healthy",
-            status,
-            "/global_dashboard",
+            INGRESS,
+            "",
             "HTTPS running, dashboard healthy over verified TLS",
             |seen: &crate::workerbee::reply::Dashboard| {
                 let probe = seen.health_probe.as_ref();
@@ -65,8 +71,8 @@ pub(super) fn checks() -> Vec<Check> {
         ),
         part(
             "ca-ready",
-            status,
-            "/global_dashboard",
+            INGRESS,
+            "",
             "the CA exported, with its SHA-256",
             |seen: &crate::workerbee::reply::Dashboard| {
                 let fingerprint = seen.ca_sha256.as_deref().unwrap_or_default();
@@ -141,13 +147,14 @@ struct Room {
 /// Every gate's project name against the room that its profile leaves.
 fn name_budget(session: &mut Session<'_>) -> Result<(), Failure> {
     let state_root = session.ground()?.state_root.clone();
-    let of_gate = |gate: Gate| {
+    let of_gate = |key: GateKey| {
+        let gate = key.gate;
         let profile = gate.profile()?;
-        let project = session.spec.settings.project(gate, 1);
+        let project = session.spec.settings.project(key);
         let label = naming::container(&state_root, &project, profile, Component::Etcd);
         Some(Room { gate, project, limit: naming::project_budget(profile), label })
     };
-    let rooms: Vec<Room> = Gate::ALL.into_iter().filter_map(of_gate).collect();
+    let rooms: Vec<Room> = session.spec.settings.keys().filter_map(of_gate).collect();
     session.observe("name-budget", Ok(rooms))
 }
 
@@ -171,14 +178,14 @@ async fn projects_unused(session: &mut Session<'_>) -> Result<(), Failure> {
     let state_root = session.ground()?.state_root.clone();
     let namespaces = session.containerd().await?.namespaces().await?;
     let settings = &session.spec.settings;
-    let of_gate = |gate: Gate| {
-        let project = settings.project(gate, 1);
+    let of_gate = |key: GateKey| {
+        let (gate, project) = (key.gate, settings.project(key));
         // The other gates of this run may have begun with theirs: those are known by what this run wrote down.
         let ours = crate::run::is_ours(&settings.run_dir, &project);
         let namespace = !ours && namespaces.contains(&naming::namespace(&state_root, &project));
         let folder = !ours && state_root.join("projects").join(&project).exists();
         Usage { gate, project, namespace, folder }
     };
-    let used: Vec<Usage> = Gate::ALL.into_iter().map(of_gate).collect();
+    let used: Vec<Usage> = settings.keys().map(of_gate).collect();
     session.observe("projects-unused", Ok(used))
 }

@@ -9,6 +9,7 @@ use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, part, reported, snap
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
 use crate::workerbee::reply::{ComponentStatus, ProfileStatus};
+use crate::workerbee::request::Request;
 
 const REPORTED: [&str; 3] = ["profile-start", "components-running", "containerized-components"];
 const KNOWN: [&str; 4] = ["profile-start", "components-running", "containerized-components", "ha-leader-observed"];
@@ -16,7 +17,7 @@ const KNOWN: [&str; 4] = ["profile-start", "components-running", "containerized-
 pub(super) async fn run(session: &mut Session<'_>, profile: Profile) -> Result<(), Failure> {
     let timeout = session.limits().startup;
     let file = format!("{profile}-profile.json");
-    validation::run(session, profile, "k1s-profile", timeout, &file).await
+    validation::run(session, profile, Request::Validate(profile, timeout), timeout, &file).await
 }
 
 pub(super) fn checks(profile: Profile) -> Vec<Check> {

@@ -1,17 +1,18 @@
-//! What both gates of a profile do: an own project, one start at a time, `workerbee validate`, and the end.
+//! What both gates of a profile do: an own project, one start at a time, `validate`, and the end.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::session::Session;
-use super::{alive, daemon, finish, secrets};
+use super::{agent, alive, daemon, finish, secrets};
 use crate::attest::leader;
 use crate::attest::leadership::{Leadership, Watch};
 use crate::evidence::{Cause, Conflict};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
 use crate::run::{Limits, StartToken};
+use crate::workerbee::request::Request;
 
 /// The label of the call that the gate is about.
 pub(super) const LABEL: &str = "validate";
@@ -20,7 +21,7 @@ pub(super) const LABEL: &str = "validate";
 pub(super) async fn run(
     session: &mut Session<'_>,
     profile: Profile,
-    scenario: &str,
+    request: Request<'_>,
     timeout: u64,
     file: &str,
 ) -> Result<(), Failure> {
@@ -35,6 +36,7 @@ pub(super) async fn run(
     session.ground()?.seed_project(&project, &profile.images()).await?;
     daemon::require(session).await?;
     let baseline = finish::baseline(session).await?;
+    agent::begin(session).await?;
     let token = if early.is_some() { early } else { Some(session.start_token().await?) };
     // Lanes have ports of their own: there it is enough to have waited for the gate above.
     let token = token.filter(|_| first || session.shares_its_host());
@@ -42,8 +44,9 @@ pub(super) async fn run(
         Profile::HaMin => Some(Watch::begin(&session.ground()?.state_root, &project, profile)),
         _ => None,
     };
-    let answer = validate(session, profile, scenario, timeout, file, token).await?;
+    let answer = validate(session, profile, request, timeout, file, token).await?;
     session.record.conflict = conflict(&answer, watch.as_ref().map(Watch::so_far), session.shares_its_host());
+    agent::ask(session, &answer).await?;
     session.doing("attestations");
     alive::look(session, profile, &answer).await?;
     if let Some(watch) = watch {
@@ -56,15 +59,11 @@ pub(super) async fn run(
 async fn validate(
     session: &mut Session<'_>,
     profile: Profile,
-    scenario: &str,
+    request: Request<'_>,
     timeout: u64,
     file: &str,
     token: Option<StartToken>,
 ) -> Result<Value, Failure> {
-    let (name, seconds) = (profile.name(), timeout.to_string());
-    let k1s_root = session.spec.k1s_root.display().to_string();
-    let arguments =
-        ["validate", "--scenario", scenario, "--profile", name, "--k1s-root", &k1s_root, "--timeout", &seconds];
     let state_root = session.ground()?.state_root.clone();
     let project = session.spec.project.clone();
     let limit = Limits::validation(timeout);
@@ -75,7 +74,7 @@ async fn validate(
     });
     let head_start = session.ground()?.head_start(&session.spec.project, profile);
     let watching = watch.abort_handle();
-    let answer = session.call(LABEL, file, &arguments, limit).await;
+    let answer = session.ask(LABEL, file, request, limit).await;
     // By now the profile is up or has failed: the watch is over in a moment, or would wait for nothing.
     let started = tokio::time::timeout(Duration::from_secs(3), watch).await;
     watching.abort();

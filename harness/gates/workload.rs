@@ -12,6 +12,7 @@ use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, otherwise, snapshot,
 use crate::evidence::Evidence;
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
+use crate::workerbee::request::Request;
 
 const KNOWN: [&str; 8] = [
     "profile-start",
@@ -27,7 +28,7 @@ const KNOWN: [&str; 8] = [
 pub(super) async fn run(session: &mut Session<'_>, profile: Profile) -> Result<(), Failure> {
     let timeout = session.limits().workload;
     let file = session.own(&format!("{profile}-workload.json"));
-    validation::run(session, profile, "profile-workload", timeout, &file).await
+    validation::run(session, profile, Request::ValidateWorkload(profile, timeout), timeout, &file).await
 }
 
 pub(super) fn checks(profile: Profile) -> Vec<Check> {

@@ -1,8 +1,10 @@
 //! The plan: which gates there are, which profile each starts, and what its project is called.
 
 mod profile;
+mod transport;
 
 pub use profile::{Component, Profile};
+pub use transport::{Transport, Transports, UnknownTransport, VARIABLE as TRANSPORT_VARIABLE};
 
 use std::fmt;
 use std::str::FromStr;
@@ -43,18 +45,20 @@ impl Gate {
         }
     }
 
-    /// The letter that makes the gate's project out of the project base. `s` and `h` are the runbook's own.
-    pub fn suffix(self) -> char {
-        match self {
-            Self::Preflight => 'p',
-            Self::Inventory => 'i',
-            Self::Startup(Profile::DevMinSqlite) => 'q',
-            Self::Startup(Profile::DevEtcdLabs) => 'e',
-            Self::Startup(Profile::SingleEtcdContainerd) => 'c',
-            Self::Startup(Profile::HaMin) => 'm',
-            Self::Workload(Profile::HaMin) => 'h',
-            Self::Workload(_) => 's',
-        }
+    /// The letter that makes the gate's project out of the project base: another one for each way to ask, so that both
+    /// can be there at once. `s` and `h` are the runbook's own; `r` is that of reruns.
+    pub fn suffix(self, transport: Transport) -> char {
+        let (cli, mcp) = match self {
+            Self::Preflight => ('p', 'f'),
+            Self::Inventory => ('i', 'l'),
+            Self::Startup(Profile::DevMinSqlite) => ('q', 'd'),
+            Self::Startup(Profile::DevEtcdLabs) => ('e', 'b'),
+            Self::Startup(Profile::SingleEtcdContainerd) => ('c', 'g'),
+            Self::Startup(Profile::HaMin) => ('m', 'k'),
+            Self::Workload(Profile::HaMin) => ('h', 'w'),
+            Self::Workload(_) => ('s', 'x'),
+        };
+        if transport == Transport::Cli { cli } else { mcp }
     }
 
     /// The gate's place when several wait: the longest first, and of all the one whose start suffers from company.

@@ -6,7 +6,7 @@ use super::excerpt::{self, Room, visible};
 use super::layout::{counted, prose, seconds, sign};
 use super::run::{GateReport, RunReport};
 use super::triage::told;
-use crate::evidence::{Observation, Record, exit};
+use crate::evidence::{Observation, Record};
 use crate::run::{Outcome, State, Verdict};
 
 pub(super) fn render(run: &RunReport, room: &Room) -> Markup {
@@ -126,7 +126,7 @@ fn files(run: &RunReport, room: &Room, record: &Record) -> Markup {
                 h4 { "What WorkerBee was asked" }
                 @for (label, call) in &record.calls {
                     div.call {
-                        p { b { (visible(label)) } span.figure { "exit " (exit(call)) ", " (seconds(call.seconds)) } }
+                        p { b { (visible(label)) } span.figure { (call.status()) ", " (seconds(call.seconds)) } }
                         p.command { code { (visible(&call.command.join(" "))) } }
                         @if let Some(problem) = &call.problem { p.stopped { (visible(&problem.to_string())) } }
                         (excerpt::file(run, room, &call.file))

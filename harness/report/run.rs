@@ -138,7 +138,10 @@ impl GateReport {
     /// What `WorkerBee` said of the profile while it was alive: components, leader, routes.
     pub(super) fn profile_status(&self, run: &RunReport) -> Option<ProfileStatus> {
         let record = self.record.as_ref()?;
-        let answer = |label: &str| -> Option<serde_json::Value> { read(&run.dir.join(&record.calls.get(label)?.file)) };
+        let answer = |label: &str| -> Option<serde_json::Value> {
+            let call = record.calls.get(label)?;
+            call.answer(&read(&run.dir.join(&call.file))?).cloned()
+        };
         let whole = answer("profile-status-after").filter(|answer| !answer["components"].is_null());
         let part = || answer("validate").map(|mut answer| answer["status"].take());
         let status: ProfileStatus = serde_json::from_value(whole.or_else(part)?).ok()?;

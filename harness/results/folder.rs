@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::manifest::{MANIFEST, Manifest};
 use crate::evidence::{Evidence, triage_folder};
 use crate::failure::Failure;
-use crate::plan::Gate;
+use crate::gates;
+use crate::plan::{Gate, Transport, Transports};
 use crate::run::{self, GateKey, Summary, gate_folder, gate_of_folder};
 
 /// How far a gate came.
@@ -29,8 +30,10 @@ pub enum State {
 /// A gate of a run and how far it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GateState {
-    /// Its name, such as `startup::k1s-ha-min`.
+    /// What the names of its trials start with, such as `startup::k1s-ha-min`.
     pub gate: String,
+    /// By which way `WorkerBee` is asked.
+    pub transport: Transport,
     /// 1, or more when a trial of it was retried.
     pub attempt: u32,
     /// How far it came.
@@ -62,8 +65,10 @@ pub struct Verdict {
 /// One run of a gate.
 #[derive(Debug)]
 pub struct GateResult {
-    /// Which gate, and which attempt at it.
+    /// Which gate, by which way, and which attempt at it.
     pub key: GateKey,
+    /// By which ways the gates of its run ask.
+    pub transports: Transports,
     /// How far it came.
     pub state: State,
     /// Its folder in the run's folder.
@@ -84,8 +89,8 @@ pub fn gates(run_dir: &Path) -> Vec<GateResult> {
 /// The same, with what is known of their states; of others their folders tell.
 pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult> {
     let parsed = |known: &GateState| {
-        let gate = known.gate.parse().ok()?;
-        Some((GateKey { gate, attempt: known.attempt }, known.state))
+        let gate = known.gate.strip_suffix("::mcp").unwrap_or(&known.gate).parse().ok()?;
+        Some((GateKey { gate, transport: known.transport, attempt: known.attempt }, known.state))
     };
     let states: BTreeMap<GateKey, State> = states.iter().filter_map(parsed).collect();
     let mut found: Vec<GateResult> = Vec::new();
@@ -102,9 +107,21 @@ pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult
     if let Ok(summary) = Summary::load(run_dir) {
         found.iter_mut().filter(|gate| !gate.set_aside).for_each(|gate| gate.hear(&summary));
     }
+    let recorded = found.iter().find_map(|gate| Some(gate.evidence.as_ref()?.record.transports));
+    let transports = recorded.unwrap_or_else(|| transports(found.iter().map(|gate| gate.key.transport)));
+    found.iter_mut().for_each(|gate| gate.transports = transports);
     let place = |gate: Gate| Gate::ALL.iter().position(|known| *known == gate);
-    found.sort_by_key(|gate| (place(gate.key.gate), gate.key.attempt, !gate.set_aside));
+    found.sort_by_key(|gate| (place(gate.key.gate), gate.key.transport, gate.key.attempt, !gate.set_aside));
     found
+}
+
+/// By which ways a run asked of which no gate has left a record.
+fn transports(mut seen: impl Iterator<Item = Transport> + Clone) -> Transports {
+    match (seen.clone().any(|one| one == Transport::Cli), seen.any(|one| one == Transport::Mcp)) {
+        (true, true) => Transports::Both,
+        (false, true) => Transports::Mcp,
+        _ => Transports::Cli,
+    }
 }
 
 fn result(run_dir: &Path, key: GateKey, folder: PathBuf, set_aside: bool, state: Option<State>) -> GateResult {
@@ -117,25 +134,28 @@ fn result(run_dir: &Path, key: GateKey, folder: PathBuf, set_aside: bool, state:
         (None, _) => State::Running,
     };
     let verdicts = evidence.as_ref().map(judged).unwrap_or_default();
-    GateResult { key, state, folder, set_aside, evidence, verdicts }
+    GateResult { key, transports: Transports::default(), state, folder, set_aside, evidence, verdicts }
 }
 
 fn judged(evidence: &Evidence) -> Vec<Verdict> {
     let judge = |check: crate::Check| {
-        if check.name == "snapshot" {
+        if check.is_snapshot() {
             return Verdict { check: check.name, outcome: Outcome::NotJudged, files: BTreeSet::new() };
         }
         let (verdict, files) = evidence.traced(|evidence| check.judge(evidence));
         Verdict { check: check.name, outcome: verdict.map_or_else(Outcome::Failed, |()| Outcome::Passed), files }
     };
-    crate::checks_of(evidence.record.gate).into_iter().map(judge).collect()
+    let record = &evidence.record;
+    gates::checks_of_run(record.gate, record.transport, record.transports).into_iter().map(judge).collect()
 }
 
 impl GateResult {
     /// Takes what trials have told the run's summary of checks that only they can judge: comparisons with snapshots, and
     /// a consumer's own checks.
     fn hear(&mut self, summary: &Summary) {
-        let own = |gate: &&run::GateSummary| (gate.gate, gate.attempt) == (self.key.gate, self.key.attempt);
+        let own = |gate: &&run::GateSummary| {
+            (gate.gate, gate.transport, gate.attempt) == (self.key.gate, self.key.transport, self.key.attempt)
+        };
         for told in summary.gates.values().filter(own).flat_map(|gate| &gate.checks) {
             let outcome = match &told.outcome {
                 run::Outcome::Passed => Outcome::Passed,
@@ -152,11 +172,21 @@ impl GateResult {
         }
     }
 
+    /// What the names of its trials start with.
+    pub fn name(&self) -> String {
+        self.transports.name(self.key.gate, self.key.transport)
+    }
+
+    /// Whether another one is the same gate by the same way, at another attempt or another time.
+    pub fn is_again(&self, other: &Self) -> bool {
+        (self.key.gate, self.key.transport) == (other.key.gate, other.key.transport)
+    }
+
     /// The names of the trials that rest on a file of the run's folder.
     pub fn checks_on(&self, file: &Path) -> impl Iterator<Item = String> + '_ {
         let file = file.to_owned();
         let rests = move |verdict: &&Verdict| verdict.files.contains(&file);
-        self.verdicts.iter().filter(rests).map(|verdict| format!("{}::{}", self.key.gate, verdict.check))
+        self.verdicts.iter().filter(rests).map(|verdict| format!("{}::{}", self.name(), verdict.check))
     }
 
     /// Whether a file of the run's folder is this gate's own.

@@ -31,15 +31,13 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
     }
     let mut report = Report::new("k1s-profile-gates");
     let last = |gate: &&GateResult| {
-        let later = |other: &GateResult| other.key.gate == gate.key.gate && other.key.attempt > gate.key.attempt;
+        let later = |other: &GateResult| gate.is_again(other) && other.key.attempt > gate.key.attempt;
         !gate.set_aside && !gates.iter().any(later)
     };
     for gate in gates.iter().filter(last) {
         let earlier: Vec<&GateResult> = gates
             .iter()
-            .filter(|other| {
-                other.key.gate == gate.key.gate && (other.set_aside || other.key.attempt < gate.key.attempt)
-            })
+            .filter(|other| gate.is_again(other) && (other.set_aside || other.key.attempt < gate.key.attempt))
             .collect();
         report.add_test_suite(suite(run_dir, gate, &earlier));
     }
@@ -62,7 +60,7 @@ fn span(gate: &GateResult) -> Option<(f64, f64)> {
 }
 
 fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuite {
-    let name = gate.key.gate.to_string();
+    let name = gate.name();
     let mut suite = TestSuite::new(&name);
     suite.set_time(Duration::ZERO);
     if let Some(evidence) = &gate.evidence {
@@ -71,7 +69,10 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
     let conflicts = earlier.iter().filter_map(|again| again.evidence.as_ref()?.record.conflict.as_ref());
     suite.add_properties(conflicts.map(|conflict| Property::new("flaky", conflict.to_string())));
     let names: Vec<String> = match gate.verdicts.as_slice() {
-        [] => crate::checks_of(gate.key.gate).into_iter().map(|check| check.name).collect(),
+        [] => {
+            let checks = crate::gates::checks_of_run(gate.key.gate, gate.key.transport, gate.transports);
+            checks.into_iter().map(|check| check.name).collect()
+        }
         verdicts => verdicts.iter().map(|verdict| verdict.check.clone()).collect(),
     };
     for check in names {

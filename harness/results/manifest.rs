@@ -105,13 +105,7 @@ fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Optio
     // One that is gone by now belonged to nobody.
     let (sha256, size) = digest(&run_dir.join(path)).ok()?;
     let checks = gates.iter().flat_map(|gate| gate.checks_on(path)).collect();
-    Some(Entry {
-        path: path.to_string_lossy().into_owned(),
-        sha256,
-        size,
-        gate: owner.map(|gate| gate.key.gate.to_string()),
-        checks,
-    })
+    Some(Entry { path: path.to_string_lossy().into_owned(), sha256, size, gate: owner.map(GateResult::name), checks })
 }
 
 /// Writes the manifest, and the statement over it and all that it lists.

@@ -15,16 +15,16 @@ use super::settings::Settings;
 use super::summary::Verdict;
 use crate::evidence::Evidence;
 use crate::failure::Failure;
-use crate::plan::Gate;
+use crate::plan::{Gate, Transport};
 
 /// How long a supervisor may take from its start until it listens.
 const STARTUP: Duration = Duration::from_secs(20);
 
 /// The evidence of a gate: runs it, unless another trial of the same run had it run already.
-pub fn evidence(gate: Gate) -> Result<Evidence, Failure> {
+pub fn evidence(gate: Gate, transport: Transport) -> Result<Evidence, Failure> {
     let key = RunKey::of_this_process()?;
     let stream = connect(&key)?;
-    match ask(stream, gate, &Request::Gate(GateKey { gate, attempt: attempt() }))? {
+    match ask(stream, gate, &Request::Gate(GateKey { gate, transport, attempt: attempt() }))? {
         Answer::Record { run_dir, file } => Evidence::load(&run_dir, &file),
         Answer::Failed(failure) => Err(failure),
         Answer::Noted => Err(Failure::new("the supervisor answered another question").remedy("report this")),
@@ -32,10 +32,10 @@ pub fn evidence(gate: Gate) -> Result<Evidence, Failure> {
 }
 
 /// Tells the run's summary what a trial came to. A trial whose supervisor is gone has its own verdict nevertheless.
-pub(crate) fn tell(gate: Gate, verdict: Verdict) {
+pub(crate) fn tell(gate: Gate, transport: Transport, verdict: Verdict) {
     let Ok(key) = RunKey::of_this_process() else { return };
     if let Ok(stream) = UnixStream::connect(key.socket()) {
-        let request = Request::Verdict(GateKey { gate, attempt: attempt() }, Box::new(verdict));
+        let request = Request::Verdict(GateKey { gate, transport, attempt: attempt() }, Box::new(verdict));
         let _ = ask(stream, gate, &request);
     }
 }

@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::summary::Verdict;
 use crate::failure::Failure;
-use crate::plan::Gate;
+use crate::plan::{Gate, Transport};
 
 /// A gate that is run once: a retry or a stress iteration is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GateKey {
     /// Which gate.
     pub gate: Gate,
+    /// By which way `WorkerBee` is asked.
+    pub transport: Transport,
     /// nextest's attempt, from 1; iterations of a stress run count on.
     pub attempt: u32,
 }

@@ -76,14 +76,14 @@ impl Drop for Turn<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Gate, Profile};
+    use crate::plan::{Gate, Profile, Transport};
 
     #[tokio::test(start_paused = true)]
     async fn the_longest_gate_goes_first_whoever_came_first() {
         let queue = Queue::new(1);
         let order = Mutex::new(Vec::new());
         let go = async |gate: Gate| {
-            let _turn = queue.turn(GateKey { gate, attempt: 1 }).await;
+            let _turn = queue.turn(GateKey { gate, transport: Transport::Cli, attempt: 1 }).await;
             order.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(gate);
             tokio::time::sleep(Duration::from_secs(1)).await;
         };

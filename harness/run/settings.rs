@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::protocol::GateKey;
 use crate::failure::Failure;
-use crate::plan::Gate;
+use crate::plan::{Gate, Profile, TRANSPORT_VARIABLE, Transport, Transports, UnknownTransport};
 
 /// A run's settings; written down once by the first trial, so that all processes of a run agree.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub struct Settings {
     pub workerbee_bin: Option<PathBuf>,
     /// `K1S_ROOT`, in either mode.
     pub k1s_root: Option<PathBuf>,
+    /// `K1S_GATES_TRANSPORT`: by which ways `WorkerBee` is asked.
+    pub transports: Transports,
     /// `K1S_GATES_LANES`: how many gates run side by side.
     pub lanes: usize,
     /// `K1S_GATES_SIGNING_KEY`: the file of the key that signs the run's results.
@@ -115,6 +118,8 @@ impl Settings {
             workerbee_bin: path("WORKERBEE_BIN")
                 .or_else(|| path("WORKERBEE_ROOT").map(|root| root.join(".venv/bin/workerbee"))),
             k1s_root: path("K1S_ROOT"),
+            transports: Transports::from_env()
+                .map_err(|UnknownTransport(value)| refused(TRANSPORT_VARIABLE, &value, "cli, mcp or both"))?,
             lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
                 .unwrap_or_else(default_lanes),
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
@@ -128,15 +133,30 @@ impl Settings {
     }
 
     /// The project of a gate. A retry gets a fresh one.
-    pub fn project(&self, gate: Gate, attempt: u32) -> String {
-        let stem = self.project.as_ref().unwrap_or(&self.base);
-        let name = match (gate, &self.single_project, &self.ha_project) {
-            (Gate::Workload(crate::plan::Profile::SingleEtcdContainerd), Some(name), _)
-            | (Gate::Workload(crate::plan::Profile::HaMin), _, Some(name)) => name.clone(),
-            (Gate::Workload(_), _, _) => format!("{}{}", self.base, gate.suffix()),
-            _ => format!("{stem}{}", gate.suffix()),
+    pub fn project(&self, key: GateKey) -> String {
+        let suffix = key.gate.suffix(key.transport);
+        let named = match key.gate {
+            Gate::Workload(Profile::SingleEtcdContainerd) => self.single_project.as_ref(),
+            Gate::Workload(Profile::HaMin) => self.ha_project.as_ref(),
+            _ => None,
         };
-        if attempt > 1 { format!("{name}{attempt}") } else { name }
+        let name = match (key.gate, named) {
+            // One name for both ways would be one project.
+            (_, Some(name)) if (self.transports, key.transport) == (Transports::Both, Transport::Mcp) => {
+                format!("{name}{suffix}")
+            }
+            (_, Some(name)) => name.clone(),
+            (Gate::Workload(_), None) => format!("{}{suffix}", self.base),
+            _ => format!("{}{suffix}", self.project.as_ref().unwrap_or(&self.base)),
+        };
+        if key.attempt > 1 { format!("{name}{}", key.attempt) } else { name }
+    }
+
+    /// Every gate of the runbook, each way that is asked for, at its first attempt.
+    pub fn keys(&self) -> impl Iterator<Item = GateKey> + use<> {
+        let each = self.transports.each();
+        let keys = move |gate| each.iter().map(move |transport| GateKey { gate, transport: *transport, attempt: 1 });
+        Gate::ALL.into_iter().flat_map(keys)
     }
 }
 

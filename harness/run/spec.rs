@@ -10,7 +10,7 @@ use super::protocol::GateKey;
 use super::settings::{Mode, Settings};
 use crate::failure::Failure;
 use crate::ledger::{Ledger, OnHost, Plan};
-use crate::plan::Gate;
+use crate::plan::{Gate, Transport};
 use crate::stack::Stack;
 
 /// What a lane or a gate's process has to do.
@@ -108,11 +108,19 @@ impl Spec {
 
 /// Where a gate keeps its record and its log.
 pub(crate) fn gate_folder(key: GateKey) -> PathBuf {
-    let slug = key.gate.slug();
-    let name = if key.attempt > 1 { format!("{slug}.attempt-{}", key.attempt) } else { slug };
+    let mut name = key.gate.slug();
+    if key.transport == Transport::Mcp {
+        name.push_str(MCP);
+    }
+    if key.attempt > 1 {
+        name.push_str(&format!("{ATTEMPT}{}", key.attempt));
+    }
     Path::new("gates").join(name)
 }
 
+/// What is added to the name of a gate's folder: when it asks through MCP, and for a retry.
+const MCP: &str = ".mcp";
+const ATTEMPT: &str = ".attempt-";
 /// What is added to the name of a gate's folder that was set aside after a conflict.
 pub(super) const SET_ASIDE: &str = "conflict";
 
@@ -122,12 +130,16 @@ pub(crate) fn gate_of_folder(name: &str) -> Option<(GateKey, bool)> {
         Some(name) => (name, true),
         None => (name, false),
     };
-    let (slug, attempt) = match name.rsplit_once(".attempt-") {
-        Some((slug, attempt)) => (slug, attempt.parse().ok()?),
+    let (name, attempt) = match name.rsplit_once(ATTEMPT) {
+        Some((name, attempt)) => (name, attempt.parse().ok()?),
         None => (name, 1),
     };
+    let (slug, transport) = match name.strip_suffix(MCP) {
+        Some(slug) => (slug, Transport::Mcp),
+        None => (name, Transport::Cli),
+    };
     let gate = Gate::ALL.into_iter().find(|gate| gate.slug() == slug)?;
-    Some((GateKey { gate, attempt }, set_aside))
+    Some((GateKey { gate, transport, attempt }, set_aside))
 }
 
 /// Whether a project is one that a gate of this run has written down.
@@ -143,8 +155,10 @@ mod tests {
     #[test]
     fn a_folder_tells_whose_it_is() {
         for gate in Gate::ALL {
-            for attempt in [1, 2] {
-                let key = GateKey { gate, attempt };
+            for (transport, attempt) in
+                [(Transport::Cli, 1), (Transport::Cli, 2), (Transport::Mcp, 1), (Transport::Mcp, 2)]
+            {
+                let key = GateKey { gate, transport, attempt };
                 let folder = gate_folder(key);
                 let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 assert_eq!(gate_of_folder(name), Some((key, false)));

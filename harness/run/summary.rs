@@ -14,7 +14,7 @@ use crate::checks::Check;
 use crate::evidence::{Evidence, Reading, Store};
 use crate::failure::Failure;
 use crate::gates;
-use crate::plan::Gate;
+use crate::plan::{Gate, Transport, Transports};
 
 /// What `run.json` says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct Summary {
     pub project_base: String,
     /// Whose containerd and `WorkerBee`.
     pub mode: Mode,
+    /// By which ways `WorkerBee` is asked.
+    pub transports: Transports,
     /// How many gates may run side by side.
     pub lanes: usize,
     /// Versions of what the gates ran on.
@@ -44,6 +46,8 @@ pub struct Summary {
 pub struct GateSummary {
     /// Which gate.
     pub gate: Gate,
+    /// By which way `WorkerBee` is asked.
+    pub transport: Transport,
     /// nextest's attempt, from 1.
     pub attempt: u32,
     /// Its folder in the run's.
@@ -129,7 +133,7 @@ impl Summary {
     /// The gates in the order of the runbook.
     pub fn in_order(&self) -> Vec<(&str, &GateSummary)> {
         let mut gates: Vec<_> = self.gates.iter().map(|(name, gate)| (name.as_str(), gate)).collect();
-        gates.sort_by_key(|(_, gate)| (gate.gate, gate.attempt));
+        gates.sort_by_key(|(_, gate)| (gate.gate, gate.transport, gate.attempt));
         gates
     }
 
@@ -147,7 +151,8 @@ impl Summary {
     /// The earlier attempts of gates that passed when they were tried again.
     pub fn retried(&self) -> Vec<&str> {
         let passed_later = |gate: &GateSummary| {
-            self.gates.values().any(|other| other.gate == gate.gate && other.attempt > gate.attempt && other.passed())
+            let same = |other: &GateSummary| (other.gate, other.transport) == (gate.gate, gate.transport);
+            self.gates.values().any(|other| same(other) && other.attempt > gate.attempt && other.passed())
         };
         self.in_order()
             .into_iter()
@@ -180,6 +185,7 @@ impl Summary {
             ended: None,
             project_base: settings.base.clone(),
             mode: settings.mode.clone(),
+            transports: settings.transports,
             lanes,
             versions: BTreeMap::new(),
             environment: BTreeMap::new(),
@@ -187,10 +193,16 @@ impl Summary {
         }
     }
 
+    fn name(&self, key: GateKey) -> String {
+        let name = self.transports.name(key.gate, key.transport);
+        if key.attempt > 1 { format!("{name} (attempt {})", key.attempt) } else { name }
+    }
+
     /// A gate that a trial asks for.
     pub(super) fn asked(&mut self, key: GateKey, project: String) {
         let gate = GateSummary {
             gate: key.gate,
+            transport: key.transport,
             attempt: key.attempt,
             folder: gate_folder(key),
             project,
@@ -203,11 +215,13 @@ impl Summary {
             failure: None,
             flaky: None,
         };
-        self.gates.entry(name(key)).or_insert(gate);
+        let name = self.name(key);
+        self.gates.entry(name).or_insert(gate);
     }
 
     pub(super) fn began(&mut self, key: GateKey) {
-        if let Some(gate) = self.gates.get_mut(&name(key)) {
+        let name = self.name(key);
+        if let Some(gate) = self.gates.get_mut(&name) {
             gate.began = Some(Timestamp::now());
             gate.runs = 1;
         }
@@ -217,7 +231,8 @@ impl Summary {
     /// been asked for.
     pub(super) fn ended(&mut self, key: GateKey, result: Result<&Path, &Failure>) {
         let run_dir = self.run_dir.clone();
-        let Some(gate) = self.gates.get_mut(&name(key)) else { return };
+        let name = self.name(key);
+        let Some(gate) = self.gates.get_mut(&name) else { return };
         let now = Timestamp::now();
         gate.ended = Some(now);
         // The clock may have been set back meanwhile.
@@ -234,7 +249,8 @@ impl Summary {
 
     /// What a trial says of a check that only it can judge: one of the consumer's own, or a comparison with snapshots.
     pub(super) fn told(&mut self, key: GateKey, verdict: Verdict) -> bool {
-        let Some(gate) = self.gates.get_mut(&name(key)) else { return false };
+        let name = self.name(key);
+        let Some(gate) = self.gates.get_mut(&name) else { return false };
         match gate.checks.iter_mut().find(|known| known.check == verdict.check) {
             Some(known) if known.outcome == Outcome::Unjudged => *known = verdict,
             Some(_) => return false,
@@ -324,14 +340,18 @@ impl GateSummary {
                 kept.display()
             ));
         }
-        self.checks = gates::checks(record.gate).iter().map(|check| Verdict::of(check, evidence)).collect();
+        self.checks = gates::checks_of_run(record.gate, record.transport, record.transports)
+            .iter()
+            .map(|check| Verdict::of(check, evidence))
+            .collect();
     }
 }
 
 impl Verdict {
-    /// A snapshot is compared by its trial alone: only that knows whose snapshots are meant.
+    /// A snapshot is compared by its trial alone: only that knows whose snapshots are meant. Two ways to ask are too: it
+    /// waits for both.
     fn of(check: &Check, evidence: &Evidence) -> Self {
-        if check.name == "snapshot" {
+        if check.is_snapshot() || check.is_parity() {
             return Self::new(check, Outcome::Unjudged, Vec::new());
         }
         evidence.readings();
@@ -342,10 +362,6 @@ impl Verdict {
     pub(crate) fn new(check: &Check, outcome: Outcome, read: Vec<Reading>) -> Self {
         Self { check: check.name.clone(), expected: check.expected.clone(), outcome, read }
     }
-}
-
-fn name(key: GateKey) -> String {
-    if key.attempt > 1 { format!("{} (attempt {})", key.gate, key.attempt) } else { key.gate.to_string() }
 }
 
 fn first_line(text: &str) -> &str {

@@ -209,7 +209,7 @@ impl Supervisor {
         }
         let (sender, receiver) = watch::channel(None);
         gates.insert(key, receiver.clone());
-        self.summary.lock().await.asked(key, self.settings.project(key.gate, key.attempt));
+        self.summary.lock().await.asked(key, self.settings.project(key));
         self.news.notify_one();
         self.seal(Some((key, State::Waiting)), false).await;
         let supervisor = Arc::clone(self);
@@ -266,7 +266,12 @@ impl Supervisor {
         states.extend(step);
         let states: Vec<GateState> = states
             .iter()
-            .map(|(key, state)| GateState { gate: key.gate.to_string(), attempt: key.attempt, state: *state })
+            .map(|(key, state)| GateState {
+                gate: self.settings.transports.name(key.gate, key.transport),
+                transport: key.transport,
+                attempt: key.attempt,
+                state: *state,
+            })
             .collect();
         let redactions = self.store.redactions().with_gates(&self.settings.run_dir);
         // As with the summary: a folder that cannot be written to is told of by the gates.
@@ -291,7 +296,7 @@ impl Supervisor {
     async fn run(&self, key: GateKey, rerun_of: Option<PathBuf>) -> Result<PathBuf, Failure> {
         let prepared = self.ground.get_or_init(|| self.prepare()).await.clone()?;
         self.summary.lock().await.environment.clone_from(&prepared.environment);
-        let project = self.settings.project(key.gate, key.attempt);
+        let project = self.settings.project(key);
         let mut spec = Spec {
             work: Work::Gate(key),
             project: if rerun_of.is_some() { format!("{project}r") } else { project },

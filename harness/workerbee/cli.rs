@@ -7,13 +7,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
+use super::call::{Call, CallProblem, OUTPUT_LIMIT};
 use crate::evidence::Store;
-
-/// The most of an output that is read and kept. `WorkerBee`'s longest answer is 0.1 MB.
-const OUTPUT_LIMIT: u64 = 16 * 1024 * 1024;
+use crate::plan::Transport;
 
 /// How to call `WorkerBee` for one project.
 #[derive(Debug, Clone)]
@@ -34,92 +32,6 @@ pub struct Cli {
     pub hermetic: bool,
 }
 
-/// Why a call gave no JSON to look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum CallProblem {
-    /// The executable could not be started.
-    #[error("could not start {}: {error}", bin.display())]
-    NotStarted {
-        /// The executable.
-        bin: PathBuf,
-        /// What the system said.
-        error: String,
-    },
-    /// It did not end in time and was killed with its process group.
-    #[error("no answer within {limit_seconds} s; last words: {}", words(last))]
-    TimedOut {
-        /// The limit of the operation.
-        limit_seconds: u64,
-        /// The end of its standard error.
-        last: String,
-    },
-    /// It printed more than the harness reads.
-    #[error("{bytes} bytes of output, of which the first {limit} are kept")]
-    TooLong {
-        /// What it printed.
-        bytes: u64,
-        /// What is kept.
-        limit: u64,
-    },
-    /// It printed nothing.
-    #[error("no output; standard error: {}", words(stderr))]
-    Empty {
-        /// The end of its standard error.
-        stderr: String,
-    },
-    /// Its output is no JSON.
-    #[error("the output is not JSON: {error}; it starts with: {start}")]
-    NotJson {
-        /// Where the parser stopped.
-        error: String,
-        /// The start of the output.
-        start: String,
-    },
-    /// The evidence could not be written.
-    #[error("the evidence could not be kept: {error}")]
-    NotKept {
-        /// What the system said.
-        error: String,
-    },
-}
-
-impl CallProblem {
-    /// The same in a few words.
-    pub fn cause(&self) -> &'static str {
-        match self {
-            Self::NotStarted { .. } => "it could not be started",
-            Self::TimedOut { .. } => "it did not end in time",
-            Self::TooLong { .. } => "it printed too much",
-            Self::Empty { .. } => "it printed nothing",
-            Self::NotJson { .. } => "it printed no JSON",
-            Self::NotKept { .. } => "what it printed could not be kept",
-        }
-    }
-}
-
-/// A quotation of nothing is no message.
-fn words(text: &str) -> &str {
-    if text.is_empty() { "empty" } else { text }
-}
-
-/// One call, as the record of its gate keeps it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Call {
-    /// The command line, without secrets.
-    pub command: Vec<String>,
-    /// Raw standard output, in the run's folder.
-    pub file: PathBuf,
-    /// Raw standard error, when there was any.
-    pub stderr: Option<PathBuf>,
-    /// The exit status; none when it was killed or never started.
-    pub exit: Option<i32>,
-    /// How long it took.
-    pub seconds: f64,
-    /// Why there is no JSON, when there is none.
-    pub problem: Option<CallProblem>,
-}
-
 impl Cli {
     /// The whole command line, global flags as the runbook writes them.
     pub fn command_line(&self, args: &[&str]) -> Vec<String> {
@@ -135,14 +47,7 @@ impl Cli {
     /// Calls `WorkerBee` and keeps what it prints as `file` in the store, parsed or not.
     pub async fn call(&self, store: &Store, file: &str, args: &[&str], limit: Duration) -> Call {
         let command = self.command_line(args);
-        let mut call = Call {
-            command: command.clone(),
-            file: PathBuf::from(file),
-            stderr: None,
-            exit: None,
-            seconds: 0.0,
-            problem: None,
-        };
+        let mut call = Call::new(Transport::Cli, command.clone(), file);
         let started = Instant::now();
         let outcome = self.run(store, &command, limit, &mut call.exit).await;
         call.seconds = started.elapsed().as_secs_f64();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use k1s_profile_gates::plan::{Gate, Profile};
+use k1s_profile_gates::plan::{Gate, Profile, Transport};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -60,13 +60,14 @@ impl Nested {
             .env("WB_PROJECT_BASE", &base)
             .env("INSTA_UPDATE", "no")
             .env_remove("WORKERBEE_CONTAINERD_STATE_ROOT")
+            .env_remove("K1S_GATES_TRANSPORT")
             .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::from(line))
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .spawn()
             .unwrap();
-        Self { folder, project: format!("{base}{}", GATE.suffix()), nextest, terminal: Some(terminal) }
+        Self { folder, project: format!("{base}{}", GATE.suffix(Transport::Cli)), nextest, terminal: Some(terminal) }
     }
 
     /// The folder of all its files.

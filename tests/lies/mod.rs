@@ -3,7 +3,7 @@
 //! The rows are not rstest's, because two other tests read them too: one for the messages, one for the checks that no
 //! row turns red.
 
-use k1s_profile_gates::plan::{Gate, Profile};
+use k1s_profile_gates::plan::{Gate, Profile, Transports};
 
 use crate::story::Story;
 
@@ -31,13 +31,15 @@ pub(crate) const CONFLICT: &str = include_str!("../answers/workload-409-not-lead
 /// One lie: at which gates it is told, and which checks must be red then, and no others.
 pub(crate) struct Lie {
     pub(crate) name: &'static str,
+    /// By which ways it is told: of both, the command line lies.
+    pub(crate) way: Transports,
     pub(crate) gates: &'static [Gate],
     pub(crate) tell: fn(&mut Story),
     pub(crate) red: &'static [&'static str],
 }
 
 /// All tables: one per kind of gate.
-pub(crate) const TABLES: [&[Lie]; 9] = [
+pub(crate) const TABLES: [&[Lie]; 11] = [
     preflight::LIES,
     inventory::LIES,
     startup::LIES,
@@ -47,6 +49,8 @@ pub(crate) const TABLES: [&[Lie]; 9] = [
     inside::LIES,
     outside::LIES,
     secrets::LIES,
+    agent::LIES,
+    parity::LIES,
 ];
 
 /// All lies.
@@ -57,8 +61,17 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Lie> {
 /// A table, and a test for each of its rows.
 macro_rules! lies {
     ($($name:ident at $gates:expr, $tell:expr => [$($red:literal),+ $(,)?];)+) => {
+        lies! { by k1s_profile_gates::plan::Transports::Cli; $($name at $gates, $tell => [$($red),+];)+ }
+    };
+    (by $way:expr; $($name:ident at $gates:expr, $tell:expr => [$($red:literal),+ $(,)?];)+) => {
         pub(crate) const LIES: &[crate::lies::Lie] =
-            &[$(crate::lies::Lie { name: stringify!($name), gates: $gates, tell: $tell, red: &[$($red),+] }),+];
+            &[$(crate::lies::Lie {
+                name: stringify!($name),
+                way: $way,
+                gates: $gates,
+                tell: $tell,
+                red: &[$($red),+],
+            }),+];
         $(
             #[test]
             fn $name() {
@@ -68,10 +81,12 @@ macro_rules! lies {
     };
 }
 
+pub(crate) mod agent;
 pub(crate) mod finish;
 pub(crate) mod inside;
 pub(crate) mod inventory;
 pub(crate) mod outside;
+pub(crate) mod parity;
 pub(crate) mod preflight;
 pub(crate) mod residue;
 pub(crate) mod secrets;

@@ -7,33 +7,36 @@ use super::SOPS_REQUIRED;
 
 const AT: &[Gate] = &[Gate::Preflight];
 const STATUS: &str = "mcp-status-after";
+const INGRESS: &str = "ingress-status";
 const PRIVILEGE: &str = "containerd-privilege";
 
 lies! {
     daemon_not_running at AT, |story| *story.at(STATUS, "/running") = json!(false) => ["mcp-running"];
     another_runtime at AT, |story| *story.at(STATUS, "/runtime") = json!("docker") => ["runtime-containerd"];
     no_runtime at AT, |story| *story.at(STATUS, "/runtime") = Value::Null => ["runtime-containerd"];
-    no_https at AT, |story| *story.at(STATUS, "/global_dashboard/https_running") = json!(false) => ["ingress-healthy"];
-    dashboard_unhealthy at AT, |story| *story.at(STATUS, "/global_dashboard/health_probe/ok") = json!(false) =>
+    no_https at AT, |story| *story.at(INGRESS, "/https_running") = json!(false) => ["ingress-healthy"];
+    dashboard_unhealthy at AT, |story| *story.at(INGRESS, "/health_probe/ok") = json!(false) =>
         ["ingress-healthy"];
     dashboard_unverified at AT, |story| {
-        *story.at(STATUS, "/global_dashboard/health_probe/tls_verified") = json!(false);
+        *story.at(INGRESS, "/health_probe/tls_verified") = json!(false);
     } => ["ingress-healthy"];
-    dashboard_never_probed at AT, |story| *story.at(STATUS, "/global_dashboard/health_probe") = Value::Null =>
+    dashboard_never_probed at AT, |story| *story.at(INGRESS, "/health_probe") = Value::Null =>
         ["ingress-healthy"];
-    no_dashboard at AT, |story| drop(story.at(STATUS, "").as_object_mut().unwrap().remove("global_dashboard")) =>
-        ["ingress-healthy", "ca-ready"];
-    ca_not_ready at AT, |story| *story.at(STATUS, "/global_dashboard/ca_ready") = json!(false) => ["ca-ready"];
-    ca_without_fingerprint at AT, |story| *story.at(STATUS, "/global_dashboard/ca_sha256") = json!("") => ["ca-ready"];
+    no_dashboard at AT, |story| *story.at(INGRESS, "") = json!({}) => ["ingress-healthy", "ca-ready"];
+    ingress_error at AT, |story| story.refused(INGRESS, SOPS_REQUIRED) => ["ingress-healthy", "ca-ready"];
+    ingress_half_an_answer at AT, |story| story.cut_off(INGRESS, true) => ["ingress-healthy", "ca-ready"];
+    ingress_never_asked at AT, |story| drop(story.record.calls.remove(INGRESS)) => ["ingress-healthy", "ca-ready"];
+    ca_not_ready at AT, |story| *story.at(INGRESS, "/ca_ready") = json!(false) => ["ca-ready"];
+    ca_without_fingerprint at AT, |story| *story.at(INGRESS, "/ca_sha256") = json!("") => ["ca-ready"];
     ca_with_made_up_fingerprint at AT, |story| {
-        *story.at(STATUS, "/global_dashboard/ca_sha256") = json!("z".repeat(64));
+        *story.at(INGRESS, "/ca_sha256") = json!("z".repeat(64));
     } => ["ca-ready"];
     status_error at AT, |story| story.refused(STATUS, SOPS_REQUIRED) =>
-        ["mcp-running", "runtime-containerd", "ingress-healthy", "ca-ready"];
+        ["mcp-running", "runtime-containerd"];
     status_half_an_answer at AT, |story| story.cut_off(STATUS, true) =>
-        ["mcp-running", "runtime-containerd", "ingress-healthy", "ca-ready"];
+        ["mcp-running", "runtime-containerd"];
     status_never_asked at AT, |story| drop(story.record.calls.remove(STATUS)) =>
-        ["mcp-running", "runtime-containerd", "ingress-healthy", "ca-ready"];
+        ["mcp-running", "runtime-containerd"];
     no_access at AT, |story| {
         *story.at(PRIVILEGE, "/unprivileged_probe/ok") = json!(false);
         *story.at(PRIVILEGE, "/unprivileged_probe/message") = json!("permission denied");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use k1s_profile_gates::plan::Gate;
+use k1s_profile_gates::plan::{Gate, Transport};
 use k1s_profile_gates::results::{State, junit};
 use roxmltree::{Document, Node};
 use rstest::rstest;
@@ -101,7 +101,7 @@ fn result(xml: &str, name: &str) -> String {
 fn every_check_is_a_case() {
     let xml = report(&RunDir::honest());
     for gate in [Gate::Inventory, STARTUP] {
-        for check in k1s_profile_gates::checks_of(gate) {
+        for check in k1s_profile_gates::checks_of(gate, Transport::Cli) {
             let expected = if check.name == "snapshot" { "skipped" } else { "passed" };
             assert_eq!(result(&xml, &format!("{gate}::{}", check.name)), expected);
         }
@@ -122,7 +122,7 @@ fn what_only_a_trial_can_judge_is_told_by_it(
     let time = "2026-01-01T00:00:00Z";
     let told = |check: &str| json!({ "check": check, "expected": "", "outcome": outcome, "read": [] });
     let gate = json!({
-        "gate": "inventory", "attempt": 1, "folder": "gates/inventory", "project": "demo", "runs": 1, "asked": time,
+        "gate": "inventory", "transport": "cli", "attempt": 1, "folder": "gates/inventory", "project": "demo", "runs": 1, "asked": time,
         "began": time, "ended": time, "seconds": 1.0, "failure": null, "flaky": null,
         "checks": [told("snapshot"), told("of-the-consumer"), told("ok")],
     });
@@ -195,7 +195,7 @@ fn what_did_not_end_is_no_pass() {
     assert_eq!(result(&killed, "inventory::ok"), "passed");
     let expected = [("startup::k1s-ha-min", "error"), ("workload::k1s-ha-min", "skipped"), ("preflight", "error")];
     for (gate, expected) in expected {
-        for check in k1s_profile_gates::checks_of(gate.parse().unwrap()) {
+        for check in k1s_profile_gates::checks_of(gate.parse().unwrap(), Transport::Cli) {
             assert_eq!(result(&killed, &format!("{gate}::{}", check.name)), expected);
         }
     }

@@ -9,7 +9,7 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
 use k1s_profile_gates::evidence::Redactions;
-use k1s_profile_gates::plan::Gate;
+use k1s_profile_gates::plan::{Gate, Transport};
 use k1s_profile_gates::results::{Manifest, PublicKey, Seal, Signer, State, Statement, Verification, verify};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -54,7 +54,9 @@ fn a_manifest_names_each_file_with_its_gate_and_the_checks_that_rest_on_it() {
     assert_eq!(entry("run.json").size, 3);
     let checked: BTreeSet<&String> = manifest.files.iter().flat_map(|entry| &entry.checks).collect();
     for gate in [Gate::Inventory, STARTUP] {
-        for check in k1s_profile_gates::checks_of(gate).into_iter().filter(|check| check.name != "snapshot") {
+        for check in
+            k1s_profile_gates::checks_of(gate, Transport::Cli).into_iter().filter(|check| check.name != "snapshot")
+        {
             let name = format!("{gate}::{}", check.name);
             assert!(checked.contains(&name), "{name} rests on no file");
         }

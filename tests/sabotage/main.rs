@@ -12,6 +12,7 @@ mod ladder;
 #[expect(dead_code)]
 mod lies;
 mod outcome;
+mod refusals;
 mod rows;
 #[path = "../support/seeds.rs"]
 mod seeds;
@@ -29,6 +30,10 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use rows::Row;
 
 fn main() -> ExitCode {
+    // The part of this program that plays in a lane.
+    if std::env::args().nth(1).as_deref() == Some(refusals::IN_LANE) {
+        return refusals::in_lane();
+    }
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = rows::all()
         .enumerate()
@@ -36,6 +41,7 @@ fn main() -> ExitCode {
         .collect();
     trials.push(Trial::test("conflict::not-leader", || conflict::not_leader().map_err(Failed::from)));
     trials.push(Trial::test("conflict::port-taken", || conflict::port_taken().map_err(Failed::from)));
+    trials.push(Trial::test("refusals", || refusals::check().map_err(Failed::from)));
     trials.push(Trial::test("coverage", || table::check().map_err(Failed::from)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use k1s_profile_gates::plan::Gate;
 use k1s_profile_gates::stack::{self, Options};
 use k1s_profile_gates::{Evidence, results, run};
 use serde_json::Value;
@@ -44,6 +43,7 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
         .env("WB_PROJECT_BASE", base(number))
         .env("INSTA_UPDATE", "no")
         .env_remove("WORKERBEE_CONTAINERD_STATE_ROOT")
+        .env_remove("K1S_GATES_TRANSPORT")
         .envs(row.env.iter().copied())
         .output()
         .unwrap();
@@ -57,10 +57,11 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
     let (passed, red) = (verdicts("ok"), verdicts("FAILED"));
     // The program prints the messages of trials that run side by side, without their names.
     let run_dir = folder.path().join("run");
-    let record = run_dir.join("gates").join(row.gate.slug()).join("record.json");
+    let record = run_dir.join("gates").join(row.folder()).join("record.json");
     let evidence = Evidence::load(&run_dir, &record).unwrap_or_else(|failure| panic!("{failure}\n{text}"));
     let message = |name: &String| {
-        let check = k1s_profile_gates::checks_of(row.gate).into_iter().find(|check| check.name == *name)?;
+        let check =
+            k1s_profile_gates::checks_of(row.gate, row.transport()).into_iter().find(|check| check.name == *name)?;
         check.judge(&evidence).err().map(|failure| failure.to_string())
     };
     // The supervisor writes its last words a moment after the program: into a folder that must still be there.
@@ -68,7 +69,7 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
         std::thread::sleep(Duration::from_millis(50));
     }
     let failed = red.into_iter().map(|name| (name.clone(), message(&name).unwrap_or_default())).collect();
-    let triage = triage(&run_dir, row.gate, &failed);
+    let triage = triage(&run_dir, row, &failed);
     Outcome { passed, failed, triage, told: told(&run_dir) }
 }
 
@@ -89,8 +90,8 @@ pub(crate) fn told(run_dir: &Path) -> BTreeMap<&'static str, String> {
 }
 
 /// A gate that failed has a triage: an index of files that are there and show something, and of what could not be taken.
-fn triage(run_dir: &Path, gate: Gate, failed: &BTreeMap<String, String>) -> Vec<String> {
-    let folder = run_dir.join("triage").join(gate.slug());
+fn triage(run_dir: &Path, row: &Row, failed: &BTreeMap<String, String>) -> Vec<String> {
+    let folder = run_dir.join("triage").join(row.folder());
     // These are judged when the gate has ended.
     if failed.keys().all(|check| check == "snapshot" || check.starts_with("secrets::")) {
         return if folder.exists() { vec!["a triage of nothing".to_owned()] } else { Vec::new() };
@@ -141,7 +142,7 @@ impl Outcome {
     pub(crate) fn differs_from(&self, row: &Row) -> Vec<String> {
         let mut wrong = self.triage.clone();
         let checks: BTreeSet<String> =
-            k1s_profile_gates::checks_of(row.gate).into_iter().map(|check| check.name).collect();
+            k1s_profile_gates::checks_of(row.gate, row.transport()).into_iter().map(|check| check.name).collect();
         let seen: BTreeSet<String> = self.passed.iter().chain(self.failed.keys()).cloned().collect();
         wrong.extend(checks.symmetric_difference(&seen).map(|name| format!("not judged, or unknown: {name}")));
         for (check, says) in row.red {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use k1s_profile_gates::plan::Gate;
+use k1s_profile_gates::plan::{Gate, Transport, Transports};
 
 use crate::{lies, rows};
 
@@ -16,7 +16,7 @@ pub(crate) fn check() -> Result<(), String> {
     let mut lines: BTreeMap<Line, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
     let mut blind = Vec::new();
     for gate in Gate::ALL {
-        for check in k1s_profile_gates::checks_of(gate) {
+        for check in checks(gate) {
             let line = lines.entry((kind(gate).to_owned(), check.name.clone())).or_default();
             let real = rows::all().filter(|row| kind(row.gate) == kind(gate) && row.turns_red(&check.name));
             line.0.extend(real.map(|row| row.name));
@@ -33,6 +33,14 @@ pub(crate) fn check() -> Result<(), String> {
         return Err(format!("no row turns these checks red: {}", blind.join(", ")));
     }
     up_to_date(&text)
+}
+
+/// All that is checked of a gate, both ways.
+fn checks(gate: Gate) -> Vec<k1s_profile_gates::Check> {
+    let mut checks = k1s_profile_gates::checks_of_run(gate, Transport::Cli, Transports::Both);
+    let agents = k1s_profile_gates::checks_of(gate, Transport::Mcp);
+    checks.extend(agents.into_iter().filter(|check| check.name.starts_with("agent::")));
+    checks
 }
 
 fn kind(gate: Gate) -> &'static str {

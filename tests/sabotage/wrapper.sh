@@ -54,6 +54,50 @@ END
 }
 # What WorkerBee's record of the profile says under a name.
 recorded() { "$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$folder/profiles/k1s-profile.json" "$1"; }
+# Puts a proxy in the place of the MCP server that `mcp status` names, which changes its answers by a statement in Python:
+# `called(<tool>)` says whether that was asked, `of(<tool>)` is its result, or else a thing that nobody looks at; `tools()`
+# is the list of them; `agree()` has the text say what the structured content does.
+through_a_proxy() {
+  [ -e "$TMPDIR/proxy.py" ] || {
+    cat > "$TMPDIR/proxy.py" <<'END'
+import http.client, http.server, json, os, sys, time
+class Proxy(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def pass_on(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.command == "GET":
+            self.send_response(405)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        server = http.client.HTTPConnection("127.0.0.1", 8765)
+        server.request(self.command, self.path, body, dict(self.headers))
+        answer = server.getresponse()
+        asked, said = json.loads(body or b"{}"), answer.read()
+        result = json.loads(said).get("result", {}) if said.startswith(b"{") else {}
+        def called(tool):
+            return asked.get("method") == "tools/call" and asked["params"]["name"] == f"workerbee_v1_{tool}"
+        def of(tool): return result if called(tool) else {"structuredContent": {"data": {}}}
+        def tools(): return result.get("tools", [])
+        def agree():
+            if "content" in result: result["content"][0]["text"] = json.dumps(result["structuredContent"])
+        if result:
+            exec(sys.argv[1], {"called": called, "of": of, "tools": tools, "agree": agree, "os": os, "time": time})
+            said = json.dumps({**json.loads(said), "result": result}).encode()
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("content-length", "transfer-encoding", "connection"): self.send_header(name, value)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+    do_GET = do_POST = do_DELETE = pass_on
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", 8766), Proxy).serve_forever()
+END
+    leave "$python" "$TMPDIR/proxy.py" "$1"
+    sleep 1
+  }
+  edit 'it["mcp_url"] = "http://127.0.0.1:8766/mcp"'
+}
 # Leaves a process behind that outlives this script.
 leave() { setsid --fork "$@" < /dev/null > /dev/null 2>&1; }
 is_defined() { declare -F "$1" > /dev/null; }

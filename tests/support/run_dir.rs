@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use k1s_profile_gates::Failure;
 use k1s_profile_gates::evidence::{Observation, Phase, Progress, Reading, Record};
-use k1s_profile_gates::plan::Gate;
+use k1s_profile_gates::plan::{Gate, Transport, Transports};
 use k1s_profile_gates::run::{GateSummary, Mode, Outcome, Summary, Verdict};
-use k1s_profile_gates::workerbee::cli::Call;
+use k1s_profile_gates::workerbee::call::Call;
 use tempfile::TempDir;
 
 const STARTED: &str = "2026-01-01T00:00:00Z";
@@ -27,6 +27,7 @@ impl RunDir {
             ended: Some(later(100)),
             project_base: "demo".into(),
             mode: Mode::Embedded,
+            transports: Transports::Cli,
             lanes: 2,
             versions: BTreeMap::from([("WorkerBee".into(), "0.1.7".into())]),
             environment: BTreeMap::from([("kernel".into(), "Linux 6.1".into())]),
@@ -51,8 +52,10 @@ impl RunDir {
         let folder = PathBuf::from("gates").join(gate.slug());
         let sight = folder.join("seen/names.json");
         let call = Call {
+            transport: Transport::Cli,
             command: vec!["workerbee".into(), "validate".into()],
             file: answer_file.clone(),
+            base: String::new(),
             stderr: None,
             exit: Some(0),
             seconds: 3.0,
@@ -60,6 +63,8 @@ impl RunDir {
         };
         let record = Record {
             gate,
+            transport: Transport::Cli,
+            transports: Transports::Cli,
             attempt: 1,
             project: "demo".into(),
             started: later(1).to_string(),
@@ -80,6 +85,7 @@ impl RunDir {
         self.file(&folder.join("record.json").display().to_string(), serde_json::to_vec(&record).unwrap());
         let summary = GateSummary {
             gate,
+            transport: Transport::Cli,
             attempt: 1,
             folder,
             project: "demo".into(),

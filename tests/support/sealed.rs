@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use k1s_profile_gates::evidence::{Redactor, Store};
-use k1s_profile_gates::plan::{Gate, Profile};
+use k1s_profile_gates::plan::{Gate, Profile, Transport};
 use k1s_profile_gates::results::{self, GateState, Signer, State};
 use tempfile::TempDir;
 
@@ -66,7 +66,7 @@ impl RunDir {
 
     /// A gate that came so far.
     pub(crate) fn at(mut self, gate: Gate, attempt: u32, state: State) -> Self {
-        self.states.push(GateState { gate: gate.to_string(), attempt, state });
+        self.states.push(GateState { gate: gate.to_string(), transport: Transport::Cli, attempt, state });
         if state == State::Running {
             let folder = Path::new("gates").join(gate.slug());
             std::fs::create_dir_all(self.path().join(&folder)).unwrap();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use k1s_profile_gates::evidence::{Observation, Record};
-use k1s_profile_gates::plan::{Component, Gate, Profile};
-use k1s_profile_gates::workerbee::cli::{Call, CallProblem};
-use k1s_profile_gates::{Evidence, Failure};
+use k1s_profile_gates::plan::{Component, Gate, Profile, Transport, Transports};
+use k1s_profile_gates::workerbee::call::{Call, CallProblem};
+use k1s_profile_gates::{Check, Evidence, Failure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -32,13 +32,36 @@ pub(crate) struct Story {
     pub(crate) sights: BTreeMap<&'static str, Value>,
     /// Files whose content is not that of the answer.
     pub(crate) files: BTreeMap<&'static str, Vec<u8>>,
+    /// What is changed of the results that MCP put around the answers.
+    pub(crate) results: BTreeMap<&'static str, fn(&mut Value)>,
+    /// What MCP said beside, when both were asked.
+    pub(crate) beside: Option<Box<Story>>,
     folder: TempDir,
 }
 
 impl Story {
+    #[allow(dead_code, reason = "not every test target is content with one way")]
     pub(crate) fn honest(gate: Gate) -> Self {
+        Self::told(gate, Transports::Cli)
+    }
+
+    /// The same, by the ways that are asked.
+    pub(crate) fn told(gate: Gate, transports: Transports) -> Self {
+        match transports {
+            Transports::Cli => Self::by(gate, Transport::Cli, transports),
+            Transports::Mcp => Self::by(gate, Transport::Mcp, transports),
+            Transports::Both => Self {
+                beside: Some(Box::new(Self::by(gate, Transport::Mcp, transports))),
+                ..Self::by(gate, Transport::Cli, transports)
+            },
+        }
+    }
+
+    fn by(gate: Gate, transport: Transport, transports: Transports) -> Self {
         let record = Record {
             gate,
+            transport,
+            transports,
             attempt: 1,
             project: "demo".into(),
             started: "2026-01-01T00:00:00Z".into(),
@@ -57,12 +80,18 @@ impl Story {
             answers: BTreeMap::new(),
             sights: BTreeMap::new(),
             files: BTreeMap::new(),
+            results: BTreeMap::new(),
+            beside: None,
             folder: tempfile::tempdir().unwrap(),
         };
         match gate {
             Gate::Inventory => story.answered("profile-list", parsed(include_str!("../answers/profile-list.json"))),
             Gate::Preflight => {
                 story.answered("mcp-status-after", parsed(include_str!("../answers/mcp-status.json")));
+                story.answered(
+                    "ingress-status",
+                    parsed(include_str!("../answers/mcp-status.json"))["global_dashboard"].take(),
+                );
                 story.answered("containerd-privilege", parsed(include_str!("../answers/containerd-privilege.json")));
                 story.observed("projects-unused", parsed(include_str!("../answers/seen/projects-unused.json")));
                 story.observed("name-budget", parsed(include_str!("../answers/seen/name-budget.json")));
@@ -81,7 +110,23 @@ impl Story {
                 story.finished(profile);
             }
         }
+        if transport == Transport::Mcp {
+            story.asked_by_an_agent();
+        }
         story
+    }
+
+    /// What agents alone ask.
+    fn asked_by_an_agent(&mut self) {
+        self.observed("mcp-tools", parsed(include_str!("../answers/seen/mcp-tools.json")));
+        if self.gate.profile().is_some() {
+            self.answered("session-start", json!({ "project": "demo", "explicit_project": true }));
+            self.answered("ingress-probe", json!({ "ok": true, "status": 200 }));
+        }
+        if let Gate::Workload(_) = self.gate {
+            self.answered("workload-status", json!({ "ok": true, "resources": {} }));
+            self.answered("logs", json!({ "ok": true, "app": "backend", "logs": [{ "status": 200, "text": "up" }] }));
+        }
     }
 
     /// What was seen of the profile itself.
@@ -143,11 +188,17 @@ impl Story {
     }
 
     fn answered(&mut self, label: &'static str, answer: Value) {
+        // The daemon itself is asked for on the command line.
+        let of_the_daemon = label.starts_with("mcp-status") || label == "containerd-privilege";
+        let transport = if of_the_daemon { Transport::Cli } else { self.record.transport };
+        let mcp = transport == Transport::Mcp;
         let call = Call {
+            transport,
             command: vec!["workerbee".into(), "--json".into(), label.into()],
             file: PathBuf::from(format!("{label}.json")),
+            base: if mcp { "/structuredContent/data".to_owned() } else { String::new() },
             stderr: None,
-            exit: Some(0),
+            exit: (!mcp).then_some(0),
             seconds: 0.1,
             problem: None,
         };
@@ -158,6 +209,11 @@ impl Story {
     fn observed(&mut self, name: &'static str, sight: Value) {
         self.record.observations.insert(name.to_owned(), Observation::Seen(PathBuf::from(format!("seen-{name}.json"))));
         self.sights.insert(name, sight);
+    }
+
+    /// A list of what the harness saw for itself, to be changed.
+    pub(crate) fn items_seen(&mut self, name: &str) -> &mut Vec<Value> {
+        self.seen(name, "").as_array_mut().expect("no array")
     }
 
     /// A part of what the harness saw for itself, to be changed.
@@ -195,7 +251,31 @@ impl Story {
     /// `WorkerBee` answered with an error: it then ends with 1.
     pub(crate) fn refused(&mut self, label: &'static str, error: &str) {
         self.answers.insert(label, parsed(error));
-        self.call(label).exit = Some(1);
+        match self.call(label).transport {
+            Transport::Cli => self.call(label).exit = Some(1),
+            Transport::Mcp => self.call(label).base = "/structuredContent".to_owned(),
+        }
+    }
+
+    /// What the file of a call holds.
+    fn whole(&self, label: &str) -> Vec<u8> {
+        let (call, answer) = (&self.record.calls[label], &self.answers[label]);
+        if let Some(bytes) = self.files.get(label) {
+            return bytes.clone();
+        }
+        if call.transport == Transport::Cli {
+            return answer.to_string().into_bytes();
+        }
+        let envelope = match answer.get("error") {
+            Some(_) => answer.clone(),
+            None => json!({ "ok": true, "data": answer, "error": null }),
+        };
+        let mut result = json!({ "isError": false, "structuredContent": envelope });
+        result["content"] = json!([{ "type": "text", "text": result["structuredContent"].to_string() }]);
+        if let Some(change) = self.results.get(label) {
+            change(&mut result);
+        }
+        result.to_string().into_bytes()
     }
 
     /// Half of the answer: as the client sees it, and as a file that was cut off later.
@@ -212,44 +292,64 @@ impl Story {
 
     /// Writes it all down as the gate itself would, in a run's folder that other gates share.
     #[allow(dead_code, reason = "not every test target has runs of several gates")]
-    pub(crate) fn leave_in(mut self, run_dir: &Path, folder: &str) {
+    pub(crate) fn leave_in(self, run_dir: &Path, folder: &str) {
         let own = Path::new("gates").join(folder);
-        std::fs::create_dir_all(run_dir.join(&own).join("seen")).unwrap();
-        for (label, answer) in &self.answers {
-            let file = PathBuf::from(format!("{folder}-{label}.json"));
-            std::fs::write(run_dir.join(&file), answer.to_string()).unwrap();
-            self.record.calls.get_mut(*label).unwrap().file = file;
-        }
-        for (name, sight) in &self.sights {
-            let file = own.join("seen").join(format!("{name}.json"));
-            std::fs::write(run_dir.join(&file), sight.to_string()).unwrap();
-            self.record.observations.insert((*name).to_owned(), Observation::Seen(file));
-        }
+        self.write(run_dir, &own, &format!("{folder}-"), &format!("gates/{folder}/seen/"));
         for file in ["spec.json", "gate.log"] {
             std::fs::write(run_dir.join(&own).join(file), "{}").unwrap();
         }
-        let record = serde_json::to_vec_pretty(&self.record).unwrap();
-        std::fs::write(run_dir.join(&own).join("record.json"), record).unwrap();
+    }
+
+    /// Writes the record, and answers and sights where it then says that they are.
+    fn write(&self, run_dir: &Path, own: &Path, before_answers: &str, before_sights: &str) -> PathBuf {
+        let mut record = self.record.clone();
+        std::fs::create_dir_all(run_dir.join(own)).unwrap();
+        std::fs::create_dir_all(run_dir.join(own).join("seen")).unwrap();
+        for (label, call) in &mut record.calls {
+            call.file = PathBuf::from(format!("{before_answers}{label}.json"));
+            std::fs::write(run_dir.join(&call.file), self.whole(label)).unwrap();
+        }
+        for (name, sight) in &self.sights {
+            let file = PathBuf::from(format!("{before_sights}{name}.json"));
+            std::fs::write(run_dir.join(&file), sight.to_string()).unwrap();
+            let known = record.observations.get_mut(*name);
+            if let Some(seen @ Observation::Seen(_)) = known {
+                *seen = Observation::Seen(file);
+            }
+        }
+        let file = run_dir.join(own).join("record.json");
+        std::fs::write(&file, serde_json::to_vec_pretty(&record).unwrap()).unwrap();
+        file
     }
 
     /// Writes it all down and hands it to the checks: which are red, and what each says.
     pub(crate) fn judged(&self) -> BTreeMap<String, Failure> {
         let run_dir = self.folder.path();
-        let file = run_dir.join("record.json");
-        std::fs::write(&file, serde_json::to_vec(&self.record).unwrap()).unwrap();
-        for (label, answer) in &self.answers {
-            let bytes = self.files.get(label).cloned().unwrap_or_else(|| answer.to_string().into_bytes());
-            std::fs::write(run_dir.join(format!("{label}.json")), bytes).unwrap();
-        }
-        for (name, sight) in &self.sights {
-            std::fs::write(run_dir.join(format!("seen-{name}.json")), sight.to_string()).unwrap();
-        }
+        let gates = Path::new("gates");
+        let slug = self.gate.slug();
+        let file = match &self.beside {
+            None => self.write(run_dir, Path::new(""), "", "seen-"),
+            Some(mcp) => {
+                let name = format!("{slug}.mcp");
+                mcp.write(run_dir, &gates.join(&name), "mcp-", "seen-mcp-");
+                self.write(run_dir, &gates.join(&slug), "", "seen-")
+            }
+        };
         let evidence = Evidence::load(run_dir, &file).unwrap();
-        k1s_profile_gates::checks_of(self.gate)
+        self.checks()
+            .into_iter()
+            .filter_map(|check| Some((check.name.clone(), check.judge(&evidence).err()?)))
+            .collect()
+    }
+
+    /// The checks that the story is told to: of one told both ways, those that compare.
+    pub(crate) fn checks(&self) -> Vec<Check> {
+        let Record { gate, transport, transports, .. } = self.record;
+        k1s_profile_gates::checks_of_run(gate, transport, transports)
             .into_iter()
             // It is compared with files of the user's; tests/trials.rs has some.
             .filter(|check| check.name != "snapshot")
-            .filter_map(|check| Some((check.name.clone(), check.judge(&evidence).err()?)))
+            .filter(|check| check.name.starts_with("parity::") == self.beside.is_some())
             .collect()
     }
 }

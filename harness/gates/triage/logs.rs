@@ -2,17 +2,52 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use walkdir::WalkDir;
 
 use super::super::session::Session;
 use super::looks::given;
+use crate::attest::app;
 use crate::evidence::Item;
 use crate::run::Ground;
+use crate::workerbee::call::Call;
+use crate::workerbee::mcp::Mcp;
 use crate::workerbee::naming;
+use crate::workerbee::request::Request;
 
 /// The most that is kept of a log: its end.
 const END: usize = 4 * 1024 * 1024;
+
+/// The logs of the applications, as an agent asks for them, whichever way the gate itself asks.
+pub(super) async fn of_workload(session: &Session<'_>, folder: &Path, limit: Duration) -> Vec<Item> {
+    let shows = |app: &str| format!("what WorkerBee gives agents as the log of {app}");
+    let url = session.mcp_url();
+    let mcp = match Mcp::connect(&url).await {
+        Ok(mcp) => mcp,
+        Err(problem) => {
+            let problem = Some(problem.to_string());
+            return vec![Item { shows: shows("a workload"), files: Vec::new(), found: Vec::new(), problem }];
+        }
+    };
+    let mut items = Vec::new();
+    for app in app::NAMES {
+        let tool = Request::Logs(app).tool(&session.spec.project, "");
+        let file = folder.join("logs").join(format!("{app}.json"));
+        let call = mcp.call(&session.store, &file.to_string_lossy(), &tool, limit).await;
+        let problem = call.problem.as_ref().map(ToString::to_string).or_else(|| refused(session, &call));
+        let files = vec![call.file];
+        items.push(given(session, Item { shows: shows(app), files, found: Vec::new(), problem }));
+    }
+    items
+}
+
+/// Why an answer holds no log.
+fn refused(session: &Session<'_>, call: &Call) -> Option<String> {
+    let bytes = std::fs::read(session.store.root().join(&call.file)).ok()?;
+    let ending = call.ending(&serde_json::from_slice(&bytes).ok()?);
+    (!ending.well).then_some(ending.seen)
+}
 
 /// Keeps all logs.
 pub(super) fn keep(session: &Session<'_>, ground: &Ground, folder: &Path) -> Vec<Item> {

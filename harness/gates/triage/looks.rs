@@ -12,6 +12,7 @@ use super::{daemon, logs, resources};
 use crate::attest::containerd::Containerd;
 use crate::evidence::Item;
 use crate::failure::Failure;
+use crate::plan::Gate;
 use crate::run::Ground;
 use crate::workerbee::naming;
 
@@ -54,6 +55,9 @@ pub(super) async fn all(session: &Session<'_>, folder: &Path) -> Vec<Item> {
     let resources = in_time(resources::look(session, ground)).await;
     items.push(seen(session, folder, "resources.json", resources::SHOWS, resources));
     items.extend(logs::keep(session, ground, folder));
+    if let Gate::Workload(_) = session.key.gate {
+        items.extend(logs::of_workload(session, folder, limit).await);
+    }
     items
 }
 

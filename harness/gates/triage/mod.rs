@@ -72,7 +72,8 @@ fn red_by_now(session: &Session<'_>) -> Vec<(String, Failure)> {
     record.failure = Some(Failure::new(NOT_YET));
     let evidence = Evidence::so_far(session.store.root(), &session.spec.folder().join("record.json"), record);
     // A comparison with snapshots leaves files for review: its trial alone makes it.
-    let checks = super::checks(session.key.gate).into_iter().filter(|check| check.name != "snapshot");
+    let checks =
+        super::checks(session.key.gate, session.key.transport).into_iter().filter(|check| !check.is_snapshot());
     let red = checks.filter_map(|check| Some((check.judge(&evidence).err()?, check.name)));
     red.filter(|(failure, _)| failure.what != NOT_YET).map(|(failure, check)| (check, failure)).collect()
 }

@@ -1,6 +1,9 @@
 //! The rows: what is broken, at which gate, and which checks must say so, in which words.
 
-use k1s_profile_gates::plan::Gate;
+use k1s_profile_gates::plan::{Gate, Transport};
+
+/// Has a row's gate ask through MCP.
+pub(crate) const THROUGH_MCP: (&str, &str) = ("K1S_GATES_TRANSPORT", "mcp");
 
 /// One sabotage.
 pub(crate) struct Row {
@@ -15,6 +18,18 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// By which way its gate asks.
+    pub(crate) fn transport(&self) -> Transport {
+        let through_mcp = self.env.contains(&THROUGH_MCP);
+        if through_mcp { Transport::Mcp } else { Transport::Cli }
+    }
+
+    /// The name of its gate's folder.
+    pub(crate) fn folder(&self) -> String {
+        let slug = self.gate.slug();
+        if self.transport() == Transport::Mcp { format!("{slug}.mcp") } else { slug }
+    }
+
     pub(crate) fn turns_red(&self, check: &str) -> bool {
         self.red.iter().any(|(name, _)| *name == check)
     }
@@ -22,7 +37,9 @@ impl Row {
 
 /// All rows.
 pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
-    [preflight::ROWS, inventory::ROWS, startup::ROWS, workload::ROWS, cleanup::ROWS, ground::ROWS].into_iter().flatten()
+    let tables =
+        [preflight::ROWS, inventory::ROWS, startup::ROWS, workload::ROWS, cleanup::ROWS, ground::ROWS, mcp::ROWS];
+    tables.into_iter().flatten()
 }
 
 /// A table of rows.
@@ -43,6 +60,7 @@ macro_rules! rows {
 mod cleanup;
 mod ground;
 mod inventory;
+mod mcp;
 mod preflight;
 mod startup;
 mod workload;

@@ -1,0 +1,137 @@
+//! The fields: all that the checks read, by gate.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::attest::residue::Kind;
+use crate::plan::{Gate, Profile};
+
+/// Where a field is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    /// In the answer to a call.
+    Call(Cow<'static, str>),
+    /// In what the harness saw for itself.
+    Sight(Cow<'static, str>),
+}
+
+/// How two values are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// As they are, but for the project's name.
+    Value,
+    /// By members, types, and the values that are the same in every honest run: the rest a run chooses.
+    Shape,
+    /// How the call ended, in the terms of its way.
+    Ending,
+}
+
+/// One thing that is compared.
+#[derive(Debug, Clone)]
+pub(super) struct Field {
+    pub(super) name: Cow<'static, str>,
+    pub(super) source: Source,
+    /// The part of it (RFC 6901, empty for all).
+    pub(super) pointer: &'static str,
+    pub(super) by: By,
+}
+
+impl By {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Value => "values",
+            Self::Shape => "shape",
+            Self::Ending => "end",
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(label) => f.write_str(label),
+            Self::Sight(name) => write!(f, "seen/{name}"),
+        }
+    }
+}
+
+/// The parts of a workload's answer that a check stands on.
+const WORKLOAD: [(&str, &str); 8] = [
+    ("profile_start", "/profile_start"),
+    ("builds", "/builds"),
+    ("deploy", "/deploy"),
+    ("resources", "/status"),
+    ("url_checks", "/url_checks"),
+    ("probes", "/probes"),
+    ("websocket-answer", "/websocket"),
+    ("exports-answer", "/exports"),
+];
+
+/// What is compared of a gate.
+pub(super) fn of(gate: Gate) -> Vec<Field> {
+    match gate {
+        Gate::Preflight => [
+            whole("mcp-status-after"),
+            whole("containerd-privilege"),
+            whole("ingress-status"),
+            sight("projects-unused"),
+            sight("name-budget"),
+        ]
+        .into(),
+        Gate::Inventory => vec![
+            ending("profile-list"),
+            part("profiles", "profile-list", "/profiles", By::Value),
+            whole("profile-list"),
+        ],
+        Gate::Startup(profile) => {
+            let mut fields = validation(profile);
+            fields.push(part("status", "validate", "/status", By::Shape));
+            fields
+        }
+        Gate::Workload(profile) => {
+            let mut fields = validation(profile);
+            fields.extend(WORKLOAD.map(|(name, pointer)| part(name, "validate", pointer, By::Shape)));
+            let seen = ["websocket", "websocket-echo", "resources", "app", "images", "exports"];
+            fields.extend(seen.map(|name| Field { name: format!("seen-{name}").into(), ..sight(name) }));
+            fields
+        }
+    }
+}
+
+/// What both gates of a profile have.
+fn validation(profile: Profile) -> Vec<Field> {
+    let mut fields = vec![
+        ending("validate"),
+        part("checks", "validate", "/checks", By::Value),
+        whole("validate"),
+        whole("profile-status-after"),
+        whole("mcp-status-at-the-end"),
+        ending("profile-stop"),
+        whole("profile-stop"),
+        ending("profile-purge"),
+        whole("profile-purge"),
+    ];
+    let mut seen = vec!["containers", "host-processes", "readiness", "state-backend", "routes", "namespace-removed"];
+    if profile == Profile::HaMin {
+        seen.extend(["leader", "leadership"]);
+    }
+    fields.extend(seen.into_iter().chain(Kind::ALL.map(Kind::observation)).chain(["secrets"]).map(sight));
+    fields
+}
+
+fn part(name: &'static str, label: &'static str, pointer: &'static str, by: By) -> Field {
+    Field { name: name.into(), source: Source::Call(label.into()), pointer, by }
+}
+
+/// All of an answer.
+fn whole(label: &'static str) -> Field {
+    part(label, label, "", By::Shape)
+}
+
+fn ending(label: &'static str) -> Field {
+    Field { name: format!("{label}-end").into(), ..part(label, label, "", By::Ending) }
+}
+
+fn sight(name: &'static str) -> Field {
+    Field { name: name.into(), source: Source::Sight(name.into()), pointer: "", by: By::Shape }
+}

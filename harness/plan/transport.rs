@@ -1,0 +1,91 @@
+//! The ways by which `WorkerBee` is asked.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Gate;
+
+/// The variable that names them.
+pub const VARIABLE: &str = "K1S_GATES_TRANSPORT";
+
+/// One way by which `WorkerBee` is asked.
+#[derive(
+    Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// Its command line.
+    #[default]
+    Cli,
+    /// Its MCP server, as agents ask it.
+    Mcp,
+}
+
+/// The ways by which the gates of a run ask.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transports {
+    /// The command line alone.
+    #[default]
+    Cli,
+    /// MCP alone.
+    Mcp,
+    /// Each gate both ways, in a project each, and what both say compared.
+    Both,
+}
+
+/// A value that names no way to ask.
+#[derive(Debug, thiserror::Error)]
+#[error("{VARIABLE}={0} cannot be used: cli, mcp or both")]
+pub struct UnknownTransport(pub String);
+
+impl Transports {
+    /// What the environment says: the one thing that names of trials depend on.
+    pub fn from_env() -> Result<Self, UnknownTransport> {
+        match std::env::var(VARIABLE) {
+            Ok(value) if !value.is_empty() => value.parse(),
+            _ => Ok(Self::default()),
+        }
+    }
+
+    /// Each of them, the command line first.
+    pub fn each(self) -> &'static [Transport] {
+        match self {
+            Self::Cli => &[Transport::Cli],
+            Self::Mcp => &[Transport::Mcp],
+            Self::Both => &[Transport::Cli, Transport::Mcp],
+        }
+    }
+
+    /// What the trials of a gate start with: its name, whichever way it is asked, and beside the other way with that.
+    pub fn name(self, gate: Gate, transport: Transport) -> String {
+        match (self, transport) {
+            (Self::Both, Transport::Mcp) => format!("{gate}::mcp"),
+            _ => gate.to_string(),
+        }
+    }
+}
+
+impl FromStr for Transports {
+    type Err = UnknownTransport;
+
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        match value {
+            "cli" => Ok(Self::Cli),
+            "mcp" => Ok(Self::Mcp),
+            "both" => Ok(Self::Both),
+            other => Err(UnknownTransport(other.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cli => "cli",
+            Self::Mcp => "mcp",
+        })
+    }
+}

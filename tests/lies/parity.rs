@@ -1,0 +1,77 @@
+//! Lies that the command line tells and MCP does not.
+
+use k1s_profile_gates::plan::{Gate, Transports};
+use serde_json::{Value, json};
+
+use super::{PROFILES, STARTUPS, WORKLOADS};
+
+const EVERYWHERE: &[Gate] = &Gate::ALL;
+const INVENTORY: &[Gate] = &[Gate::Inventory];
+const PREFLIGHT: &[Gate] = &[Gate::Preflight];
+
+/// A member, or an item, that nobody knows.
+fn something_new(value: &mut Value) {
+    match value {
+        Value::Object(members) => drop(members.insert("brand-new".into(), json!(true))),
+        Value::Array(items) => items.push(json!([["brand-new"]])),
+        other => *other = json!(["brand-new"]),
+    }
+}
+
+lies! { by Transports::Both;
+    answers_of_another_shape at EVERYWHERE, |story| story.answers.values_mut().for_each(something_new) => [
+        "parity::mcp-status-after", "parity::containerd-privilege", "parity::ingress-status", "parity::profile-list",
+        "parity::validate", "parity::profile-status-after", "parity::mcp-status-at-the-end", "parity::profile-stop",
+        "parity::profile-purge",
+    ];
+    ended_otherwise at EVERYWHERE, |story| story.record.calls.values_mut().for_each(|call| call.exit = Some(1)) => [
+        "parity::profile-list-end", "parity::validate-end", "parity::profile-stop-end", "parity::profile-purge-end",
+    ];
+    seen_otherwise at EVERYWHERE, |story| story.sights.values_mut().for_each(something_new) => [
+        "parity::projects-unused", "parity::name-budget",
+        "parity::containers", "parity::host-processes", "parity::readiness", "parity::state-backend",
+        "parity::routes", "parity::namespace-removed", "parity::leader", "parity::leadership", "parity::secrets",
+        "parity::residue-containers", "parity::residue-snapshots", "parity::residue-networks",
+        "parity::residue-bridges", "parity::residue-firewall", "parity::residue-mounts", "parity::residue-ports",
+        "parity::residue-processes", "parity::residue-state-folder",
+        "parity::seen-websocket", "parity::seen-websocket-echo", "parity::seen-resources", "parity::seen-app",
+        "parity::seen-images", "parity::seen-exports",
+    ];
+    fewer_controllers at INVENTORY, |story| *story.at("profile-list", "/profiles/3/controllers") = json!(1) =>
+        ["parity::profiles"];
+    another_verdict at PROFILES, |story| *story.validate("/checks/0/ok") = json!(false) =>
+        ["parity::checks", "parity::validate"];
+    another_status at STARTUPS, |story| something_new(story.validate("/status")) =>
+        ["parity::status", "parity::validate"];
+    another_workload at WORKLOADS, |story| {
+        for part in
+            ["profile_start", "builds", "deploy", "status", "url_checks", "probes", "websocket", "exports"]
+        {
+            something_new(story.validate(&format!("/{part}")));
+        }
+    } => [
+        "parity::profile_start", "parity::builds", "parity::deploy", "parity::resources", "parity::url_checks",
+        "parity::probes", "parity::websocket-answer", "parity::exports-answer", "parity::validate",
+    ];
+    never_listed at INVENTORY, |story| drop(story.record.calls.remove("profile-list")) =>
+        ["parity::profile-list-end", "parity::profiles", "parity::profile-list", "parity::coverage"];
+    never_listed_by_the_other at INVENTORY, |story| {
+        drop(story.beside.as_mut().unwrap().record.calls.remove("profile-list"));
+    } => ["parity::profile-list-end", "parity::profiles", "parity::profile-list", "parity::coverage"];
+    never_asked_anything at EVERYWHERE, |story| story.record.calls.clear() => [
+        "parity::mcp-status-after", "parity::containerd-privilege", "parity::ingress-status",
+        "parity::profile-list-end", "parity::profiles", "parity::profile-list",
+        "parity::validate-end", "parity::checks", "parity::validate", "parity::status", "parity::profile-status-after",
+        "parity::mcp-status-at-the-end", "parity::profile-stop-end", "parity::profile-stop",
+        "parity::profile-purge-end", "parity::profile-purge",
+        "parity::profile_start", "parity::builds", "parity::deploy", "parity::resources", "parity::url_checks",
+        "parity::probes", "parity::websocket-answer", "parity::exports-answer", "parity::coverage",
+    ];
+    read_and_not_compared at PREFLIGHT, |story| {
+        // Of a daemon that does not run, it is read what its restart said.
+        *story.at("mcp-status-after", "/running") = json!(false);
+        let restart = story.call("mcp-status-after").clone();
+        story.record.calls.insert("mcp-restart".into(), restart);
+        story.answers.insert("mcp-restart", json!({ "ok": false }));
+    } => ["parity::mcp-status-after", "parity::coverage"];
+}
