@@ -10,17 +10,21 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
 # The gates under one of nextest's profiles. On a terminal each gate says in lines of its own where it is; nextest's bar
 # would only say that all trials wait. At the end, also of a run that failed: where its page is.
+# Two runs may begin in the same second.
+NEW_RUN_DIR = at="$${TMPDIR:-/tmp}/workerbee-k1s-profile-validation-$$(date -u +%Y%m%dT%H%M%SZ)"; \
+  mkdir "$$at" 2> /dev/null && echo "$$at" || mktemp -d "$$at-XXXX"
+# A run that was refused has nothing to be watched: who watches it is not waited for long.
+ENDS = ends() { for _ in $$(seq 50); do kill -0 $$1 2> /dev/null || return 0; sleep 0.2; done; kill $$1; }; ends
 define RUN_GATES
 @$(WITH_STACK) || exit; export PATH; \
-export RUN_DIR="$${RUN_DIR:-$${TMPDIR:-/tmp}/workerbee-k1s-profile-validation-$$(date -u +%Y%m%dT%H%M%SZ)}"; \
+export RUN_DIR="$${RUN_DIR:-$$($(NEW_RUN_DIR))}"; [ -n "$$RUN_DIR" ] || exit; \
 if [ -t 2 ]; then $(GATES) watch --lines --beside $$$$ "$$RUN_DIR" & watch=$$!; export NEXTEST_SHOW_PROGRESS=none; fi; \
 $(CARGO) nextest run --profile $(1) --test gates $(ARGS); status=$$?; \
-[ -z "$${watch:-}" ] || [ ! -e "$$RUN_DIR/run.json" ] || wait $$watch || true; \
-[ ! -e "$$RUN_DIR/report.html" ] || echo "report: $$RUN_DIR/report.html"; \
+if [ -n "$${watch:-}" ]; then $(ENDS) $$watch; elif [ -e "$$RUN_DIR/run.json" ]; then $(GATES) watch --end "$$RUN_DIR"; fi; \
 exit $$status
 endef
 
-.PHONY: help stack browser gates test sabotage test-kill kill consumer bench sweep lint doc clean-cache
+.PHONY: help stack browser gates resume test sabotage test-kill kill consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -28,6 +32,9 @@ help: ## Show the targets
 stack: ## Build and install what the gates need and is not here yet
 	@harness/stack/bootstrap.sh
 	@$(GATES) stack
+
+resume: stack ## Resume the newest interrupted run, or that in RUN_DIR: what had ended is kept, the rest is run
+	@run=$$($(GATES) interrupted $${RUN_DIR:+"$$RUN_DIR"}) || exit; RUN_DIR="$$run" $(MAKE) --no-print-directory gates
 
 browser: ## Install what the report is tested in, when it is not there
 	@harness/stack/browser.sh

@@ -4,6 +4,7 @@ mod bundle;
 mod compare;
 mod completions;
 mod doctor;
+mod interrupted;
 mod junit;
 mod lane;
 mod plan;
@@ -39,6 +40,8 @@ enum Command {
     Plan(plan::Plan),
     /// Follow a run from another terminal, until it ends.
     Watch(watch::Watch),
+    /// Print the folder of the newest run that was cut short: `make resume` resumes it.
+    Interrupted(interrupted::Interrupted),
     /// Write the page of a run anew.
     Report(report::Report),
     /// Say what differs between two runs.
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor.run(),
         Command::Plan(plan) => plan.run(),
         Command::Watch(watch) => watch.run(),
+        Command::Interrupted(interrupted) => interrupted.run(),
         Command::Report(report) => report.run(),
         Command::Compare(compare) => compare.run(),
         Command::Lane(lane) => lane.run(),

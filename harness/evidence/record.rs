@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::plan::Gate;
+use crate::run::INTERRUPTED;
 use crate::workerbee::cli::Call;
 
 use super::redactions::moved;
@@ -21,6 +22,8 @@ pub struct Record {
     pub gate: Gate,
     /// 1, or more when nextest retried a trial of it.
     pub attempt: u32,
+    /// The part of the run that ran it, from 1: a run that was resumed has several.
+    pub part: usize,
     /// Its own project.
     pub project: String,
     /// When it began, RFC 3339.
@@ -50,7 +53,7 @@ impl Record {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let kept = name.strip_prefix(&self.project).is_some_and(|rest| rest.starts_with('-'));
         let mut calls = self.calls.values().flat_map(|call| std::iter::once(&call.file).chain(call.stderr.as_ref()));
-        (kept && !file.starts_with("gates")) || calls.any(|known| known == file)
+        (kept && !file.starts_with("gates") && !file.starts_with(INTERRUPTED)) || calls.any(|known| known == file)
     }
 }
 

@@ -37,6 +37,7 @@ impl<'a> Session<'a> {
         let record = Record {
             gate: key.gate,
             attempt: key.attempt,
+            part: spec.part,
             project: spec.project.clone(),
             started: jiff::Timestamp::now().to_string(),
             seconds: 0.0,

@@ -13,13 +13,13 @@ pub struct Owner {
 
 impl Owner {
     /// This process.
-    pub(super) fn this_process() -> Self {
+    pub(crate) fn this_process() -> Self {
         let pid = rustix::process::getpid().as_raw_nonzero().get();
         Self { pid, start: start_time(pid).unwrap_or_default() }
     }
 
     /// Whether it still runs.
-    pub(super) fn is_alive(self) -> bool {
+    pub(crate) fn is_alive(self) -> bool {
         start_time(self.pid) == Some(self.start)
     }
 }

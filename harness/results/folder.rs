@@ -35,6 +35,8 @@ pub struct GateState {
     pub attempt: u32,
     /// How far it came.
     pub state: State,
+    /// The part of the run that ran it, from 1: an earlier one than the last when it was kept.
+    pub part: usize,
 }
 
 /// What a check says.

@@ -34,6 +34,10 @@ pub struct Verification {
     pub views: BTreeSet<String>,
     /// Gates that had not ended.
     pub unfinished: BTreeSet<String>,
+    /// When the run was resumed, each time.
+    pub resumed: Vec<String>,
+    /// Gates that were kept when it was resumed, with the part of the run that ran each.
+    pub kept: BTreeMap<String, usize>,
     /// What is wrong with manifest and statement themselves.
     pub broken: Vec<String>,
 }
@@ -106,6 +110,7 @@ pub fn verify(run_dir: &Path, key: Option<&PublicKey>) -> Result<Verification, V
         return Err(VerifyError::Format { file, found: manifest.format });
     }
     let unfinished = manifest.gates.iter().filter(|gate| matches!(gate.state, State::Waiting | State::Running));
+    let kept = manifest.gates.iter().filter(|gate| gate.state == State::Ended && gate.part <= manifest.resumed.len());
     let mut found = Verification {
         result: None,
         signature: Seal::Unsigned,
@@ -116,6 +121,8 @@ pub fn verify(run_dir: &Path, key: Option<&PublicKey>) -> Result<Verification, V
         uncovered: BTreeSet::new(),
         views: BTreeSet::new(),
         unfinished: unfinished.map(|gate| gate.gate.clone()).collect(),
+        resumed: manifest.resumed.clone(),
+        kept: kept.map(|gate| (gate.gate.clone(), gate.part)).collect(),
         broken: Vec::new(),
     };
     compare_files(run_dir, &manifest, &mut found);

@@ -136,6 +136,7 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
     let folder = tempfile::tempdir().map_err(|error| unprepared("make a folder", &error))?;
     let mut spec = Spec {
         work: Work::Command { line, projects },
+        part: 1,
         project: settings.base.clone(),
         workerbee: stack.workerbee.clone(),
         k1s_root: stack.k1s_root.clone(),

@@ -14,6 +14,8 @@ use crate::plan::Gate;
 pub struct Settings {
     /// `RUN_DIR`: where the evidence goes.
     pub run_dir: PathBuf,
+    /// Whether `RUN_DIR` is set: else the run makes a folder of its own.
+    pub names_its_folder: bool,
     /// `WB_PROJECT_BASE`: what the projects' names start with.
     pub base: String,
     /// `WB_PROJECT`: the same for all gates but the two workloads.
@@ -101,6 +103,7 @@ impl Settings {
         let project = |name: &str| text(name).map(|value| project_name(name, value)).transpose();
         let defaults = Limits::default();
         Ok(Self {
+            names_its_folder: path("RUN_DIR").is_some(),
             run_dir: std::path::absolute(&run_dir).unwrap_or(run_dir),
             base: project("WB_PROJECT_BASE")?.unwrap_or_else(|| default_base(now.as_second())),
             project: project("WB_PROJECT")?,

@@ -18,6 +18,8 @@ use crate::stack::Stack;
 pub(crate) struct Spec {
     /// The gate, or a command of the user's.
     pub work: Work,
+    /// The part of the run that it belongs to, from 1.
+    pub part: usize,
     /// The gate's own project.
     pub project: String,
     /// The run's settings.

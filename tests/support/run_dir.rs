@@ -22,6 +22,7 @@ impl RunDir {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let summary = Summary {
+            harness: env!("CARGO_PKG_VERSION").into(),
             run_dir: folder.path().to_owned(),
             started: STARTED.parse().unwrap(),
             ended: Some(later(100)),
@@ -30,6 +31,7 @@ impl RunDir {
             lanes: 2,
             versions: BTreeMap::from([("WorkerBee".into(), "0.1.7".into())]),
             environment: BTreeMap::from([("kernel".into(), "Linux 6.1".into())]),
+            parts: Vec::new(),
             gates: BTreeMap::new(),
         };
         Self { folder, summary }
@@ -61,6 +63,7 @@ impl RunDir {
         let record = Record {
             gate,
             attempt: 1,
+            part: 1,
             project: "demo".into(),
             started: later(1).to_string(),
             seconds: 10.0,
@@ -81,6 +84,7 @@ impl RunDir {
         let summary = GateSummary {
             gate,
             attempt: 1,
+            part: 1,
             folder,
             project: "demo".into(),
             runs: 1,
@@ -96,6 +100,7 @@ impl RunDir {
             }],
             failure: None,
             flaky: None,
+            again: None,
         };
         self.summary.gates.entry(gate.to_string()).or_insert(summary)
     }

@@ -40,6 +40,7 @@ impl Story {
         let record = Record {
             gate,
             attempt: 1,
+            part: 1,
             project: "demo".into(),
             started: "2026-01-01T00:00:00Z".into(),
             seconds: 1.0,
