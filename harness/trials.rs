@@ -12,7 +12,7 @@ use crate::evidence::{Evidence, Redactor};
 use crate::failure::Failure;
 use crate::plan::Gate;
 use crate::run::{Outcome, Verdict};
-use crate::{gates, run};
+use crate::{gates, ledger, run};
 
 /// The gates, with the checks of the harness and of its consumer.
 #[derive(Debug)]
@@ -136,6 +136,12 @@ fn judge(check: &Check, evidence: &Evidence) -> Result<(), Failure> {
     check.judge(evidence).map_err(|mut failure| {
         if let Some(conflict) = &evidence.record.conflict {
             let _ = write!(failure.seen, "; the gate met a 409 Conflict, {conflict}");
+        }
+        if evidence.record.project_kept {
+            let how = ledger::how_to_look(&evidence.record.project);
+            if failure.remedy != how {
+                let _ = write!(failure.remedy, "; the project is kept: {how}");
+            }
         }
         failure
     })

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use k1s_profile_gates::ledger::how_to_look;
 use k1s_profile_gates::report::{self, RunReport};
 use k1s_profile_gates::run::{self, State};
 use serde_json::json;
@@ -120,6 +121,10 @@ fn said_at_the_end(run: &RunReport) {
     let mut text: String = run.summary.resumes().iter().map(|resume| format!("resumed at {resume}\n")).collect();
     for gate in run.gates.iter().filter(|gate| gate.kept) {
         text += &format!("kept from part {}: {}\n", gate.summary.part, gate.name);
+    }
+    for gate in run.gates.iter().filter(|gate| gate.summary.project_kept) {
+        let project = &gate.summary.project;
+        text += &format!("the project {project} of {} is kept: {}\n", gate.name, how_to_look(project));
     }
     text += &format!("{}: {}\n", report::word(verdict), run.dir.join(report::FILE).display());
     let _ = std::io::stderr().write_all(text.as_bytes());

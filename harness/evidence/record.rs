@@ -40,6 +40,8 @@ pub struct Record {
     pub conflict: Option<Conflict>,
     /// The folder of the run of this gate that ended in a conflict, when this is the rerun in a fresh project.
     pub rerun_of: Option<PathBuf>,
+    /// Whether its project stays, as its user asked for (`K1S_GATES_KEEP=failed`): then nothing was stopped or purged.
+    pub project_kept: bool,
     /// What kept the gate from going on, if anything did.
     pub failure: Option<Failure>,
     /// Versions of what it ran on.
@@ -289,6 +291,11 @@ impl Evidence {
         match &self.record.failure {
             Some(failure) if failure.evidence.is_none() => failure.clone().evidence(&self.file),
             Some(failure) => failure.clone(),
+            None if self.record.project_kept => Failure::new(format!("{what} was left out: the project is kept"))
+                .expected(what)
+                .seen("K1S_GATES_KEEP=failed, and a gate that failed")
+                .evidence(&self.file)
+                .remedy(crate::ledger::how_to_look(&self.record.project)),
             None => Failure::new(format!("{what} is missing from the gate's evidence"))
                 .expected(what)
                 .seen("nothing under that name")

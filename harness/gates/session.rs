@@ -46,6 +46,7 @@ impl<'a> Session<'a> {
             phases: Vec::new(),
             conflict: None,
             rerun_of: spec.rerun_of.clone(),
+            project_kept: false,
             failure: None,
             versions: spec.versions.clone(),
         };
@@ -56,6 +57,9 @@ impl<'a> Session<'a> {
     pub(super) fn close(mut self, failure: Option<Failure>) -> Result<(), Failure> {
         self.record.failure = failure;
         self.record.seconds = self.begin.elapsed().as_secs_f64();
+        if let Some(ground) = self.ground.take().filter(|_| self.record.project_kept) {
+            ground.stay();
+        }
         let file = self.spec.folder().join("record.json");
         self.store.write_json(&file, &self.record).map_err(|error| unwritable(&error))?;
         let _ = std::fs::remove_file(self.store.root().join(self.progress_file()));

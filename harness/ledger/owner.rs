@@ -25,7 +25,7 @@ impl Owner {
 }
 
 /// Field 22 of /proc/<pid>/stat. A process that has ended and is only not yet waited for is no owner any more.
-fn start_time(pid: i32) -> Option<u64> {
+pub(super) fn start_time(pid: i32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;

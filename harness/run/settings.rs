@@ -34,6 +34,8 @@ pub struct Settings {
     pub lanes: usize,
     /// `K1S_GATES_SIGNING_KEY`: the file of the key that signs the run's results.
     pub signing_key_file: Option<PathBuf>,
+    /// `K1S_GATES_KEEP=failed`: whether the project of a gate that failed stays.
+    pub keep_failed: bool,
     /// How long each operation may take.
     pub limits: Limits,
 }
@@ -121,6 +123,7 @@ impl Settings {
             lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
                 .unwrap_or_else(default_lanes),
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
+            keep_failed: text("K1S_GATES_KEEP").map(keep).transpose()?.is_some(),
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
@@ -163,6 +166,11 @@ fn project_name(name: &str, value: String) -> Result<String, Failure> {
         return Ok(value);
     }
     Err(refused(name, &value, "lower-case letters, digits and inner dashes"))
+}
+
+/// What may be kept.
+fn keep(value: String) -> Result<(), Failure> {
+    if value == "failed" { Ok(()) } else { Err(refused("K1S_GATES_KEEP", &value, "`failed`, or nothing")) }
 }
 
 /// A key that cannot be used is told of before anything is run, not after.

@@ -15,6 +15,7 @@ use crate::checks::Check;
 use crate::evidence::{Evidence, Progress, Reading, Store};
 use crate::failure::Failure;
 use crate::gates;
+use crate::ledger::how_to_look;
 use crate::plan::Gate;
 use crate::results;
 
@@ -74,6 +75,8 @@ pub struct GateSummary {
     pub failure: Option<Failure>,
     /// Why a gate that passed is not to be trusted blindly: a conflict on its first run.
     pub flaky: Option<String>,
+    /// Whether its project stays, as its user asked for.
+    pub project_kept: bool,
     /// What became of it in earlier parts of the run, when it is run anew.
     pub again: Option<String>,
 }
@@ -295,6 +298,7 @@ impl Summary {
             checks: Vec::new(),
             failure: None,
             flaky: None,
+            project_kept: false,
             again: None,
         };
         self.gates.insert(name(key), gate);
@@ -394,6 +398,9 @@ impl Summary {
                 let (what, seen) = (first_line(&failure.what), first_line(&failure.seen));
                 let _ = writeln!(text, "  failed {check}: {what}; seen: {seen}");
             }
+            if gate.project_kept {
+                let _ = writeln!(text, "  project kept: {}", how_to_look(&gate.project));
+            }
             if let Some(failure) = &gate.failure {
                 let _ = writeln!(text, "  failed: {}", first_line(&failure.what));
             }
@@ -476,6 +483,7 @@ impl GateSummary {
     fn judged(&mut self, run_dir: &Path, evidence: &Evidence) {
         let record = &evidence.record;
         self.project.clone_from(&record.project);
+        self.project_kept = record.project_kept;
         if let Some(kept) = &record.rerun_of {
             self.runs += 1;
             let conflict =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +56,9 @@ struct Supervisor {
     /// The user's key, when the results are to be signed.
     signer: Option<Signer>,
 }
+
+/// How often to look whether a lane stays.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// How long news may wait for more of them.
 const NEWS: Duration = Duration::from_secs(1);
@@ -471,7 +474,21 @@ impl Supervisor {
             let _ = lifeline.write_all(self.redaction.line().as_bytes()).await;
         }
         let limit = whole_limit(spec.settings.limits);
-        if let Ok(status) = tokio::time::timeout(limit, child.wait()).await {
+        let stays = self.settings.run_dir.join(spec.folder()).join(super::lane::KEPT_FILE);
+        let ended = async {
+            loop {
+                match tokio::time::timeout(LOOK, child.wait()).await {
+                    Ok(status) => return status.map(Some),
+                    Err(_) if stays.exists() => return Ok(None),
+                    Err(_) => {}
+                }
+            }
+        };
+        if let Ok(status) = tokio::time::timeout(limit, ended).await {
+            let status = status.map(|ended| {
+                // A lane that stays is no child of this process any more: nothing here may end it.
+                ended.unwrap_or_else(|| { std::mem::forget(child); ExitStatus::default() })
+            });
             // What the process started may hold the pipe open; what itself wrote is there in a moment.
             let words = match tokio::time::timeout(Duration::from_secs(1), logged).await {
                 Ok(Ok(words)) => words,

@@ -75,6 +75,7 @@ impl RunDir {
             ],
             conflict: None,
             rerun_of: None,
+            project_kept: false,
             failure: None,
             versions: self.summary.versions.clone(),
         };
@@ -101,6 +102,7 @@ impl RunDir {
             failure: None,
             flaky: None,
             again: None,
+            project_kept: false,
         };
         self.summary.gates.entry(gate.to_string()).or_insert(summary)
     }

@@ -49,6 +49,7 @@ impl Story {
             phases: vec![],
             conflict: None,
             rerun_of: None,
+            project_kept: false,
             failure: None,
             versions: BTreeMap::new(),
         };
