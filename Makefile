@@ -24,7 +24,7 @@ if [ -n "$${watch:-}" ]; then $(ENDS) $$watch; elif [ -e "$$RUN_DIR/run.json" ];
 exit $$status
 endef
 
-.PHONY: help stack browser gates resume test sabotage test-kill kill consumer bench sweep lint doc clean-cache
+.PHONY: help stack browser gates resume test sabotage test-kill kill runs consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -43,11 +43,12 @@ gates: stack ## Run the validation gates against the real WorkerBee
 	$(call RUN_GATES,gates)
 
 test: stack browser lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
-	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage) and not binary(kill)'
+	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage) and not binary(kill) and not binary(runs)'
 	@$(CARGO) test --quiet --doc
 	@$(MAKE) --no-print-directory consumer
 	@$(MAKE) --no-print-directory sabotage ARGS=
 	@$(MAKE) --no-print-directory kill ARGS=
+	@$(MAKE) --no-print-directory runs ARGS=
 	$(call RUN_GATES,ci)
 
 sabotage: stack ## Break one thing at a time on the real stack, and see that just the right checks go red
@@ -56,6 +57,10 @@ sabotage: stack ## Break one thing at a time on the real stack, and see that jus
 
 test-kill: stack ## Cut real runs short at 20 points with each signal, and see that nothing is left of them
 	@K1S_GATES_KILL_POINTS=$${K1S_GATES_KILL_POINTS:-20} $(MAKE) --no-print-directory kill
+
+runs: stack ## Real runs that are stressed, retried, two at once, and whose failed projects are kept
+	@$(CARGO) build --quiet --example ladder
+	@$(WITH_STACK) $(CARGO) nextest run --profile runs --test runs $(ARGS)
 
 kill:
 	@$(WITH_STACK) $(CARGO) nextest run --profile kill --test kill $(ARGS)

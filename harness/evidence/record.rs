@@ -20,6 +20,8 @@ use super::redactions::moved;
 pub struct Record {
     /// Which gate.
     pub gate: Gate,
+    /// The iteration of a stress run, from 1.
+    pub iteration: u32,
     /// 1, or more when nextest retried a trial of it.
     pub attempt: u32,
     /// The part of the run that ran it, from 1: a run that was resumed has several.

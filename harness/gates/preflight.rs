@@ -19,7 +19,10 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
         restart: "mcp-restart.json".into(),
         after: "mcp-status-after.json".into(),
     };
+    // Another run on this host may be about to restart the same daemon.
+    let token = if session.shares_its_host() { Some(session.start_token().await?) } else { None };
     daemon::ensure(session, &files).await?;
+    drop(token);
     session.query("containerd-privilege", "containerd-privilege.json", &["containerd-privilege", "status"]).await?;
     session.query("projects-before", "projects-before.json", &["projects"]).await?;
     session.query("projects-after", "projects-after.json", &["projects"]).await?;

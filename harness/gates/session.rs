@@ -36,6 +36,7 @@ impl<'a> Session<'a> {
             .logging_redactions(spec.folder().join(REDACTIONS));
         let record = Record {
             gate: key.gate,
+            iteration: key.iteration,
             attempt: key.attempt,
             part: spec.part,
             project: spec.project.clone(),
@@ -157,9 +158,11 @@ impl<'a> Session<'a> {
         format!("{}-{file}", self.spec.project)
     }
 
-    /// A retry's files lie beside those of the first attempt.
+    /// A retry's files, and those of another iteration, lie beside the first ones.
     fn file(&self, name: &str) -> String {
-        if self.key.attempt > 1 { format!("attempt-{}/{name}", self.key.attempt) } else { name.to_owned() }
+        let numbers = [("iteration", self.key.iteration), ("attempt", self.key.attempt)];
+        let folders = numbers.into_iter().filter(|(_, number)| *number > 1);
+        folders.map(|(word, number)| format!("{word}-{number}/")).collect::<String>() + name
     }
 
     pub(super) fn phase(&mut self, name: &str, begin: Instant) {
@@ -190,15 +193,18 @@ impl<'a> Session<'a> {
     pub(super) async fn start_token(&mut self) -> Result<StartToken, Failure> {
         let begin = Instant::now();
         self.doing("waiting for the start token");
-        let folder = match &self.spec.settings.mode {
-            Mode::Embedded => self.spec.settings.run_dir.join("gates"),
-            Mode::External(external) => external.state_root.clone(),
+        let (of, token) = match &self.spec.settings.mode {
+            Mode::Embedded => {
+                let folder = self.spec.settings.run_dir.join("gates");
+                (folder.display().to_string(), StartToken::of_folder(&folder).await)
+            }
+            Mode::External(_) => ("this host".to_owned(), StartToken::of_host().await),
         };
-        let token = StartToken::take(&folder).await.map_err(|error| {
-            Failure::new(format!("the start token of {} cannot be taken", folder.display()))
-                .expected("a folder that can be locked")
+        let token = token.map_err(|error| {
+            Failure::new(format!("the start token of {of} cannot be taken"))
+                .expected("a folder that can be locked, or on your own host a socket with an abstract name")
                 .seen(error.to_string())
-                .remedy("see that the folder is there and may be read")
+                .remedy("see that the folder is there and may be read, and that sockets may be made")
         })?;
         self.phase("waited for the start token", begin);
         Ok(token)

@@ -31,12 +31,25 @@ pub enum State {
 pub struct GateState {
     /// Its name, such as `startup::k1s-ha-min`.
     pub gate: String,
+    /// The iteration of a stress run, from 1.
+    pub iteration: u32,
     /// 1, or more when a trial of it was retried.
     pub attempt: u32,
     /// How far it came.
     pub state: State,
     /// The part of the run that ran it, from 1: an earlier one than the last when it was kept.
     pub part: usize,
+}
+
+impl GateState {
+    /// Which gate it is; none when there is no gate of that name.
+    pub fn key(&self) -> Option<GateKey> {
+        Some(GateKey { gate: self.gate.parse().ok()?, iteration: self.iteration, attempt: self.attempt })
+    }
+
+    pub(crate) fn new(key: GateKey, state: State, part: usize) -> Self {
+        Self { gate: key.gate.to_string(), iteration: key.iteration, attempt: key.attempt, state, part }
+    }
 }
 
 /// What a check says.
@@ -85,11 +98,8 @@ pub fn gates(run_dir: &Path) -> Vec<GateResult> {
 
 /// The same, with what is known of their states; of others their folders tell.
 pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult> {
-    let parsed = |known: &GateState| {
-        let gate = known.gate.parse().ok()?;
-        Some((GateKey { gate, attempt: known.attempt }, known.state))
-    };
-    let states: BTreeMap<GateKey, State> = states.iter().filter_map(parsed).collect();
+    let states: BTreeMap<GateKey, State> =
+        states.iter().filter_map(|known| Some((known.key()?, known.state))).collect();
     let mut found: Vec<GateResult> = Vec::new();
     for folder in std::fs::read_dir(run_dir.join("gates")).into_iter().flatten().flatten() {
         let Some((key, set_aside)) = folder.file_name().to_str().and_then(gate_of_folder) else { continue };
@@ -102,7 +112,7 @@ pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult
         }
     }
     let place = |gate: Gate| Gate::ALL.iter().position(|known| *known == gate);
-    found.sort_by_key(|gate| (place(gate.key.gate), gate.key.attempt, !gate.set_aside));
+    found.sort_by_key(|gate| (place(gate.key.gate), gate.key.iteration, gate.key.attempt, !gate.set_aside));
     found
 }
 
@@ -135,7 +145,7 @@ impl GateResult {
     pub fn checks_on(&self, file: &Path) -> impl Iterator<Item = String> + '_ {
         let file = file.to_owned();
         let rests = move |verdict: &&Verdict| verdict.files.contains(&file);
-        self.verdicts.iter().filter(rests).map(|verdict| format!("{}::{}", self.key.gate, verdict.check))
+        self.verdicts.iter().filter(rests).map(|verdict| self.key.name(&format!("{}::{}", self.key.gate, verdict.check)))
     }
 
     /// Whether a file of the run's folder is this gate's own.

@@ -33,14 +33,14 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
     let resumed = Manifest::read(&run_dir.join(MANIFEST)).map(|manifest| manifest.resumed).unwrap_or_default();
     let mut report = Report::new("k1s-profile-gates");
     let last = |gate: &&GateResult| {
-        let later = |other: &GateResult| other.key.gate == gate.key.gate && other.key.attempt > gate.key.attempt;
+        let later = |other: &GateResult| other.key.replaces(gate.key);
         !gate.set_aside && !gates.iter().any(later)
     };
     for gate in gates.iter().filter(last) {
         let earlier: Vec<&GateResult> = gates
             .iter()
             .filter(|other| {
-                other.key.gate == gate.key.gate && (other.set_aside || other.key.attempt < gate.key.attempt)
+                gate.key.replaces(other.key) || (other.set_aside && other.key == gate.key)
             })
             .collect();
         let mut suite = suite(run_dir, gate, &earlier);
@@ -73,7 +73,8 @@ fn span(gate: &GateResult) -> Option<(f64, f64)> {
 }
 
 fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuite {
-    let name = gate.key.gate.to_string();
+    let gate_name = gate.key.gate.to_string();
+    let name = gate.key.name(&gate_name);
     let mut suite = TestSuite::new(&name);
     suite.set_time(Duration::ZERO);
     if let Some(evidence) = &gate.evidence {
@@ -87,7 +88,7 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
     };
     for check in names {
         let verdict = gate.verdicts.iter().find(|verdict| verdict.check == check);
-        let mut case = TestCase::new(format!("{name}::{check}"), status(run_dir, gate, verdict));
+        let mut case = TestCase::new(format!("{gate_name}::{check}"), status(run_dir, gate, verdict));
         // That of its suite, as nextest writes it: readers that group by class do not group once more.
         case.set_classname(&name).set_time(Duration::ZERO);
         if let Some((failure, verdict)) = verdict.and_then(|verdict| Some((red(verdict)?, verdict))) {
@@ -108,7 +109,8 @@ fn describe(suite: &mut TestSuite, evidence: &Evidence) {
         suite.set_timestamp(started);
     }
     let properties =
-        [("project", record.project.clone()), ("attempt", record.attempt.to_string()), ("part", record.part.to_string())];
+        [("iteration", record.iteration), ("attempt", record.attempt)].map(|(name, number)| (name, number.to_string()));
+    let properties = properties.into_iter().chain([("project", record.project.clone()), ("part", record.part.to_string())]);
     suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
     suite.add_properties(record.versions.iter().map(|(name, value)| Property::new(format!("version.{name}"), value)));
     // A phase may come several times, such as a question that is asked until it is answered well.

@@ -99,17 +99,17 @@ fn result(gates: &[GateResult]) -> TestResult {
     let (mut passed, mut warned, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for gate in gates.iter().filter(|gate| !gate.set_aside) {
         // A later attempt at the same gate is what counts.
-        if gates.iter().any(|other| other.key.gate == gate.key.gate && other.key.attempt > gate.key.attempt) {
+        if gates.iter().any(|other| other.key.replaces(gate.key)) {
             continue;
         }
         if gate.state != State::Ended {
-            failed.push(gate.key.gate.to_string());
+            failed.push(gate.key.name(&gate.key.gate.to_string()));
             continue;
         }
         let twice =
             gate.key.attempt > 1 || gate.evidence.as_ref().is_some_and(|evidence| evidence.record.rerun_of.is_some());
         for verdict in &gate.verdicts {
-            let name = format!("{}::{}", gate.key.gate, verdict.check);
+            let name = gate.key.name(&format!("{}::{}", gate.key.gate, verdict.check));
             match verdict.outcome {
                 Outcome::Passed if twice => warned.push(name),
                 Outcome::Passed => passed.push(name),

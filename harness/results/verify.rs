@@ -8,7 +8,7 @@ use serde::Serialize;
 use walkdir::WalkDir;
 
 use super::envelope::{Envelope, PublicKey};
-use super::folder::State;
+use super::folder::{GateState, State};
 use super::manifest::{FORMAT, MANIFEST, Manifest, OF_THE_RUN, VIEWS, digest};
 use super::statement::{PAYLOAD_TYPE, STATEMENT, Statement};
 
@@ -111,6 +111,7 @@ pub fn verify(run_dir: &Path, key: Option<&PublicKey>) -> Result<Verification, V
     }
     let unfinished = manifest.gates.iter().filter(|gate| matches!(gate.state, State::Waiting | State::Running));
     let kept = manifest.gates.iter().filter(|gate| gate.state == State::Ended && gate.part <= manifest.resumed.len());
+    let named = |gate: &GateState| gate.key().map_or_else(|| gate.gate.clone(), |key| key.to_string());
     let mut found = Verification {
         result: None,
         signature: Seal::Unsigned,
@@ -120,9 +121,9 @@ pub fn verify(run_dir: &Path, key: Option<&PublicKey>) -> Result<Verification, V
         added: BTreeSet::new(),
         uncovered: BTreeSet::new(),
         views: BTreeSet::new(),
-        unfinished: unfinished.map(|gate| gate.gate.clone()).collect(),
+        unfinished: unfinished.map(named).collect(),
         resumed: manifest.resumed.clone(),
-        kept: kept.map(|gate| (gate.gate.clone(), gate.part)).collect(),
+        kept: kept.map(|gate| (named(gate), gate.part)).collect(),
         broken: Vec::new(),
     };
     compare_files(run_dir, &manifest, &mut found);

@@ -24,7 +24,7 @@ const STARTUP: Duration = Duration::from_secs(20);
 pub fn evidence(gate: Gate) -> Result<Evidence, Failure> {
     let key = RunKey::of_this_process()?;
     let stream = connect(&key)?;
-    match ask(stream, gate, &Request::Gate(GateKey { gate, attempt: attempt() }))? {
+    match ask(stream, gate, &Request::Gate(this_time(gate)))? {
         Answer::Record { run_dir, file } => Evidence::load(&run_dir, &file),
         Answer::Failed(failure) => Err(failure),
         Answer::Noted => Err(Failure::new("the supervisor answered another question").remedy("report this")),
@@ -35,17 +35,17 @@ pub fn evidence(gate: Gate) -> Result<Evidence, Failure> {
 pub(crate) fn tell(gate: Gate, verdict: Verdict) {
     let Ok(key) = RunKey::of_this_process() else { return };
     if let Ok(stream) = UnixStream::connect(key.socket()) {
-        let request = Request::Verdict(GateKey { gate, attempt: attempt() }, Box::new(verdict));
+        let request = Request::Verdict(this_time(gate), Box::new(verdict));
         let _ = ask(stream, gate, &request);
     }
 }
 
 /// A retry must never see the verdict of the try before it, nor one stress iteration that of another.
-fn attempt() -> u32 {
+fn this_time(gate: Gate) -> GateKey {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
     let attempt = number("NEXTEST_ATTEMPT").unwrap_or(1).max(1);
-    let total = number("NEXTEST_TOTAL_ATTEMPTS").unwrap_or(1).max(1);
-    attempt + total * number("NEXTEST_STRESS_CURRENT").unwrap_or(0)
+    // nextest counts iterations from 0, and without --stress-count says `none`.
+    GateKey { gate, iteration: number("NEXTEST_STRESS_CURRENT").unwrap_or(0) + 1, attempt }
 }
 
 fn connect(key: &RunKey) -> Result<UnixStream, Failure> {

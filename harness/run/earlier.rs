@@ -10,7 +10,7 @@ use super::inputs::{Change, INPUTS, Inputs};
 use super::protocol::GateKey;
 use super::summary::Summary;
 use crate::failure::Failure;
-use crate::results::{self, GateResult, MANIFEST, Manifest, PublicKey, Seal, State};
+use crate::results::{self, GateResult, GateState, MANIFEST, Manifest, PublicKey, Seal, State};
 
 /// Where the files of gates that were cut short are put, in the run's folder, by the part of the run that left them.
 pub(crate) const INTERRUPTED: &str = "interrupted";
@@ -47,13 +47,9 @@ impl Earlier {
             return Ok(Some(Self { summary, finished: Vec::new(), inputs: None }));
         }
         let manifest = sound(run_dir, key)?;
-        let ended: BTreeSet<(&str, u32)> = manifest
-            .gates
-            .iter()
-            .filter(|gate| gate.state == State::Ended)
-            .map(|gate| (gate.gate.as_str(), gate.attempt))
-            .collect();
-        let is_finished = |gate: &GateResult| ended.contains(&(gate.key.gate.to_string().as_str(), gate.key.attempt));
+        let ended = |gate: &&GateState| gate.state == State::Ended;
+        let ended: BTreeSet<GateKey> = manifest.gates.iter().filter(ended).filter_map(GateState::key).collect();
+        let is_finished = |gate: &GateResult| ended.contains(&gate.key);
         let finished: Vec<GateResult> = results::gates(run_dir).into_iter().filter(is_finished).collect();
         refuse_added(run_dir, &manifest, &finished)?;
         let inputs = Inputs::read(&run_dir.join(INPUTS));

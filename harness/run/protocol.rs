@@ -1,5 +1,6 @@
 //! What trials and supervisor say to each other: one JSON document a line.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,39 @@ use crate::plan::Gate;
 pub struct GateKey {
     /// Which gate.
     pub gate: Gate,
-    /// nextest's attempt, from 1; iterations of a stress run count on.
+    /// The iteration of a stress run, from 1.
+    pub iteration: u32,
+    /// nextest's attempt in that iteration, from 1.
     pub attempt: u32,
+}
+
+impl GateKey {
+    /// A gate that is run but once.
+    pub const fn first(gate: Gate) -> Self {
+        Self { gate, iteration: 1, attempt: 1 }
+    }
+
+    /// Whether this is a later attempt at the same: what counts then. An iteration is no attempt: each counts.
+    pub fn replaces(self, other: Self) -> bool {
+        (self.gate, self.iteration) == (other.gate, other.iteration) && self.attempt > other.attempt
+    }
+
+    /// A name of the gate, or of something of it, that no other iteration has.
+    pub fn name(self, of: &str) -> String {
+        if self.iteration > 1 { format!("{of} (iteration {})", self.iteration) } else { of.to_owned() }
+    }
+}
+
+impl fmt::Display for GateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { gate, iteration, attempt } = self;
+        match (iteration, attempt) {
+            (1, 1) => gate.fmt(f),
+            (1, _) => write!(f, "{gate} (attempt {attempt})"),
+            (_, 1) => write!(f, "{gate} (iteration {iteration})"),
+            _ => write!(f, "{gate} (iteration {iteration}, attempt {attempt})"),
+        }
+    }
 }
 
 /// What a trial has to say.

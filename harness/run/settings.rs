@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::plan::Gate;
+use crate::workerbee::naming;
 
 /// A run's settings; written down once by the first trial, so that all processes of a run agree.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -107,7 +108,7 @@ impl Settings {
         Ok(Self {
             names_its_folder: path("RUN_DIR").is_some(),
             run_dir: std::path::absolute(&run_dir).unwrap_or(run_dir),
-            base: project("WB_PROJECT_BASE")?.unwrap_or_else(|| default_base(now.as_second())),
+            base: project("WB_PROJECT_BASE")?.map_or_else(default_base, Ok)?,
             project: project("WB_PROJECT")?,
             single_project: project("WB_SINGLE_PROJECT")?,
             ha_project: project("WB_HA_PROJECT")?,
@@ -133,16 +134,24 @@ impl Settings {
         })
     }
 
-    /// The project of a gate. A retry gets a fresh one.
-    pub fn project(&self, gate: Gate, attempt: u32) -> String {
-        let stem = self.project.as_ref().unwrap_or(&self.base);
-        let name = match (gate, &self.single_project, &self.ha_project) {
-            (Gate::Workload(crate::plan::Profile::SingleEtcdContainerd), Some(name), _)
-            | (Gate::Workload(crate::plan::Profile::HaMin), _, Some(name)) => name.clone(),
-            (Gate::Workload(_), _, _) => format!("{}{}", self.base, gate.suffix()),
-            _ => format!("{stem}{}", gate.suffix()),
+    /// The project of a gate's n-th run, from 1: retries, iterations and reruns get fresh ones. Later names are as short
+    /// as the profile needs them, whatever the first one is.
+    pub fn project(&self, gate: Gate, nth: u32) -> String {
+        use crate::plan::Profile::{HaMin, SingleEtcdContainerd};
+        let suffix = gate.suffix();
+        let (stem, whole) = match (gate, &self.single_project, &self.ha_project) {
+            (Gate::Workload(SingleEtcdContainerd), Some(name), _) | (Gate::Workload(HaMin), _, Some(name)) => (name, true),
+            (Gate::Workload(_), _, _) => (&self.base, false),
+            _ => (self.project.as_ref().unwrap_or(&self.base), false),
         };
-        if attempt > 1 { format!("{name}{attempt}") } else { name }
+        if nth <= 1 {
+            return if whole { stem.clone() } else { format!("{stem}{suffix}") };
+        }
+        let tail = format!("{suffix}{}", base36(u64::from(nth)));
+        let budget = gate.profile().map_or(usize::MAX, naming::project_budget);
+        let room = budget.saturating_sub(tail.len());
+        // A slug ends in no dash, and what follows is none.
+        format!("{}{tail}", stem.get(..room).unwrap_or(stem).trim_end_matches('-'))
     }
 }
 
@@ -194,17 +203,28 @@ fn refused(name: &str, value: &str, expected: &str) -> Failure {
         .remedy(format!("correct {name}, or unset it"))
 }
 
-/// A base that differs from one minute's run to the next and leaves the suffix and a retry's digit within the eight
-/// characters of k1s-single-etcd-containerd; the runbook's own default (eleven) does not fit there.
-fn default_base(seconds: i64) -> String {
-    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut rest = usize::try_from(seconds.max(0)).unwrap_or_default();
-    let mut name = String::new();
-    for _ in 0..4 {
-        name.insert(0, char::from(DIGITS[rest % 36]));
-        rest /= 36;
+/// A base that leaves the suffix and the number of a retry within the eight characters of k1s-single-etcd-containerd; the
+/// runbook's own default (eleven) does not fit there. Drawn, for two runs may begin in the same second on one host.
+fn default_base() -> Result<String, Failure> {
+    let mut drawn = [0; 8];
+    getrandom::fill(&mut drawn).map_err(|error| {
+        Failure::new("no name for the projects of this run could be drawn")
+            .expected("random bytes of the system's")
+            .seen(error.to_string())
+            .remedy("set WB_PROJECT_BASE")
+    })?;
+    Ok(format!("g{:0>4}", base36(u64::from_le_bytes(drawn) % 36_u64.pow(4))))
+}
+
+/// A number in as few characters as a project's name allows.
+fn base36(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    while number > 0 || digits.is_empty() {
+        let digit = u8::try_from(number % 36).unwrap_or_default();
+        digits.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
+        number /= 36;
     }
-    format!("g{name}")
+    digits.into_iter().rev().collect()
 }
 
 /// One lane per core, as far as memory carries them: a workload gate keeps about 1 GB of images and containers.
@@ -221,6 +241,7 @@ fn default_lanes() -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
 mod tests {
     use rstest::rstest;
 
@@ -245,12 +266,25 @@ mod tests {
     }
 
     #[test]
-    fn default_projects_fit_every_profile_even_when_retried() {
-        let base = default_base(1_795_397_094);
-        assert_eq!(base.len(), 5);
-        let longest = format!("{base}s2");
-        for profile in crate::plan::Profile::ALL {
-            assert!(longest.len() <= crate::workerbee::naming::project_budget(profile));
+    fn projects_fit_every_profile_however_often_a_gate_is_run() {
+        let default = default_base().unwrap();
+        assert_eq!(default.len(), 5);
+        assert_ne!(default, default_base().unwrap());
+        // The longest that a user may set, a dash where it is cut, and names of the user's own that differ at their ends.
+        let own = |single: &str| (Some(single.to_owned()), Some(single.replace('1', "2")));
+        for (base, (single_project, ha_project)) in
+            [(default.as_str(), (None, None)), ("k1spv07", (None, None)), ("my-app", own("my-own-1"))]
+        {
+            let settings = Settings { base: base.to_owned(), single_project, ha_project, ..Settings::from_env().unwrap() };
+            let mut names = std::collections::BTreeSet::new();
+            for gate in Gate::ALL {
+                for nth in (1..=40).chain([100, 1295]) {
+                    let project = settings.project(gate, nth);
+                    let budget = gate.profile().map_or(usize::MAX, naming::project_budget);
+                    assert!(project.len() <= budget && project_name("", project.clone()).is_ok(), "{project}");
+                    assert!(names.insert(project.clone()), "{project} twice");
+                }
+            }
         }
     }
 }

@@ -110,10 +110,17 @@ impl Spec {
 
 /// Where a gate keeps its record and its log.
 pub(crate) fn gate_folder(key: GateKey) -> PathBuf {
-    let slug = key.gate.slug();
-    let name = if key.attempt > 1 { format!("{slug}.attempt-{}", key.attempt) } else { slug };
+    let mut name = key.gate.slug();
+    for (word, number) in [(ITERATION, key.iteration), (ATTEMPT, key.attempt)] {
+        if number > 1 {
+            name += &format!("{word}{number}");
+        }
+    }
     Path::new("gates").join(name)
 }
+
+const ITERATION: &str = ".iteration-";
+const ATTEMPT: &str = ".attempt-";
 
 /// What is added to the name of a gate's folder that was set aside after a conflict.
 pub(super) const SET_ASIDE: &str = "conflict";
@@ -124,12 +131,14 @@ pub(crate) fn gate_of_folder(name: &str) -> Option<(GateKey, bool)> {
         Some(name) => (name, true),
         None => (name, false),
     };
-    let (slug, attempt) = match name.rsplit_once(".attempt-") {
-        Some((slug, attempt)) => (slug, attempt.parse().ok()?),
-        None => (name, 1),
+    let numbered = |name: &'_ str, word: &str| match name.rsplit_once(word) {
+        Some((rest, number)) => Some((rest.to_owned(), number.parse().ok()?)),
+        None => Some((name.to_owned(), 1)),
     };
+    let (name, attempt) = numbered(name, ATTEMPT)?;
+    let (slug, iteration) = numbered(&name, ITERATION)?;
     let gate = Gate::ALL.into_iter().find(|gate| gate.slug() == slug)?;
-    Some((GateKey { gate, attempt }, set_aside))
+    Some((GateKey { gate, iteration, attempt }, set_aside))
 }
 
 /// Whether a project is one that a gate of this run has written down.
@@ -145,8 +154,8 @@ mod tests {
     #[test]
     fn a_folder_tells_whose_it_is() {
         for gate in Gate::ALL {
-            for attempt in [1, 2] {
-                let key = GateKey { gate, attempt };
+            for (iteration, attempt) in [(1, 1), (1, 2), (12, 1), (2, 13)] {
+                let key = GateKey { gate, iteration, attempt };
                 let folder = gate_folder(key);
                 let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 assert_eq!(gate_of_folder(name), Some((key, false)));

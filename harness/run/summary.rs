@@ -42,7 +42,8 @@ pub struct Summary {
     pub environment: BTreeMap<String, String>,
     /// From each start of it to its end: several when it was resumed.
     pub parts: Vec<Part>,
-    /// The gates that were asked for, by name; a retry is called `<gate> (attempt <n>)`.
+    /// The gates that were asked for, by name; a retry is called `<gate> (attempt <n>)`, another
+    /// iteration `<gate> (iteration <n>)`.
     pub gates: BTreeMap<String, GateSummary>,
 }
 
@@ -51,6 +52,8 @@ pub struct Summary {
 pub struct GateSummary {
     /// Which gate.
     pub gate: Gate,
+    /// The iteration of a stress run, from 1.
+    pub iteration: u32,
     /// nextest's attempt, from 1.
     pub attempt: u32,
     /// The part of the run that ran it, from 1; an earlier one than the last when it was kept.
@@ -142,7 +145,7 @@ impl Summary {
     /// The gates in the order of the runbook.
     pub fn in_order(&self) -> Vec<(&str, &GateSummary)> {
         let mut gates: Vec<_> = self.gates.iter().map(|(name, gate)| (name.as_str(), gate)).collect();
-        gates.sort_by_key(|(_, gate)| (gate.gate, gate.attempt));
+        gates.sort_by_key(|(_, gate)| gate.key());
         gates
     }
 
@@ -160,7 +163,7 @@ impl Summary {
     /// The earlier attempts of gates that passed when they were tried again.
     pub fn retried(&self) -> Vec<&str> {
         let passed_later = |gate: &GateSummary| {
-            self.gates.values().any(|other| other.gate == gate.gate && other.attempt > gate.attempt && other.passed())
+            self.gates.values().any(|other| other.key().replaces(gate.key()) && other.passed())
         };
         self.in_order()
             .into_iter()
@@ -207,7 +210,7 @@ impl Summary {
         let cut = self.parts.len();
         let run_dir = &settings.run_dir;
         let gates = self.gates.into_iter().map(|(name, gate)| {
-            let key = GateKey { gate: gate.gate, attempt: gate.attempt };
+            let key = gate.key();
             let gate = if kept.contains(&key) { gate.kept(run_dir) } else { gate.cut_short(run_dir, cut) };
             (name, gate)
         });
@@ -231,8 +234,7 @@ impl Summary {
             (None, None, _) => results::State::Waiting,
         };
         let of_gate = |gate: &GateSummary| {
-            let (key, name) = (GateKey { gate: gate.gate, attempt: gate.attempt }, gate.gate.to_string());
-            (key, results::GateState { gate: name, attempt: key.attempt, state: state(gate), part: gate.part })
+            (gate.key(), results::GateState::new(gate.key(), state(gate), gate.part))
         };
         self.gates.values().map(of_gate).collect()
     }
@@ -266,6 +268,11 @@ impl Summary {
         self.parts.iter().enumerate().filter_map(last_sign).collect()
     }
 
+    /// How often a gate was run or is to be, in all iterations, attempts and parts.
+    pub(super) fn runs_of(&self, gate: Gate) -> u32 {
+        self.gates.values().filter(|known| known.gate == gate).map(|known| known.runs.max(1)).sum()
+    }
+
     /// Each resume, in words.
     pub fn resumes(&self) -> Vec<String> {
         let of_part = |(at, part): (usize, &Part)| {
@@ -286,6 +293,7 @@ impl Summary {
         }
         let gate = GateSummary {
             gate: key.gate,
+            iteration: key.iteration,
             attempt: key.attempt,
             part,
             folder: gate_folder(key),
@@ -302,6 +310,11 @@ impl Summary {
             again: None,
         };
         self.gates.insert(name(key), gate);
+    }
+
+    /// The project that a gate was promised when it was asked for.
+    pub(super) fn project(&self, key: GateKey) -> Option<String> {
+        self.gates.get(&name(key)).map(|gate| gate.project.clone())
     }
 
     pub(super) fn began(&mut self, key: GateKey) {
@@ -410,6 +423,11 @@ impl Summary {
 }
 
 impl GateSummary {
+    /// Which gate it is, which iteration and attempt.
+    pub fn key(&self) -> GateKey {
+        GateKey { gate: self.gate, iteration: self.iteration, attempt: self.attempt }
+    }
+
     /// Ended, at least one check judged, none red.
     pub fn passed(&self) -> bool {
         let none_red = self.failure.is_none() && self.failures().next().is_none();
@@ -520,7 +538,7 @@ fn is_of_its_trial(gate: Gate, check: &str) -> bool {
 }
 
 fn name(key: GateKey) -> String {
-    if key.attempt > 1 { format!("{} (attempt {})", key.gate, key.attempt) } else { key.gate.to_string() }
+    key.to_string()
 }
 
 fn first_line(text: &str) -> &str {

@@ -30,6 +30,7 @@ use super::launch;
 use crate::evidence::{Evidence, REDACTIONS, RedactionKey, Redactor, Store, triage_folder};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
+use crate::plan::Gate;
 use crate::report;
 use crate::results::{self, GateState, Signer, Standing, State};
 
@@ -47,6 +48,8 @@ struct Supervisor {
     /// Something is to be published.
     news: Notify,
     states: Mutex<BTreeMap<GateKey, GateState>>,
+    /// How many projects each gate has had.
+    projects: std::sync::Mutex<BTreeMap<Gate, u32>>,
     /// The number of this part of the run, from 1.
     part: usize,
     /// When the run was resumed, each time.
@@ -143,6 +146,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     let supervisor = Arc::new(Supervisor {
         gates: Mutex::new(kept.iter().map(answered).collect()),
         states: Mutex::new(summary.states().into_iter().filter(|(key, _)| kept.contains_key(key)).collect()),
+        projects: std::sync::Mutex::new(Gate::ALL.map(|gate| (gate, summary.runs_of(gate))).into()),
         inputs: OnceCell::new(),
         ground: OnceCell::new(),
         part: summary.part(),
@@ -322,7 +326,8 @@ impl Supervisor {
         }
         let (sender, receiver) = watch::channel(None);
         gates.insert(key, receiver.clone());
-        self.summary.lock().await.asked(key, self.settings.project(key.gate, key.attempt));
+        let project = self.next_project(key.gate);
+        self.summary.lock().await.asked(key, project);
         self.news.notify_one();
         self.seal(Some((key, State::Waiting)), false).await;
         let supervisor = Arc::clone(self);
@@ -339,9 +344,10 @@ impl Supervisor {
         self.summary.lock().await.began(key);
         self.news.notify_one();
         self.seal(Some((key, State::Running)), false).await;
-        let mut result = self.run(key, None).await;
+        let project = self.summary.lock().await.project(key).unwrap_or_else(|| self.next_project(key.gate));
+        let mut result = self.run(key, project, None).await;
         if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
-            result = self.run(key, Some(kept)).await;
+            result = self.run(key, self.next_project(key.gate), Some(kept)).await;
         }
         if let Some(Ok(prepared)) = self.ground.get() {
             self.note_inputs(prepared).await;
@@ -380,7 +386,7 @@ impl Supervisor {
     async fn seal(&self, step: Option<(GateKey, State)>, over: bool) {
         let mut states = self.states.lock().await;
         states.extend(step.map(|(key, state)| {
-            (key, GateState { gate: key.gate.to_string(), attempt: key.attempt, state, part: self.part })
+            (key, GateState::new(key, state, self.part))
         }));
         let standing = Standing { gates: states.values().cloned().collect(), resumed: self.resumed.clone(), over };
         let redactions = self.store.redactions().with_gates(&self.settings.run_dir);
@@ -402,14 +408,22 @@ impl Supervisor {
         Some(kept)
     }
 
-    async fn run(&self, key: GateKey, rerun_of: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    /// The project of the gate's next run: each has one of its own.
+    fn next_project(&self, gate: Gate) -> String {
+        // Nothing in here can panic half-way.
+        let mut projects = self.projects.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let nth = projects.entry(gate).or_default();
+        *nth += 1;
+        self.settings.project(gate, *nth)
+    }
+
+    async fn run(&self, key: GateKey, project: String, rerun_of: Option<PathBuf>) -> Result<PathBuf, Failure> {
         let prepared = self.ground.get_or_init(|| Prepared::by(&self.settings, Some(&self.store))).await.clone()?;
         self.summary.lock().await.environment.clone_from(&prepared.environment);
-        let project = self.settings.project(key.gate, key.attempt);
         let mut spec = Spec {
             work: Work::Gate(key),
             part: self.part,
-            project: if rerun_of.is_some() { format!("{project}r") } else { project },
+            project,
             rerun_of,
             entry: PathBuf::new(),
             settings: self.settings.clone(),

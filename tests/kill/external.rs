@@ -7,20 +7,9 @@ use k1s_profile_gates::stack::Stack;
 use libtest_mimic::Failed;
 
 use crate::ladder::ladder;
-use crate::stand_in::script;
+use crate::stand_in::{SEEDS, script};
 
 const SCRIPT: &str = include_str!("external.sh");
-/// A namespace that exists is refused by the gate: its images come when `WorkerBee` is about to make it.
-const SEEDS: &str = r#"
-case " $* " in *' validate '*)
-  project=$(echo " $*" | sed -n 's/.* --project \([^ ]*\).*/\1/p')
-  namespace=workerbee-$(printf %s "$WORKERBEE_CONTAINERD_STATE_ROOT" | sha1sum | cut -c1-12)-$project
-  for image in python-k1s python-app; do
-    ctr --address "$WORKERBEE_CONTAINERD_ADDRESS" --namespace "$namespace" images import --no-unpack "$IMAGES/$image.tar" >&2
-  done
-esac
-exec "$REAL" "$@""#;
-
 /// Kills supervisor, gate and trial at once; with `also` the reaper too.
 pub(crate) fn killed(stack: &Stack, also: &str) -> Result<(), Failed> {
     let folder = tempfile::Builder::new().prefix("k1s-kill").tempdir_in("/tmp")?;

@@ -7,7 +7,7 @@ use crate::outcome;
 use crate::rows::Row;
 
 /// Controller 0 is stopped, its lease revoked, and it goes on when another one leads. Not in the rerun, whose project's
-/// name ends in `r`.
+/// name ends in `h2`.
 const ROW: Row = Row {
     name: "conflict",
     gate: Gate::Workload(Profile::HaMin),
@@ -24,7 +24,7 @@ const ROW: Row = Row {
         }
         before_validate() {
             case $project in
-            *hr) ;;
+            *h2) ;;
             *)
                 export -f take_the_lease etcd containers named main_process
                 export project python folder namespace

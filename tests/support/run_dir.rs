@@ -62,6 +62,7 @@ impl RunDir {
         };
         let record = Record {
             gate,
+            iteration: 1,
             attempt: 1,
             part: 1,
             project: "demo".into(),
@@ -84,6 +85,7 @@ impl RunDir {
         self.file(&folder.join("record.json").display().to_string(), serde_json::to_vec(&record).unwrap());
         let summary = GateSummary {
             gate,
+            iteration: 1,
             attempt: 1,
             part: 1,
             folder,

@@ -66,7 +66,7 @@ impl RunDir {
 
     /// A gate that came so far.
     pub(crate) fn at(mut self, gate: Gate, attempt: u32, state: State) -> Self {
-        self.states.push(GateState { gate: gate.to_string(), attempt, state, part: 1 });
+        self.states.push(GateState { gate: gate.to_string(), iteration: 1, attempt, state, part: 1 });
         if state == State::Running {
             let folder = Path::new("gates").join(gate.slug());
             std::fs::create_dir_all(self.path().join(&folder)).unwrap();

@@ -39,6 +39,7 @@ impl Story {
     pub(crate) fn honest(gate: Gate) -> Self {
         let record = Record {
             gate,
+            iteration: 1,
             attempt: 1,
             part: 1,
             project: "demo".into(),
