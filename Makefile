@@ -10,17 +10,21 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
 # The gates under one of nextest's profiles. On a terminal each gate says in lines of its own where it is; nextest's bar
 # would only say that all trials wait. At the end, also of a run that failed: where its page is.
+# Two runs may begin in the same second.
+NEW_RUN_DIR = at="$${TMPDIR:-/tmp}/workerbee-k1s-profile-validation-$$(date -u +%Y%m%dT%H%M%SZ)"; \
+  mkdir "$$at" 2> /dev/null && echo "$$at" || mktemp -d "$$at-XXXX"
+# A run that was refused has nothing to be watched: who watches it is not waited for long.
+ENDS = ends() { for _ in $$(seq 50); do kill -0 $$1 2> /dev/null || return 0; sleep 0.2; done; kill $$1; }; ends
 define RUN_GATES
 @$(WITH_STACK) || exit; export PATH; \
-export RUN_DIR="$${RUN_DIR:-$${TMPDIR:-/tmp}/workerbee-k1s-profile-validation-$$(date -u +%Y%m%dT%H%M%SZ)}"; \
+export RUN_DIR="$${RUN_DIR:-$$($(NEW_RUN_DIR))}"; [ -n "$$RUN_DIR" ] || exit; \
 if [ -t 2 ]; then $(GATES) watch --lines --beside $$$$ "$$RUN_DIR" & watch=$$!; export NEXTEST_SHOW_PROGRESS=none; fi; \
 $(CARGO) nextest run --profile $(1) --test gates $(ARGS); status=$$?; \
-[ -z "$${watch:-}" ] || [ ! -e "$$RUN_DIR/run.json" ] || wait $$watch || true; \
-[ ! -e "$$RUN_DIR/report.html" ] || echo "report: $$RUN_DIR/report.html"; \
+if [ -n "$${watch:-}" ]; then $(ENDS) $$watch; elif [ -e "$$RUN_DIR/run.json" ]; then $(GATES) watch --end "$$RUN_DIR"; fi; \
 exit $$status
 endef
 
-.PHONY: help stack browser gates test both sabotage test-kill kill consumer bench sweep lint doc clean-cache
+.PHONY: help stack browser gates resume test both sabotage test-kill kill runs consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -29,6 +33,9 @@ stack: ## Build and install what the gates need and is not here yet
 	@harness/stack/bootstrap.sh
 	@$(GATES) stack
 
+resume: stack ## Resume the newest interrupted run, or that in RUN_DIR: what had ended is kept, the rest is run
+	@run=$$($(GATES) interrupted $${RUN_DIR:+"$$RUN_DIR"}) || exit; RUN_DIR="$$run" $(MAKE) --no-print-directory gates
+
 browser: ## Install what the report is tested in, when it is not there
 	@harness/stack/browser.sh
 
@@ -36,11 +43,12 @@ gates: stack ## Run the validation gates against the real WorkerBee
 	$(call RUN_GATES,gates)
 
 test: stack browser lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
-	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage) and not binary(kill)'
+	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage) and not binary(kill) and not binary(runs)'
 	@$(CARGO) test --quiet --doc
 	@$(MAKE) --no-print-directory consumer
 	@$(MAKE) --no-print-directory sabotage ARGS=
 	@$(MAKE) --no-print-directory kill ARGS=
+	@$(MAKE) --no-print-directory runs ARGS=
 	@$(MAKE) --no-print-directory both
 
 # The gates both ways: half of the checks are the other's, and what both say is compared.
@@ -54,6 +62,10 @@ sabotage: stack ## Break one thing at a time on the real stack, and see that jus
 
 test-kill: stack ## Cut real runs short at 20 points with each signal, and see that nothing is left of them
 	@K1S_GATES_KILL_POINTS=$${K1S_GATES_KILL_POINTS:-20} $(MAKE) --no-print-directory kill
+
+runs: stack ## Real runs that are stressed, retried, two at once, and whose failed projects are kept
+	@$(CARGO) build --quiet --example ladder
+	@$(WITH_STACK) $(CARGO) nextest run --profile runs --test runs $(ARGS)
 
 kill:
 	@$(WITH_STACK) $(CARGO) nextest run --profile kill --test kill $(ARGS)

@@ -11,7 +11,7 @@ use crate::evidence::{Evidence, Redactor};
 use crate::failure::Failure;
 use crate::plan::{Gate, Transport, Transports, UnknownTransport};
 use crate::run::{Outcome, Verdict};
-use crate::{gates, run};
+use crate::{gates, ledger, run};
 
 /// The gates, with the checks of the harness and of its consumer.
 #[derive(Debug, Default)]
@@ -157,6 +157,12 @@ fn judge(check: &Check, evidence: &Evidence) -> Result<(), Failure> {
     check.judge(evidence).map_err(|mut failure| {
         if let Some(conflict) = &evidence.record.conflict {
             let _ = write!(failure.seen, "; the gate met a conflict: {conflict}");
+        }
+        if evidence.record.project_kept {
+            let how = ledger::how_to_look(&evidence.record.project);
+            if failure.remedy != how {
+                let _ = write!(failure.remedy, "; the project is kept: {how}");
+            }
         }
         failure
     })

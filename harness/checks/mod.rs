@@ -58,6 +58,11 @@ impl Check {
         self.name.starts_with(PARITY)
     }
 
+    /// Whether only its trial can judge it: it knows whose snapshots are meant, and waits for both ways to ask.
+    pub(crate) fn is_of_its_trial(&self) -> bool {
+        self.is_snapshot() || self.is_parity()
+    }
+
     /// Its verdict.
     pub fn judge(&self, evidence: &Evidence) -> Result<(), Failure> {
         (self.judge)(evidence)

@@ -4,10 +4,13 @@ mod bundle;
 mod compare;
 mod completions;
 mod doctor;
+mod enter;
+mod interrupted;
 mod junit;
 mod lane;
 mod plan;
 mod print;
+mod release;
 mod report;
 mod stack;
 mod sweep;
@@ -39,6 +42,8 @@ enum Command {
     Plan(plan::Plan),
     /// Follow a run from another terminal, until it ends.
     Watch(watch::Watch),
+    /// Print the folder of the newest run that was cut short: `make resume` resumes it.
+    Interrupted(interrupted::Interrupted),
     /// Write the page of a run anew.
     Report(report::Report),
     /// Say what differs between two runs.
@@ -47,6 +52,10 @@ enum Command {
     Lane(lane::Lane),
     /// Show what killed runs have left, and with --execute remove it: only what their ledger names.
     Sweep(sweep::Sweep),
+    /// Run a command where a project lives that was kept because its gate failed (K1S_GATES_KEEP=failed).
+    Enter(enter::Enter),
+    /// Remove projects that were kept because their gates failed.
+    Release(release::Release),
     /// Print the completions of a shell.
     Completions(completions::Completions),
     /// Say whether a run's folder is as the run left it, and who has signed for it.
@@ -67,10 +76,13 @@ fn main() -> ExitCode {
         Command::Doctor(doctor) => doctor.run(),
         Command::Plan(plan) => plan.run(),
         Command::Watch(watch) => watch.run(),
+        Command::Interrupted(interrupted) => interrupted.run(),
         Command::Report(report) => report.run(),
         Command::Compare(compare) => compare.run(),
         Command::Lane(lane) => lane.run(),
         Command::Sweep(sweep) => sweep.run(),
+        Command::Enter(enter) => enter.run(),
+        Command::Release(release) => release.run(),
         Command::Completions(completions) => Ok(completions.run::<Cli>()),
         Command::Verify(verify) => verify.run(),
         Command::Junit(junit) => junit.run(),

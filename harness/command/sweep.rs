@@ -10,6 +10,8 @@ use k1s_profile_gates::run;
 use serde_json::{Value, json};
 
 #[derive(Args)]
+#[command(after_help = "\
+What a user asked to keep (K1S_GATES_KEEP=failed) is shown and never removed, unless its lane has ended: see `release`.")]
 pub(crate) struct Sweep {
     /// Remove it, after a look whether it still is what the ledger says.
     #[arg(long)]
@@ -22,25 +24,33 @@ pub(crate) struct Sweep {
 impl Sweep {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (kept, why) = if self.execute {
-            let kept = runtime.block_on(ledger::sweep());
-            kept.into_iter().unzip()
+        let (left, why) = if self.execute {
+            let left = runtime.block_on(ledger::sweep());
+            left.into_iter().unzip()
         } else {
             (runtime.block_on(ledger::remains()), Vec::new())
         };
+        let left: Vec<Remains> = left.into_iter().filter(|one| one.kept.is_none()).collect();
+        // Looked for after the sweep: what is kept then was not swept.
+        let kept: Vec<Remains> =
+            runtime.block_on(ledger::remains()).into_iter().filter(|one| one.kept.is_some()).collect();
         // Even its dry run has nerdctl make files anew in the folders of projects, of those that are gone too.
         let cleanup = if self.execute { Ok(None) } else { runtime.block_on(run::cleanup_dry_run()) };
         if self.json {
             let cleanup = cleanup.as_ref().ok();
-            println!("{}", serde_json::to_string_pretty(&json!({ "left": kept, "workerbee_cleanup": cleanup }))?);
+            println!(
+                "{}",
+                serde_json::to_string_pretty(&json!({ "left": left, "kept": kept, "workerbee_cleanup": cleanup }))?
+            );
         } else {
-            print(&kept);
+            print(&left);
+            print_kept(&kept);
             suggest(cleanup);
         }
         for failure in &why {
             eprintln!("{failure}");
         }
-        Ok(if kept.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
@@ -56,6 +66,23 @@ fn suggest(cleanup: Result<Option<Value>, Failure>) {
             }
         }
         Err(failure) => eprintln!("{failure}"),
+    }
+}
+
+/// What somebody asked to keep is not left: it is shown, and goes when it is released.
+fn print_kept(remains: &[Remains]) {
+    for one in remains {
+        let (Some(kept), Some(owner)) = (&one.kept, one.owner) else { continue };
+        let lane = kept.pid().map_or_else(|| "on this host".to_owned(), |pid| format!("in the lane of process {pid}"));
+        println!(
+            "project {}, kept {lane} since {} s, for {} failed in a run of process {} ({}):",
+            one.project,
+            kept.age(),
+            kept.gate,
+            owner.pid,
+            kept.run_dir.display()
+        );
+        println!("  {}", ledger::how_to_look(&one.project));
     }
 }
 

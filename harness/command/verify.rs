@@ -59,6 +59,8 @@ fn text(found: &Verification) -> String {
         Seal::Unsigned => "signature: none: anybody may have written this".to_owned(),
     });
     lines.push(format!("unchanged: {} files", found.unchanged));
+    lines.extend(found.resumed.iter().map(|at| format!("resumed: {at}")));
+    lines.extend(found.kept.iter().map(|(gate, part)| format!("kept from part {part}: {gate}")));
     let mut list =
         |what: &str, files: &BTreeSet<String>| lines.extend(files.iter().map(|file| format!("{what}: {file}")));
     list("CHANGED", &found.changed);

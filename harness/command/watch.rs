@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use k1s_profile_gates::ledger::how_to_look;
 use k1s_profile_gates::report::{self, RunReport};
 use k1s_profile_gates::run::{self, State};
 use serde_json::json;
@@ -41,6 +42,9 @@ pub(crate) struct Watch {
     /// Wait for a run to begin in the folder, for as long as this process lives: for scripts.
     #[arg(long, value_name = "PID", requires = "run_dir")]
     beside: Option<u32>,
+    /// Say nothing but how it ended.
+    #[arg(long, conflicts_with_all = ["lines", "json"])]
+    end: bool,
 }
 
 impl Watch {
@@ -74,7 +78,11 @@ impl Watch {
     /// Waits for the run to begin; false when the process that was to begin it is gone.
     fn begun(&self, run_dir: &Path) -> bool {
         let Some(pid) = self.beside else { return true };
-        while !run::is_alive(run_dir) {
+        let since = jiff::Timestamp::now();
+        // What lives in the folder already is somebody else's run.
+        let begun =
+            || run::Summary::load(run_dir).is_ok_and(|run| run.parts.last().is_some_and(|part| part.started >= since));
+        while !begun() {
             if !Path::new(&format!("/proc/{pid}")).exists() {
                 return false;
             }
@@ -84,7 +92,9 @@ impl Watch {
     }
 
     fn teller(&self) -> Box<dyn Teller> {
-        if self.json {
+        if self.end {
+            Box::new(End)
+        } else if self.json {
             Box::new(Json::default())
         } else if !self.lines && std::io::stderr().is_terminal() {
             Box::new(Bars::default())
@@ -109,8 +119,27 @@ fn said_at_the_end(run: &RunReport) {
         State::Running | State::Waiting => State::CutShort,
         verdict => verdict,
     };
-    let page = run.dir.join(report::FILE);
-    let _ = writeln!(std::io::stderr(), "{}: {}", report::word(verdict), page.display());
+    let mut text: String = run.summary.resumes().iter().map(|resume| format!("resumed at {resume}\n")).collect();
+    for gate in run.gates.iter().filter(|gate| gate.kept) {
+        text += &format!("kept from part {}: {}\n", gate.summary.part, gate.name);
+    }
+    for gate in run.gates.iter().filter(|gate| gate.summary.project_kept) {
+        let project = &gate.summary.project;
+        text += &format!("the project {project} of {} is kept: {}\n", gate.name, how_to_look(project));
+    }
+    text += &format!("{}: {}\n", report::word(verdict), run.dir.join(report::FILE).display());
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// The end alone.
+struct End;
+
+impl Teller for End {
+    fn tell(&mut self, _run: &RunReport) {}
+
+    fn end(&mut self, run: &RunReport) {
+        said_at_the_end(run);
+    }
 }
 
 /// Plain lines on standard error, one write each: beside nextest they stand between its own.

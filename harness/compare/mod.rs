@@ -123,6 +123,10 @@ fn parts(runs: &[RunReport; 2]) -> Vec<Part> {
         let mut parts: BTreeMap<String, String> = run.summary.versions.clone();
         parts.extend(run.summary.environment.clone());
         parts.insert("lanes".into(), run.summary.lanes.to_string());
+        let resumes = run.summary.resumes();
+        parts.extend((!resumes.is_empty()).then(|| ("resumed".to_owned(), resumes.join("; "))));
+        let kept = run.gates.iter().filter(|gate| gate.kept);
+        parts.extend(kept.map(|gate| (format!("{} kept from", gate.name), format!("part {}", gate.summary.part))));
         parts
     });
     let names: BTreeSet<&String> = sides.iter().flat_map(BTreeMap::keys).collect();

@@ -15,7 +15,7 @@ const EVIDENCE: u64 = 100_000_000;
 pub(super) fn names(settings: &Settings) -> Vec<Condition> {
     let long = |key: GateKey| {
         let gate = key.gate;
-        let (project, budget) = (settings.project(key), naming::project_budget(gate.profile()?));
+        let (project, budget) = (settings.project(gate, key.transport, 1), naming::project_budget(gate.profile()?));
         (project.len() > budget).then(|| {
             Condition::unmet(
                 format!("project name of {gate}"),

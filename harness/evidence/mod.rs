@@ -13,5 +13,6 @@ pub use redact::{Kind, Learned, LearnedSecret, Place, Redaction, RedactionKey, R
 pub(crate) use redactions::REDACTIONS;
 pub use redactions::Redactions;
 pub use shape::shape;
+pub(crate) use store::UNFINISHED;
 pub use store::{Store, StoreError};
 pub(crate) use triage::{INDEX, Item, Red, Triage, triage_folder};

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::plan::{Gate, Transport, Transports};
-use crate::run::{GateKey, gate_folder};
+use crate::run::{GateKey, INTERRUPTED, gate_folder};
 use crate::workerbee::call::{Call, Ending};
 
 use super::redactions::moved;
@@ -24,8 +24,12 @@ pub struct Record {
     pub transport: Transport,
     /// By which ways the gates of its run ask.
     pub transports: Transports,
+    /// The iteration of a stress run, from 1.
+    pub iteration: u32,
     /// 1, or more when nextest retried a trial of it.
     pub attempt: u32,
+    /// The part of the run that ran it, from 1: a run that was resumed has several.
+    pub part: usize,
     /// Its own project.
     pub project: String,
     /// When it began, RFC 3339.
@@ -42,6 +46,8 @@ pub struct Record {
     pub conflict: Option<Conflict>,
     /// The folder of the run of this gate that ended in a conflict, when this is the rerun in a fresh project.
     pub rerun_of: Option<PathBuf>,
+    /// Whether its project stays, as its user asked for (`K1S_GATES_KEEP=failed`): then nothing was stopped or purged.
+    pub project_kept: bool,
     /// What kept the gate from going on, if anything did.
     pub failure: Option<Failure>,
     /// Versions of what it ran on.
@@ -55,7 +61,7 @@ impl Record {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let kept = name.strip_prefix(&self.project).is_some_and(|rest| rest.starts_with('-'));
         let mut calls = self.calls.values().flat_map(|call| std::iter::once(&call.file).chain(call.stderr.as_ref()));
-        (kept && !file.starts_with("gates")) || calls.any(|known| known == file)
+        (kept && !file.starts_with("gates") && !file.starts_with(INTERRUPTED)) || calls.any(|known| known == file)
     }
 }
 
@@ -196,9 +202,9 @@ impl Evidence {
 
     /// The same gate at the same attempt, asked the other way.
     pub(crate) fn beside(&self) -> Result<Self, Failure> {
-        let Record { gate, transport, attempt, .. } = self.record;
+        let Record { gate, transport, iteration, attempt, .. } = self.record;
         let transport = if transport == Transport::Cli { Transport::Mcp } else { Transport::Cli };
-        let file = gate_folder(GateKey { gate, transport, attempt }).join("record.json");
+        let file = gate_folder(GateKey { gate, transport, iteration, attempt }).join("record.json");
         Self::load(&self.run_dir, &self.run_dir.join(file))
     }
 
@@ -332,6 +338,11 @@ impl Evidence {
         match &self.record.failure {
             Some(failure) if failure.evidence.is_none() => failure.clone().evidence(&self.file),
             Some(failure) => failure.clone(),
+            None if self.record.project_kept => Failure::new(format!("{what} was left out: the project is kept"))
+                .expected(what)
+                .seen("K1S_GATES_KEEP=failed, and a gate that failed")
+                .evidence(&self.file)
+                .remedy(crate::ledger::how_to_look(&self.record.project)),
             None => Failure::new(format!("{what} is missing from the gate's evidence"))
                 .expected(what)
                 .seen("nothing under that name")

@@ -10,7 +10,7 @@ use super::redact::Redactor;
 use super::redactions::Redactions;
 
 /// What the names of files start with that are being written.
-const UNFINISHED: &str = ".part-";
+pub(crate) const UNFINISHED: &str = ".part-";
 
 /// A folder that evidence is written to.
 #[derive(Debug, Clone)]

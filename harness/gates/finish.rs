@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::session::Session;
-use super::{daemon, triage};
+use super::{daemon, keep, triage};
 use crate::attest::residue::{self, Kind, Look, Owner, Sight};
 use crate::checks::{Check, observed, part, succeeded};
 use crate::failure::Failure;
@@ -68,6 +68,9 @@ pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result
     let alive = residue::look(&mut owner).await;
     session.phase("look at what the project made", begin);
     triage::before_the_stop(session).await;
+    if keep::is_due(session) {
+        return Ok(());
+    }
     let limit = Duration::from_secs(session.limits().stop);
     let file = session.own("profile-stop.json");
     session.ask("profile-stop", &file, Request::ProfileStop, limit).await?;

@@ -5,6 +5,7 @@ mod alive;
 mod daemon;
 mod finish;
 mod inventory;
+mod keep;
 mod outside;
 mod preflight;
 mod secrets;
@@ -46,16 +47,20 @@ pub(crate) fn checks_of_run(gate: Gate, transport: Transport, transports: Transp
 }
 
 /// Runs a gate and leaves its record. What keeps it from going on is in the record, for its checks to say.
-pub(crate) async fn run(key: GateKey, spec: &Spec, redaction: RedactionKey) -> Result<(), Failure> {
+/// Returns whether its project is to stay.
+pub(crate) async fn run(key: GateKey, spec: &Spec, redaction: RedactionKey) -> Result<bool, Failure> {
     let mut session = Session::open(key, spec, redaction)?;
     let driven = drive(&mut session).await;
     triage::at_the_end(&mut session, driven.as_ref().err()).await;
+    let unkept = if keep::is_due(&session) { keep::keep(&mut session).err() } else { None };
     // Last of all: what the triage keeps is looked through too.
     let outcome = match driven {
         Ok(()) => secrets::look(&mut session),
         Err(failure) => Err(failure),
     };
-    session.close(outcome.err())
+    let kept = session.record.project_kept;
+    session.close(outcome.err().or(unkept))?;
+    Ok(kept)
 }
 
 async fn drive(session: &mut Session<'_>) -> Result<(), Failure> {

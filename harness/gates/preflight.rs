@@ -24,7 +24,10 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
         restart: "mcp-restart.json".into(),
         after: "mcp-status-after.json".into(),
     };
+    // Another run on this host may be about to restart the same daemon.
+    let token = if session.shares_its_host() { Some(session.start_token().await?) } else { None };
     daemon::ensure(session, &files).await?;
+    drop(token);
     session.query("containerd-privilege", "containerd-privilege.json", &["containerd-privilege", "status"]).await?;
     session.inquire(INGRESS, "ingress-status.json", Request::IngressStatus).await?;
     session.inquire("projects-before", "projects-before.json", Request::Projects).await?;
@@ -150,7 +153,7 @@ fn name_budget(session: &mut Session<'_>) -> Result<(), Failure> {
     let of_gate = |key: GateKey| {
         let gate = key.gate;
         let profile = gate.profile()?;
-        let project = session.spec.settings.project(key);
+        let project = session.spec.settings.project(key.gate, key.transport, 1);
         let label = naming::container(&state_root, &project, profile, Component::Etcd);
         Some(Room { gate, project, limit: naming::project_budget(profile), label })
     };
@@ -179,7 +182,7 @@ async fn projects_unused(session: &mut Session<'_>) -> Result<(), Failure> {
     let namespaces = session.containerd().await?.namespaces().await?;
     let settings = &session.spec.settings;
     let of_gate = |key: GateKey| {
-        let (gate, project) = (key.gate, settings.project(key));
+        let (gate, project) = (key.gate, settings.project(key.gate, key.transport, 1));
         // The other gates of this run may have begun with theirs: those are known by what this run wrote down.
         let ours = crate::run::is_ours(&settings.run_dir, &project);
         let namespace = !ours && namespaces.contains(&naming::namespace(&state_root, &project));

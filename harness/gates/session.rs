@@ -48,7 +48,9 @@ impl<'a> Session<'a> {
             gate: key.gate,
             transport: key.transport,
             transports: spec.settings.transports,
+            iteration: key.iteration,
             attempt: key.attempt,
+            part: spec.part,
             project: spec.project.clone(),
             started: jiff::Timestamp::now().to_string(),
             seconds: 0.0,
@@ -57,6 +59,7 @@ impl<'a> Session<'a> {
             phases: Vec::new(),
             conflict: None,
             rerun_of: spec.rerun_of.clone(),
+            project_kept: false,
             failure: None,
             versions: spec.versions.clone(),
         };
@@ -68,6 +71,9 @@ impl<'a> Session<'a> {
     pub(super) fn close(mut self, failure: Option<Failure>) -> Result<(), Failure> {
         self.record.failure = failure;
         self.record.seconds = self.begin.elapsed().as_secs_f64();
+        if let Some(ground) = self.ground.take().filter(|_| self.record.project_kept) {
+            ground.stay();
+        }
         let file = self.spec.folder().join("record.json");
         self.store.write_json(&file, &self.record).map_err(|error| unwritable(&error))?;
         let _ = std::fs::remove_file(self.store.root().join(self.progress_file()));
@@ -272,11 +278,15 @@ impl<'a> Session<'a> {
         format!("{}-{file}", self.spec.project)
     }
 
-    /// A retry's files lie beside those of the first attempt, MCP's beside those of the command line.
+    /// A retry's files, and those of another iteration, lie beside the first ones; MCP's beside those of the command line.
     fn file(&self, name: &str) -> String {
-        let attempt = if self.key.attempt > 1 { format!("attempt-{}/", self.key.attempt) } else { String::new() };
-        let way = if self.key.transport == Transport::Mcp { "mcp/" } else { "" };
-        format!("{way}{attempt}{name}")
+        let mut file = if self.key.transport == Transport::Mcp { PathBuf::from("mcp") } else { PathBuf::new() };
+        for (word, number) in [("iteration", self.key.iteration), ("attempt", self.key.attempt)] {
+            if number > 1 {
+                file.push(format!("{word}-{number}"));
+            }
+        }
+        file.join(name).display().to_string()
     }
 
     pub(super) fn phase(&mut self, name: &str, begin: Instant) {
@@ -307,15 +317,18 @@ impl<'a> Session<'a> {
     pub(super) async fn start_token(&mut self) -> Result<StartToken, Failure> {
         let begin = Instant::now();
         self.doing("waiting for the start token");
-        let folder = match &self.spec.settings.mode {
-            Mode::Embedded => self.spec.settings.run_dir.join("gates"),
-            Mode::External(external) => external.state_root.clone(),
+        let (of, token) = match &self.spec.settings.mode {
+            Mode::Embedded => {
+                let folder = self.spec.settings.run_dir.join("gates");
+                (folder.display().to_string(), StartToken::of_folder(&folder).await)
+            }
+            Mode::External(_) => ("this host".to_owned(), StartToken::of_host().await),
         };
-        let token = StartToken::take(&folder).await.map_err(|error| {
-            Failure::new(format!("the start token of {} cannot be taken", folder.display()))
-                .expected("a folder that can be locked")
+        let token = token.map_err(|error| {
+            Failure::new(format!("the start token of {of} cannot be taken"))
+                .expected("a folder that can be locked, or on your own host a socket with an abstract name")
                 .seen(error.to_string())
-                .remedy("see that the folder is there and may be read")
+                .remedy("see that the folder is there and may be read, and that sockets may be made")
         })?;
         self.phase("waited for the start token", begin);
         Ok(token)

@@ -31,7 +31,8 @@ pub(super) async fn run(
     // Whoever applies to k1s-ha-min needs controller 0 to win the lease, and takes the token before others that only
     // boot in the meantime: see `Gate::priority`.
     let first = session.key.gate == Gate::Workload(Profile::HaMin);
-    let early = if first { Some(session.start_token().await?) } else { None };
+    // On a shared host another run may restart the same daemon: it is asked for one at a time too.
+    let early = if first || session.shares_its_host() { Some(session.start_token().await?) } else { None };
     let project = session.spec.project.clone();
     session.ground()?.seed_project(&project, &profile.images()).await?;
     daemon::require(session).await?;

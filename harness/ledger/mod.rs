@@ -5,14 +5,18 @@
 //! after a look whether it still is what was written down.
 
 mod cgroups;
+mod kept;
 mod owner;
 mod project;
 
 pub(crate) use cgroups::mounts as cgroup_mounts;
+pub(crate) use kept::keep;
+pub use kept::{Kept, enter, how_to_look, release};
 pub use owner::Owner;
 pub(crate) use project::lock;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -38,6 +42,8 @@ struct Entry {
     cgroups: Vec<String>,
     /// The project on the user's own host, when it is not made in a lane.
     on_host: Option<Project>,
+    /// Set when the user asked to keep it.
+    kept: Option<Kept>,
 }
 
 /// What a run that is no more has left.
@@ -51,6 +57,8 @@ pub struct Remains {
     pub age: u64,
     /// What is there, in words.
     pub left: Vec<String>,
+    /// Set when its user asked to keep it: then it is no remains, and no sweep removes it.
+    pub kept: Option<Kept>,
     #[serde(skip)]
     entry: PathBuf,
 }
@@ -98,14 +106,16 @@ impl Ledger {
             cgroups.push(crate::workerbee::naming::system_namespace(plan.state_root));
         }
         let on_host = plan.on_host.as_ref().map(|host| Project::new(host.cli, host.address, host.run_dir));
-        let entry =
-            Entry { owner: Owner::this_process(), written: SystemTime::now(), project: name.clone(), cgroups, on_host };
-        let mut file = tempfile::Builder::new().prefix(".part-").tempfile_in(&self.folder)?;
-        serde_json::to_writer_pretty(&mut file, &entry)?;
-        file.as_file().sync_all()?;
+        let entry = Entry {
+            owner: Owner::this_process(),
+            written: SystemTime::now(),
+            project: name.clone(),
+            cgroups,
+            on_host,
+            kept: None,
+        };
         let path = self.entry(name);
-        file.persist(&path).map_err(|error| error.error)?;
-        fs::File::open(&self.folder)?.sync_all()?;
+        write(&path, &entry)?;
         Ok(path)
     }
 
@@ -139,6 +149,9 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
     let Some(entry) = read(path) else {
         return if path.exists() { Err(unreadable(path)) } else { Ok(()) };
     };
+    if entry.kept.as_ref().is_some_and(Kept::holds) {
+        return Ok(());
+    }
     if let Some(project) = &entry.on_host {
         project.remove(path, entry.written).await?;
     }
@@ -154,16 +167,17 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
         .remedy("end the processes in them (cgroup.procs), then `k1s-gates sweep --execute`"))
 }
 
-/// What runs that are no more have left.
+/// What runs that are no more have left, and what their users asked to keep.
 pub async fn remains() -> Vec<Remains> {
     let mut remains = Vec::new();
     for (path, entry) in entries(&folder()) {
         let Some(entry) = entry else {
             let left = vec![format!("unknown: {} cannot be read", path.display())];
-            remains.push(Remains { project: "?".into(), owner: None, age: 0, left, entry: path });
+            remains.push(Remains { project: "?".into(), owner: None, age: 0, left, kept: None, entry: path });
             continue;
         };
-        if entry.owner.is_alive() {
+        let kept = entry.kept.filter(Kept::holds);
+        if kept.is_none() && entry.owner.is_alive() {
             continue;
         }
         let mut left = words(&cgroups::existing(&entry.cgroups));
@@ -172,7 +186,7 @@ pub async fn remains() -> Vec<Remains> {
             left.extend(project.left().await.unwrap_or_else(|failure| vec![failure.what]));
         }
         let age = entry.written.elapsed().unwrap_or_default().as_secs();
-        remains.push(Remains { project: entry.project, owner: Some(entry.owner), age, left, entry: path });
+        remains.push(Remains { project: entry.project, owner: Some(entry.owner), age, left, kept, entry: path });
     }
     remains
 }
@@ -181,7 +195,7 @@ pub async fn remains() -> Vec<Remains> {
 pub async fn sweep() -> Vec<(Remains, Failure)> {
     crate::run::forget_meetings();
     let mut kept = Vec::new();
-    for one in remains().await {
+    for one in remains().await.into_iter().filter(|one| one.kept.is_none()) {
         if let Err(failure) = settle(&one.entry).await {
             kept.push((one, failure));
         }
@@ -205,6 +219,21 @@ fn entries(folder: &Path) -> Vec<(PathBuf, Option<Entry>)> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let named = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     named.map(|path| (path.clone(), read(&path))).collect()
+}
+
+/// Writes an entry, durably.
+fn write(path: &Path, entry: &Entry) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let mut file = tempfile::Builder::new().prefix(".part-").tempfile_in(folder)?;
+    serde_json::to_writer_pretty(&mut file, entry)?;
+    file.as_file().sync_all()?;
+    // A lane is root's; its entry belongs to whom the ledger belongs to.
+    let (owner, own) = (fs::metadata(folder)?, file.as_file().metadata()?);
+    if (owner.uid(), owner.gid()) != (own.uid(), own.gid()) {
+        std::os::unix::fs::chown(file.path(), Some(owner.uid()), Some(owner.gid()))?;
+    }
+    file.persist(path).map_err(|error| error.error)?;
+    fs::File::open(folder)?.sync_all()
 }
 
 fn read(path: &Path) -> Option<Entry> {

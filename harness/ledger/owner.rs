@@ -13,19 +13,19 @@ pub struct Owner {
 
 impl Owner {
     /// This process.
-    pub(super) fn this_process() -> Self {
+    pub(crate) fn this_process() -> Self {
         let pid = rustix::process::getpid().as_raw_nonzero().get();
         Self { pid, start: start_time(pid).unwrap_or_default() }
     }
 
     /// Whether it still runs.
-    pub(super) fn is_alive(self) -> bool {
+    pub(crate) fn is_alive(self) -> bool {
         start_time(self.pid) == Some(self.start)
     }
 }
 
 /// Field 22 of /proc/<pid>/stat. A process that has ended and is only not yet waited for is no owner any more.
-fn start_time(pid: i32) -> Option<u64> {
+pub(super) fn start_time(pid: i32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;

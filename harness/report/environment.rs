@@ -17,14 +17,15 @@ pub(super) fn render(run: &RunReport) -> Markup {
         ),
     };
     let ended = summary.ended.map_or_else(|| "not when this was written".to_owned(), |ended| ended.to_string());
-    let settings = [
+    let mut settings = vec![
         ("mode", mode),
         ("lanes", summary.lanes.to_string()),
         ("project base", summary.project_base.clone()),
         ("run folder", summary.run_dir.display().to_string()),
         ("started", summary.started.to_string()),
-        ("ended", ended),
     ];
+    settings.extend(summary.resumes().into_iter().map(|resume| ("resumed", resume)));
+    settings.push(("ended", ended));
     html! {
         section #environment aria-labelledby="environment-heading" {
             h2 #environment-heading { "Environment" }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::excerpt::visible;
 use super::layout::{counted, seconds, sign};
 use super::run::RunReport;
 use crate::run::{Outcome, State};
@@ -14,6 +15,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
             p.eyebrow { "k1s profile gates · " time datetime=(run.summary.started.to_string()) { (started) } }
             h1 { (sign_large(verdict)) (word(verdict)) }
             p.lead { (lead(run)) }
+            @for resume in run.summary.resumes() { p.note { "Resumed at " (resume) "." } }
             (sureness(run))
             nav aria-label="Sections of this report" {
                 @if run.has_trouble() { a href="#trouble" { "What went wrong" } }
@@ -135,6 +137,8 @@ fn gates(run: &RunReport) -> Markup {
                             @else if let Some((_, doing)) = gate.doing() { (doing) }
                         }
                         @if gate.summary.flaky.is_some() { span.tag { "flaky" } }
+                        @if gate.kept { span.tag { "kept from part " (gate.summary.part) } }
+                        @if let Some(again) = &gate.summary.again { span.tag title=(visible(again)) { "run anew" } }
                     }
                 }
             }

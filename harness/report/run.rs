@@ -27,6 +27,8 @@ pub struct GateReport {
     pub name: String,
     /// Where it stands.
     pub state: State,
+    /// Whether its evidence is that of an earlier part of the run.
+    pub kept: bool,
     /// What is known of it.
     pub summary: GateSummary,
     /// Its record, when it has ended.
@@ -48,6 +50,7 @@ impl RunReport {
             GateReport {
                 name: name.to_owned(),
                 state: summary.state(gate),
+                kept: summary.is_kept(gate),
                 summary: gate.clone(),
                 conflict: kept.and_then(|kept| read(&dir.join("gates").join(kept).join("record.json"))),
                 progress: gate.began.filter(|_| record.is_none()).and_then(|_| read(&file("progress.json"))),
@@ -66,9 +69,11 @@ impl RunReport {
         plain.then_some(inside)
     }
 
-    /// Seconds from the start of the run until a moment of it.
+    /// Seconds from the start of the run until a moment of it, without those between its parts.
     pub(super) fn at(&self, moment: jiff::Timestamp) -> f64 {
-        moment.duration_since(self.summary.started).as_secs_f64().max(0.0)
+        let since = |from: jiff::Timestamp, until: jiff::Timestamp| until.duration_since(from).as_secs_f64().max(0.0);
+        let paused = self.summary.pauses().into_iter().map(|(from, until)| since(from, until.min(moment)));
+        (since(self.summary.started, moment) - paused.sum::<f64>()).max(0.0)
     }
 
     /// How long the run took; until its last sign of life when it has not ended.
@@ -105,8 +110,16 @@ impl GateReport {
         seconds(ended.duration_since(began).as_secs_f64().max(0.0))
     }
 
-    /// Where it stands, in a line: what it is doing, or what came of it.
+    /// Where it stands, in a line: what it is doing, or what came of it, and whether that was in an earlier part.
     pub fn standing(&self) -> String {
+        let came = self.came();
+        match self.kept {
+            true => format!("{came} (kept from part {} of the run)", self.summary.part),
+            false => came,
+        }
+    }
+
+    fn came(&self) -> String {
         let red: Vec<&str> = self.summary.failures().map(|(check, _)| check).collect();
         match self.state {
             State::Waiting => "waiting for its turn".to_owned(),

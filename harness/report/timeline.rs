@@ -24,7 +24,8 @@ pub(super) fn render(run: &RunReport) -> Markup {
     html! {
         section #timeline aria-labelledby="timeline-heading" {
             h2 #timeline-heading { "Timeline" }
-            p.note { "Gates side by side, " (run.summary.lanes) " at most. Seconds after the start of the run." }
+            p.note { "Gates side by side, " (run.summary.lanes) " at most. Seconds after the start of the run"
+                @if run.summary.parts.len() > 1 { ", without those between its parts" } "." }
             div.chart aria-hidden="true" {
                 div.axis { @for tick in &ticks { span style=(place(*tick, 0.0, whole)) { (tick) } } }
                 @for gate in in_time(run) {

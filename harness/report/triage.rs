@@ -10,6 +10,7 @@ use super::layout::{counted, prose};
 use super::run::{GateReport, RunReport};
 use crate::evidence::{INDEX, Red, Triage, triage_folder};
 use crate::failure::Failure;
+use crate::ledger::how_to_look;
 use crate::run::State;
 
 /// Failures of one gate that one cause explains.
@@ -73,6 +74,9 @@ fn entry(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
                 }
             }
             (told(failure))
+            @if cause.leads && cause.gate.summary.project_kept {
+                p.note { "Its project is kept: " (prose(&how_to_look(&cause.gate.summary.project))) "." }
+            }
             @if let Some(file) = &failure.evidence { (excerpt::file(run, room, file)) }
             (looked_at(run, room, cause))
         }

@@ -34,10 +34,28 @@ pub struct GateState {
     pub gate: String,
     /// By which way `WorkerBee` is asked.
     pub transport: Transport,
+    /// The iteration of a stress run, from 1.
+    pub iteration: u32,
     /// 1, or more when a trial of it was retried.
     pub attempt: u32,
     /// How far it came.
     pub state: State,
+    /// The part of the run that ran it, from 1: an earlier one than the last when it was kept.
+    pub part: usize,
+}
+
+impl GateState {
+    /// Which gate it is; none when there is no gate of that name.
+    pub fn key(&self) -> Option<GateKey> {
+        let gate = self.gate.strip_suffix("::mcp").unwrap_or(&self.gate).parse().ok()?;
+        Some(GateKey { gate, transport: self.transport, iteration: self.iteration, attempt: self.attempt })
+    }
+
+    /// Of a gate whose trials' names start so.
+    pub(crate) fn new(gate: String, key: GateKey, state: State, part: usize) -> Self {
+        let GateKey { transport, iteration, attempt, .. } = key;
+        Self { gate, transport, iteration, attempt, state, part }
+    }
 }
 
 /// What a check says.
@@ -47,7 +65,7 @@ pub enum Outcome {
     Passed,
     /// Red, and why.
     Failed(Failure),
-    /// Only its trial can judge it, which knows whose snapshots are meant, and none has told what it came to.
+    /// Only its trial can judge it, and has not told what it came to.
     NotJudged,
 }
 
@@ -88,11 +106,8 @@ pub fn gates(run_dir: &Path) -> Vec<GateResult> {
 
 /// The same, with what is known of their states; of others their folders tell.
 pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult> {
-    let parsed = |known: &GateState| {
-        let gate = known.gate.strip_suffix("::mcp").unwrap_or(&known.gate).parse().ok()?;
-        Some((GateKey { gate, transport: known.transport, attempt: known.attempt }, known.state))
-    };
-    let states: BTreeMap<GateKey, State> = states.iter().filter_map(parsed).collect();
+    let states: BTreeMap<GateKey, State> =
+        states.iter().filter_map(|known| Some((known.key()?, known.state))).collect();
     let mut found: Vec<GateResult> = Vec::new();
     for folder in std::fs::read_dir(run_dir.join("gates")).into_iter().flatten().flatten() {
         let Some((key, set_aside)) = folder.file_name().to_str().and_then(gate_of_folder) else { continue };
@@ -111,7 +126,7 @@ pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult
     let transports = recorded.unwrap_or_else(|| transports(found.iter().map(|gate| gate.key.transport)));
     found.iter_mut().for_each(|gate| gate.transports = transports);
     let place = |gate: Gate| Gate::ALL.iter().position(|known| *known == gate);
-    found.sort_by_key(|gate| (place(gate.key.gate), gate.key.transport, gate.key.attempt, !gate.set_aside));
+    found.sort_by_key(|gate| (place(gate.key.gate), gate.key, !gate.set_aside));
     found
 }
 
@@ -139,7 +154,7 @@ fn result(run_dir: &Path, key: GateKey, folder: PathBuf, set_aside: bool, state:
 
 fn judged(evidence: &Evidence) -> Vec<Verdict> {
     let judge = |check: crate::Check| {
-        if check.is_snapshot() {
+        if check.is_of_its_trial() {
             return Verdict { check: check.name, outcome: Outcome::NotJudged, files: BTreeSet::new() };
         }
         let (verdict, files) = evidence.traced(|evidence| check.judge(evidence));
@@ -153,9 +168,7 @@ impl GateResult {
     /// Takes what trials have told the run's summary of checks that only they can judge: comparisons with snapshots, and
     /// a consumer's own checks.
     fn hear(&mut self, summary: &Summary) {
-        let own = |gate: &&run::GateSummary| {
-            (gate.gate, gate.transport, gate.attempt) == (self.key.gate, self.key.transport, self.key.attempt)
-        };
+        let own = |gate: &&run::GateSummary| gate.key() == self.key;
         for told in summary.gates.values().filter(own).flat_map(|gate| &gate.checks) {
             let outcome = match &told.outcome {
                 run::Outcome::Passed => Outcome::Passed,
@@ -173,20 +186,18 @@ impl GateResult {
     }
 
     /// What the names of its trials start with.
-    pub fn name(&self) -> String {
+    pub fn gate_name(&self) -> String {
         self.transports.name(self.key.gate, self.key.transport)
-    }
-
-    /// Whether another one is the same gate by the same way, at another attempt or another time.
-    pub fn is_again(&self, other: &Self) -> bool {
-        (self.key.gate, self.key.transport) == (other.key.gate, other.key.transport)
     }
 
     /// The names of the trials that rest on a file of the run's folder.
     pub fn checks_on(&self, file: &Path) -> impl Iterator<Item = String> + '_ {
         let file = file.to_owned();
         let rests = move |verdict: &&Verdict| verdict.files.contains(&file);
-        self.verdicts.iter().filter(rests).map(|verdict| format!("{}::{}", self.name(), verdict.check))
+        self.verdicts
+            .iter()
+            .filter(rests)
+            .map(|verdict| self.key.name(&format!("{}::{}", self.gate_name(), verdict.check)))
     }
 
     /// Whether a file of the run's folder is this gate's own.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::folder::{GateResult, Outcome, State, Verdict, gates};
+use super::manifest::{MANIFEST, Manifest};
 use crate::evidence::{Evidence, Redactor};
 use crate::failure::Failure;
 
@@ -29,25 +30,36 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
     if gates.is_empty() {
         return Err(JunitError::NoGates(run_dir.to_owned()));
     }
+    let resumed = Manifest::read(&run_dir.join(MANIFEST)).map(|manifest| manifest.resumed).unwrap_or_default();
     let mut report = Report::new("k1s-profile-gates");
     let last = |gate: &&GateResult| {
-        let later = |other: &GateResult| gate.is_again(other) && other.key.attempt > gate.key.attempt;
+        let later = |other: &GateResult| other.key.replaces(gate.key);
         !gate.set_aside && !gates.iter().any(later)
     };
     for gate in gates.iter().filter(last) {
         let earlier: Vec<&GateResult> = gates
             .iter()
-            .filter(|other| gate.is_again(other) && (other.set_aside || other.key.attempt < gate.key.attempt))
+            .filter(|other| gate.key.replaces(other.key) || (other.set_aside && other.key == gate.key))
             .collect();
-        report.add_test_suite(suite(run_dir, gate, &earlier));
+        let mut suite = suite(run_dir, gate, &earlier);
+        let part = gate.evidence.as_ref().map(|evidence| evidence.record.part).filter(|part| *part <= resumed.len());
+        suite.add_properties(part.map(|part| Property::new("kept", format!("from part {part} of the run"))));
+        suite.add_properties(resumed.iter().map(|at| Property::new("resumed", at)));
+        report.add_test_suite(suite);
     }
-    let spans = gates.iter().filter_map(span);
-    let (begin, end) = spans.fold((f64::MAX, f64::MIN), |(begin, end), span| (begin.min(span.0), end.max(span.1)));
     // Readers that add up take no time for no number.
-    report.set_time(seconds((end - begin).max(0.0)));
+    report.set_time(seconds(at_work(gates.iter().filter_map(span).collect())));
     // What is in the evidence is redacted; what is said about it, once more.
     let xml = Redactor::default().redact(report.to_string()?.as_bytes());
     Ok(String::from_utf8_lossy(&xml).into_owned())
+}
+
+/// For how long any gate was at work: between the parts of a run that was resumed none is.
+fn at_work(mut spans: Vec<(f64, f64)>) -> f64 {
+    spans.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let add =
+        |(sum, until): (f64, f64), (begin, end): (f64, f64)| (sum + (end - begin.max(until)).max(0.0), until.max(end));
+    spans.into_iter().fold((0.0, f64::MIN), add).0
 }
 
 /// When a gate began and ended, in seconds since the epoch.
@@ -60,7 +72,8 @@ fn span(gate: &GateResult) -> Option<(f64, f64)> {
 }
 
 fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuite {
-    let name = gate.name();
+    let gate_name = gate.gate_name();
+    let name = gate.key.name(&gate_name);
     let mut suite = TestSuite::new(&name);
     suite.set_time(Duration::ZERO);
     if let Some(evidence) = &gate.evidence {
@@ -77,7 +90,7 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
     };
     for check in names {
         let verdict = gate.verdicts.iter().find(|verdict| verdict.check == check);
-        let mut case = TestCase::new(format!("{name}::{check}"), status(run_dir, gate, verdict));
+        let mut case = TestCase::new(format!("{gate_name}::{check}"), status(run_dir, gate, verdict));
         // That of its suite, as nextest writes it: readers that group by class do not group once more.
         case.set_classname(&name).set_time(Duration::ZERO);
         if let Some((failure, verdict)) = verdict.and_then(|verdict| Some((red(verdict)?, verdict))) {
@@ -97,7 +110,10 @@ fn describe(suite: &mut TestSuite, evidence: &Evidence) {
     if let Ok(started) = chrono_of(&record.started) {
         suite.set_timestamp(started);
     }
-    let properties = [("project", record.project.clone()), ("attempt", record.attempt.to_string())];
+    let properties =
+        [("iteration", record.iteration), ("attempt", record.attempt)].map(|(name, number)| (name, number.to_string()));
+    let properties =
+        properties.into_iter().chain([("project", record.project.clone()), ("part", record.part.to_string())]);
     suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
     suite.add_properties(record.versions.iter().map(|(name, value)| Property::new(format!("version.{name}"), value)));
     // A phase may come several times, such as a question that is asked until it is answered well.

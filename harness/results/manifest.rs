@@ -12,6 +12,7 @@ use super::envelope::Signer;
 use super::folder::{GateResult, GateState, State, gates_with};
 use super::statement::{STATEMENT, Statement};
 use crate::evidence::{REDACTIONS, Store, StoreError};
+use crate::run::INPUTS;
 
 /// The file's name in the run's folder.
 pub const MANIFEST: &str = "manifest.json";
@@ -21,6 +22,11 @@ pub(super) const FORMAT: &str = "k1s-profile-gates/manifest/v1";
 pub(super) const VIEWS: [&str; 2] = ["report.html", "junit.xml"];
 /// Files of the run as a whole, which are written anew before each manifest.
 pub(super) const OF_THE_RUN: [&str; 4] = ["run.json", "summary.txt", "stack.log", REDACTIONS];
+
+/// Whether a file is of the run as a whole, and not of one of its gates.
+pub(crate) fn of_the_run(file: &Path) -> bool {
+    OF_THE_RUN.iter().chain([&INPUTS]).any(|name| Path::new(name) == file)
+}
 
 /// `manifest.json` of a run.
 ///
@@ -34,10 +40,23 @@ pub struct Manifest {
     pub written: String,
     /// Whether the run is over: nothing is written after this.
     pub over: bool,
+    /// When the run was resumed, RFC 3339, each time.
+    pub resumed: Vec<String>,
     /// The gates that were asked for, and how far each came.
     pub gates: Vec<GateState>,
     /// The files, sorted by path.
     pub files: Vec<Entry>,
+}
+
+/// How a run stands when it is sealed.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// The gates that were asked for, and how far each came.
+    pub gates: Vec<GateState>,
+    /// When the run was resumed, each time.
+    pub resumed: Vec<String>,
+    /// Whether it is over.
+    pub over: bool,
 }
 
 /// One file.
@@ -62,15 +81,16 @@ impl Manifest {
     }
 
     /// What a run's folder holds now.
-    pub(super) fn of(run_dir: &Path, states: &[GateState], over: bool) -> (Self, Vec<GateResult>) {
-        let gates = gates_with(run_dir, states);
-        let files = files(run_dir).into_iter().filter_map(|path| entry(run_dir, &path, &gates, over)).collect();
+    pub(super) fn of(run_dir: &Path, standing: &Standing) -> (Self, Vec<GateResult>) {
+        let gates = gates_with(run_dir, &standing.gates);
+        let files = files(run_dir).into_iter();
         let manifest = Self {
             format: FORMAT.to_owned(),
             written: jiff::Timestamp::now().to_string(),
-            over,
-            gates: states.to_vec(),
-            files,
+            over: standing.over,
+            resumed: standing.resumed.clone(),
+            files: files.filter_map(|path| entry(run_dir, &path, &gates, standing.over)).collect(),
+            gates: standing.gates.clone(),
         };
         (manifest, gates)
     }
@@ -97,7 +117,7 @@ fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Optio
     let owner = gates.iter().find(|gate| gate.owns(path));
     let settled = match owner {
         Some(gate) => !matches!(gate.state, State::Waiting | State::Running),
-        None => OF_THE_RUN.iter().any(|name| Path::new(name) == path),
+        None => of_the_run(path),
     };
     if !settled && !over {
         return None;
@@ -105,12 +125,18 @@ fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Optio
     // One that is gone by now belonged to nobody.
     let (sha256, size) = digest(&run_dir.join(path)).ok()?;
     let checks = gates.iter().flat_map(|gate| gate.checks_on(path)).collect();
-    Some(Entry { path: path.to_string_lossy().into_owned(), sha256, size, gate: owner.map(GateResult::name), checks })
+    Some(Entry {
+        path: path.to_string_lossy().into_owned(),
+        sha256,
+        size,
+        gate: owner.map(GateResult::gate_name),
+        checks,
+    })
 }
 
 /// Writes the manifest, and the statement over it and all that it lists.
-pub fn seal(store: &Store, states: &[GateState], over: bool, signer: Option<&Signer>) -> Result<(), StoreError> {
-    let (manifest, gates) = Manifest::of(store.root(), states, over);
+pub fn seal(store: &Store, standing: &Standing, signer: Option<&Signer>) -> Result<(), StoreError> {
+    let (manifest, gates) = Manifest::of(store.root(), standing);
     let file = store.write_json(Path::new(MANIFEST), &manifest)?;
     let statement = Statement::over(&manifest, &file, &gates);
     store.write_json(Path::new(STATEMENT), &statement.enveloped(signer)).map(drop)

@@ -100,17 +100,17 @@ fn result(gates: &[GateResult]) -> TestResult {
     let (mut passed, mut warned, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for gate in gates.iter().filter(|gate| !gate.set_aside) {
         // A later attempt at the same gate is what counts.
-        if gates.iter().any(|other| gate.is_again(other) && other.key.attempt > gate.key.attempt) {
+        if gates.iter().any(|other| other.key.replaces(gate.key)) {
             continue;
         }
         if gate.state != State::Ended {
-            failed.push(gate.name());
+            failed.push(gate.key.name(&gate.gate_name()));
             continue;
         }
         let twice =
             gate.key.attempt > 1 || gate.evidence.as_ref().is_some_and(|evidence| evidence.record.rerun_of.is_some());
         for verdict in &gate.verdicts {
-            let name = format!("{}::{}", gate.name(), verdict.check);
+            let name = gate.key.name(&format!("{}::{}", gate.gate_name(), verdict.check));
             match verdict.outcome {
                 Outcome::Passed if twice => warned.push(name),
                 Outcome::Passed => passed.push(name),

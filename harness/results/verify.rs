@@ -8,7 +8,7 @@ use serde::Serialize;
 use walkdir::WalkDir;
 
 use super::envelope::{Envelope, PublicKey};
-use super::folder::State;
+use super::folder::{GateState, State};
 use super::manifest::{FORMAT, MANIFEST, Manifest, OF_THE_RUN, VIEWS, digest};
 use super::statement::{PAYLOAD_TYPE, STATEMENT, Statement};
 
@@ -34,6 +34,10 @@ pub struct Verification {
     pub views: BTreeSet<String>,
     /// Gates that had not ended.
     pub unfinished: BTreeSet<String>,
+    /// When the run was resumed, each time.
+    pub resumed: Vec<String>,
+    /// Gates that were kept when it was resumed, with the part of the run that ran each.
+    pub kept: BTreeMap<String, usize>,
     /// What is wrong with manifest and statement themselves.
     pub broken: Vec<String>,
 }
@@ -106,6 +110,8 @@ pub fn verify(run_dir: &Path, key: Option<&PublicKey>) -> Result<Verification, V
         return Err(VerifyError::Format { file, found: manifest.format });
     }
     let unfinished = manifest.gates.iter().filter(|gate| matches!(gate.state, State::Waiting | State::Running));
+    let kept = manifest.gates.iter().filter(|gate| gate.state == State::Ended && gate.part <= manifest.resumed.len());
+    let named = |gate: &GateState| gate.key().map_or_else(|| gate.gate.clone(), |key| key.label(&gate.gate));
     let mut found = Verification {
         result: None,
         signature: Seal::Unsigned,
@@ -115,7 +121,9 @@ pub fn verify(run_dir: &Path, key: Option<&PublicKey>) -> Result<Verification, V
         added: BTreeSet::new(),
         uncovered: BTreeSet::new(),
         views: BTreeSet::new(),
-        unfinished: unfinished.map(|gate| gate.gate.clone()).collect(),
+        unfinished: unfinished.map(named).collect(),
+        resumed: manifest.resumed.clone(),
+        kept: kept.map(|gate| (named(gate), gate.part)).collect(),
         broken: Vec::new(),
     };
     compare_files(run_dir, &manifest, &mut found);

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
+/// How long a run may take to its end after nextest's: its supervisor seals the folder.
+const MOMENT: Duration = Duration::from_secs(5);
+
 /// Held by a supervisor for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Alive {
@@ -14,23 +17,29 @@ pub(super) struct Alive {
 }
 
 impl Alive {
-    /// Shared, as runs may be told to use one folder; waits for who looks.
-    pub(super) fn hold(run_dir: &Path) -> std::io::Result<Self> {
+    /// Takes the folder for one supervisor alone. None when another one that lives has it and does not end in a moment.
+    pub(super) fn hold(run_dir: &Path) -> std::io::Result<Option<Self>> {
         let folder = File::open(run_dir)?;
-        flock(&folder, FlockOperation::LockShared)?;
-        Ok(Self { _folder: folder })
+        let begin = Instant::now();
+        // Tried again in any case: who looks whether the run is alive holds the folder for an instant.
+        while flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if begin.elapsed() > MOMENT {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(Some(Self { _folder: folder }))
     }
 }
 
 /// Whether a supervisor of a run in that folder lives.
 pub fn is_alive(run_dir: &Path) -> bool {
-    // Let go again as soon as this is answered.
-    File::open(run_dir).is_ok_and(|folder| flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err())
+    // Let go again as soon as this is answered. Shared: two that look are not in each other's way.
+    File::open(run_dir).is_ok_and(|folder| flock(&folder, FlockOperation::NonBlockingLockShared).is_err())
 }
 
 /// Waits a moment for a run to be over: nextest ends before its supervisor has sealed the folder.
 pub fn let_end(run_dir: &Path) {
-    const MOMENT: Duration = Duration::from_secs(5);
     let begin = Instant::now();
     while is_alive(run_dir) && begin.elapsed() < MOMENT {
         std::thread::sleep(Duration::from_millis(50));

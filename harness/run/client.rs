@@ -24,7 +24,7 @@ const STARTUP: Duration = Duration::from_secs(20);
 pub fn evidence(gate: Gate, transport: Transport) -> Result<Evidence, Failure> {
     let key = RunKey::of_this_process()?;
     let stream = connect(&key)?;
-    match ask(stream, gate, &Request::Gate(GateKey { gate, transport, attempt: attempt() }))? {
+    match ask(stream, gate, &Request::Gate(this_time(gate, transport)))? {
         Answer::Record { run_dir, file } => Evidence::load(&run_dir, &file),
         Answer::Failed(failure) => Err(failure),
         Answer::Noted => Err(Failure::new("the supervisor answered another question").remedy("report this")),
@@ -35,17 +35,17 @@ pub fn evidence(gate: Gate, transport: Transport) -> Result<Evidence, Failure> {
 pub(crate) fn tell(gate: Gate, transport: Transport, verdict: Verdict) {
     let Ok(key) = RunKey::of_this_process() else { return };
     if let Ok(stream) = UnixStream::connect(key.socket()) {
-        let request = Request::Verdict(GateKey { gate, transport, attempt: attempt() }, Box::new(verdict));
+        let request = Request::Verdict(this_time(gate, transport), Box::new(verdict));
         let _ = ask(stream, gate, &request);
     }
 }
 
 /// A retry must never see the verdict of the try before it, nor one stress iteration that of another.
-fn attempt() -> u32 {
+fn this_time(gate: Gate, transport: Transport) -> GateKey {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
     let attempt = number("NEXTEST_ATTEMPT").unwrap_or(1).max(1);
-    let total = number("NEXTEST_TOTAL_ATTEMPTS").unwrap_or(1).max(1);
-    attempt + total * number("NEXTEST_STRESS_CURRENT").unwrap_or(0)
+    // nextest counts iterations from 0, and without --stress-count says `none`.
+    GateKey { gate, transport, iteration: number("NEXTEST_STRESS_CURRENT").unwrap_or(0) + 1, attempt }
 }
 
 fn connect(key: &RunKey) -> Result<UnixStream, Failure> {
@@ -101,19 +101,36 @@ fn refuse_deep_folder(key: &RunKey) -> Result<(), Failure> {
 fn settings(key: &RunKey) -> Result<PathBuf, Failure> {
     let file = key.settings();
     if !file.exists() {
-        let settings = Settings::from_env()?;
+        let mut settings = Settings::from_env()?;
         let unwritten = |variable: &str, path: &Path, error: &std::io::Error| {
             Failure::new(format!("the run cannot begin: {variable} cannot be written to"))
                 .expected(format!("room and the right to write in {}", path.display()))
                 .seen(error.to_string())
                 .remedy(format!("free some room, or set {variable} to another folder"))
         };
+        if !settings.names_its_folder {
+            let claimed = claim(&settings.run_dir).map_err(|error| unwritten("TMPDIR", &settings.run_dir, &error))?;
+            settings.run_dir = claimed;
+        }
         let run_dir = &settings.run_dir;
         try_to_write(run_dir).map_err(|error| unwritten("RUN_DIR", run_dir, &error))?;
         let written = serde_json::to_vec(&settings).map_err(Into::into).and_then(|bytes| std::fs::write(&file, bytes));
         written.map_err(|error| unwritten("XDG_RUNTIME_DIR", &file, &error))?;
     }
     Ok(file)
+}
+
+/// A folder that is this run's alone: another one may have begun in the same second.
+fn claim(folder: &Path) -> std::io::Result<PathBuf> {
+    match std::fs::create_dir(folder) {
+        Ok(()) => Ok(folder.to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            let parent = folder.parent().unwrap_or(Path::new("/"));
+            Ok(tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(parent)?.keep())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// A folder that can be listed may be read-only, and one that takes a name may have no room for a byte.

@@ -13,6 +13,9 @@ use crate::evidence::RedactionKey;
 use crate::failure::Failure;
 use crate::{gates, plan};
 
+/// The exit status of a gate whose project stays.
+pub(super) const KEPT: u8 = 75;
+
 /// Runs the gate, or the command, that the specification names.
 pub(super) fn main(spec: &Path) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -22,7 +25,9 @@ pub(super) fn main(spec: &Path) -> ExitCode {
         runtime.block_on(async {
             let work = async {
                 match &spec.work {
-                    Work::Gate(key) => gates::run(*key, &spec, redaction).await.map(|()| ExitCode::SUCCESS),
+                    Work::Gate(key) => gates::run(*key, &spec, redaction)
+                        .await
+                        .map(|kept| if kept { KEPT.into() } else { ExitCode::SUCCESS }),
                     Work::Command { line, projects } => command(&spec, line, projects).await,
                 }
             };

@@ -110,6 +110,11 @@ impl Ground {
         })
     }
 
+    /// Leaves the lane's containerd alone, which otherwise ends with this value.
+    pub(crate) fn stay(self) {
+        std::mem::forget(self._containerd);
+    }
+
     /// The command line of `WorkerBee` for a project on this ground.
     pub(crate) fn cli(&self, spec: &Spec) -> Cli {
         Cli {

@@ -78,12 +78,26 @@ pub fn newest() -> Option<PathBuf> {
         let settings: super::Settings = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
         Some(settings.run_dir)
     });
+    told.or_else(|| newest_of(left()))
+}
+
+/// The folder of this user's newest run that was cut short, where runs are kept.
+pub fn newest_interrupted() -> Option<PathBuf> {
+    let cut_short = |folder: &PathBuf| {
+        let ended = |run: super::Summary| run.gates.values().all(|gate| gate.ended.is_some());
+        !super::is_alive(folder) && super::Summary::load(folder).is_ok_and(|run| !ended(run))
+    };
+    newest_of(left().filter(cut_short))
+}
+
+/// The folders of this user's runs, where runs are kept.
+fn left() -> impl Iterator<Item = PathBuf> {
     let own = |folder: &PathBuf| std::fs::metadata(folder).is_ok_and(|folder| folder.uid() == getuid().as_raw());
     let named = |folder: &PathBuf| {
         folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(super::settings::RUN_DIR_PREFIX))
     };
-    let kept = entries(&std::env::temp_dir()).filter(|folder| named(folder) && own(folder));
-    told.or_else(|| newest_of(kept.filter(|folder| folder.join("run.json").is_file())))
+    let kept = entries(&std::env::temp_dir()).filter(move |folder| named(folder) && own(folder));
+    kept.filter(|folder| folder.join("run.json").is_file())
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 use rustix::process::{Pid, WaitOptions, wait};
@@ -12,10 +13,13 @@ use rustix::process::{Pid, WaitOptions, wait};
 use super::launch;
 use super::settings::{Mode, Settings};
 use super::spec::{Spec, Work};
-use crate::evidence::RedactionKey;
+use crate::evidence::{RedactionKey, Redactor, Store};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
 use crate::stack::Stack;
+
+/// What a lane leaves in its gate's folder when it stays.
+pub(super) const KEPT_FILE: &str = "kept.json";
 
 /// An address for documentation (RFC 5737) on the lane's loopback, with nothing behind it. Not 127.0.0.1: containers
 /// have a loopback of their own.
@@ -35,7 +39,10 @@ pub(super) fn main(spec: &Path) -> ExitCode {
         Ok(child)
     });
     match started {
-        Ok(child) => reap_until(child.id()),
+        Ok(child) => match reap_until(child.id()) {
+            Some(super::gate::KEPT) => stay(spec),
+            status => status.map_or(ExitCode::FAILURE, ExitCode::from),
+        },
         Err(failure) => {
             eprintln!("{failure}");
             ExitCode::FAILURE
@@ -48,8 +55,40 @@ fn end_with_the_lifeline() {
     std::thread::spawn(|| {
         let mut nothing = [0; 64];
         while !matches!(std::io::stdin().read(&mut nothing), Ok(0) | Err(_)) {}
-        std::process::exit(1);
+        if !STAYS.load(Ordering::SeqCst) {
+            std::process::exit(1);
+        }
     });
+}
+
+/// Set when the lane no longer ends with its lifeline.
+static STAYS: AtomicBool = AtomicBool::new(false);
+
+/// Lives on, without whoever started it: until somebody ends it.
+fn stay(spec: &Path) -> ExitCode {
+    let told = || -> Result<(), Failure> {
+        let spec = Spec::read(spec)?;
+        let store = Store::open(&spec.settings.run_dir, Redactor::default());
+        STAYS.store(true, Ordering::SeqCst);
+        // The supervisor lets go of the lane when this is there.
+        let kept = store.and_then(|store| store.write_json(&spec.folder().join(KEPT_FILE), &spec.project));
+        kept.map_err(|error| unprepared("say that it stays", &std::io::Error::other(error)))?;
+        Ok(())
+    };
+    if let Err(failure) = told() {
+        eprintln!("{failure}");
+        return ExitCode::FAILURE;
+    }
+    // What nobody reads any more.
+    if let Ok(nothing) = fs::File::options().read(true).write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(&nothing);
+        let _ = rustix::stdio::dup2_stderr(&nothing);
+    }
+    loop {
+        if wait(WaitOptions::empty()).is_err() {
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
+    }
 }
 
 fn prepare() -> Result<(), Failure> {
@@ -111,19 +150,16 @@ fn unprepared(what: &str, error: &std::io::Error) -> Failure {
 }
 
 /// Daemons whose parents ended are this process's children now: unreaped, they would look alive to `WorkerBee`.
-fn reap_until(child: u32) -> ExitCode {
+fn reap_until(child: u32) -> Option<u8> {
     let child = i32::try_from(child).ok().and_then(Pid::from_raw);
     loop {
         match wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if Some(pid) == child => {
                 let status = std::process::ExitStatus::from_raw(status.as_raw());
-                return status
-                    .code()
-                    .and_then(|code| u8::try_from(code).ok())
-                    .map_or(ExitCode::FAILURE, ExitCode::from);
+                return status.code().and_then(|code| u8::try_from(code).ok());
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return ExitCode::FAILURE,
+            Err(_) => return None,
         }
     }
 }
@@ -136,6 +172,7 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
     let folder = tempfile::tempdir().map_err(|error| unprepared("make a folder", &error))?;
     let mut spec = Spec {
         work: Work::Command { line, projects },
+        part: 1,
         project: settings.base.clone(),
         workerbee: stack.workerbee.clone(),
         k1s_root: stack.k1s_root.clone(),

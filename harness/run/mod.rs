@@ -2,15 +2,19 @@
 
 mod alive;
 mod client;
+mod earlier;
 mod environment;
 mod gate;
 mod ground;
 mod head_start;
 mod host;
+mod inputs;
 mod key;
 mod lane;
 mod launch;
 mod log;
+mod part;
+mod prepared;
 mod protocol;
 mod queue;
 mod reaper;
@@ -23,14 +27,17 @@ mod token;
 pub use alive::{is_alive, let_end};
 pub use client::evidence;
 pub use host::cleanup_dry_run;
-pub use key::newest;
+pub use key::{newest, newest_interrupted};
 pub use lane::run_command;
+pub use part::Part;
 pub use protocol::GateKey;
 pub use settings::{External, Limits, Mode, Settings};
 pub use summary::{GateSummary, NoRun, Outcome, State, Summary, Verdict};
 
 pub(crate) use client::tell;
+pub(crate) use earlier::INTERRUPTED;
 pub(crate) use ground::Ground;
+pub(crate) use inputs::INPUTS;
 pub(crate) use key::sweep as forget_meetings;
 pub(crate) use spec::{Spec, gate_folder, gate_of_folder, is_ours};
 pub(crate) use token::StartToken;

@@ -15,8 +15,36 @@ pub struct GateKey {
     pub gate: Gate,
     /// By which way `WorkerBee` is asked.
     pub transport: Transport,
-    /// nextest's attempt, from 1; iterations of a stress run count on.
+    /// The iteration of a stress run, from 1.
+    pub iteration: u32,
+    /// nextest's attempt in that iteration, from 1.
     pub attempt: u32,
+}
+
+impl GateKey {
+    /// A gate that is run but once.
+    pub const fn first(gate: Gate, transport: Transport) -> Self {
+        Self { gate, transport, iteration: 1, attempt: 1 }
+    }
+
+    /// Whether this is a later attempt at the same: what counts then. An iteration is no attempt: each counts.
+    pub fn replaces(self, other: Self) -> bool {
+        Self { attempt: self.attempt, ..other } == self && self.attempt > other.attempt
+    }
+
+    /// A name of the gate, or of something of it, that no other iteration has.
+    pub fn name(self, of: &str) -> String {
+        if self.iteration > 1 { format!("{of} (iteration {})", self.iteration) } else { of.to_owned() }
+    }
+
+    /// The same, which no other attempt has either.
+    pub fn label(self, of: &str) -> String {
+        match (self.iteration, self.attempt) {
+            (_, 1) => self.name(of),
+            (1, attempt) => format!("{of} (attempt {attempt})"),
+            (iteration, attempt) => format!("{of} (iteration {iteration}, attempt {attempt})"),
+        }
+    }
 }
 
 /// What a trial has to say.

@@ -83,7 +83,7 @@ mod tests {
         let queue = Queue::new(1);
         let order = Mutex::new(Vec::new());
         let go = async |gate: Gate| {
-            let _turn = queue.turn(GateKey { gate, transport: Transport::Cli, attempt: 1 }).await;
+            let _turn = queue.turn(GateKey::first(gate, Transport::Cli)).await;
             order.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(gate);
             tokio::time::sleep(Duration::from_secs(1)).await;
         };

@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::protocol::GateKey;
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile, TRANSPORT_VARIABLE, Transport, Transports, UnknownTransport};
+use crate::workerbee::naming;
 
 /// A run's settings; written down once by the first trial, so that all processes of a run agree.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Settings {
     /// `RUN_DIR`: where the evidence goes.
     pub run_dir: PathBuf,
+    /// Whether `RUN_DIR` is set: else the run makes a folder of its own.
+    pub names_its_folder: bool,
     /// `WB_PROJECT_BASE`: what the projects' names start with.
     pub base: String,
     /// `WB_PROJECT`: the same for all gates but the two workloads.
@@ -35,6 +38,8 @@ pub struct Settings {
     pub lanes: usize,
     /// `K1S_GATES_SIGNING_KEY`: the file of the key that signs the run's results.
     pub signing_key_file: Option<PathBuf>,
+    /// `K1S_GATES_KEEP=failed`: whether the project of a gate that failed stays.
+    pub keep_failed: bool,
     /// How long each operation may take.
     pub limits: Limits,
 }
@@ -104,8 +109,9 @@ impl Settings {
         let project = |name: &str| text(name).map(|value| project_name(name, value)).transpose();
         let defaults = Limits::default();
         Ok(Self {
+            names_its_folder: path("RUN_DIR").is_some(),
             run_dir: std::path::absolute(&run_dir).unwrap_or(run_dir),
-            base: project("WB_PROJECT_BASE")?.unwrap_or_else(|| default_base(now.as_second())),
+            base: project("WB_PROJECT_BASE")?.map_or_else(default_base, Ok)?,
             project: project("WB_PROJECT")?,
             single_project: project("WB_SINGLE_PROJECT")?,
             ha_project: project("WB_HA_PROJECT")?,
@@ -123,6 +129,7 @@ impl Settings {
             lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
                 .unwrap_or_else(default_lanes),
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
+            keep_failed: text("K1S_GATES_KEEP").map(keep).transpose()?.is_some(),
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
@@ -132,30 +139,36 @@ impl Settings {
         })
     }
 
-    /// The project of a gate. A retry gets a fresh one.
-    pub fn project(&self, key: GateKey) -> String {
-        let suffix = key.gate.suffix(key.transport);
-        let named = match key.gate {
+    /// The project of a gate's n-th run, from 1: retries, iterations and reruns get fresh ones. Later names are as short
+    /// as the profile needs them, whatever the first one is.
+    pub fn project(&self, gate: Gate, transport: Transport, nth: u32) -> String {
+        let suffix = gate.suffix(transport);
+        let named = match gate {
             Gate::Workload(Profile::SingleEtcdContainerd) => self.single_project.as_ref(),
             Gate::Workload(Profile::HaMin) => self.ha_project.as_ref(),
             _ => None,
         };
-        let name = match (key.gate, named) {
-            // One name for both ways would be one project.
-            (_, Some(name)) if (self.transports, key.transport) == (Transports::Both, Transport::Mcp) => {
-                format!("{name}{suffix}")
-            }
-            (_, Some(name)) => name.clone(),
-            (Gate::Workload(_), None) => format!("{}{suffix}", self.base),
-            _ => format!("{}{suffix}", self.project.as_ref().unwrap_or(&self.base)),
+        let stem = match (gate, named) {
+            (_, Some(name)) => name,
+            (Gate::Workload(_), None) => &self.base,
+            _ => self.project.as_ref().unwrap_or(&self.base),
         };
-        if key.attempt > 1 { format!("{name}{}", key.attempt) } else { name }
+        if nth <= 1 {
+            // One name for both ways would be one project.
+            let whole = named.is_some() && (self.transports, transport) != (Transports::Both, Transport::Mcp);
+            return if whole { stem.clone() } else { format!("{stem}{suffix}") };
+        }
+        let tail = format!("{suffix}{}", base36(u64::from(nth)));
+        let budget = gate.profile().map_or(usize::MAX, naming::project_budget);
+        let room = budget.saturating_sub(tail.len());
+        // A slug ends in no dash, and what follows is none.
+        format!("{}{tail}", stem.get(..room).unwrap_or(stem).trim_end_matches('-'))
     }
 
-    /// Every gate of the runbook, each way that is asked for, at its first attempt.
+    /// Every gate of the runbook, each way that is asked for, when it is run for the first time.
     pub fn keys(&self) -> impl Iterator<Item = GateKey> + use<> {
         let each = self.transports.each();
-        let keys = move |gate| each.iter().map(move |transport| GateKey { gate, transport: *transport, attempt: 1 });
+        let keys = move |gate| each.iter().map(move |transport| GateKey::first(gate, *transport));
         Gate::ALL.into_iter().flat_map(keys)
     }
 }
@@ -182,6 +195,11 @@ fn project_name(name: &str, value: String) -> Result<String, Failure> {
     Err(refused(name, &value, "lower-case letters, digits and inner dashes"))
 }
 
+/// What may be kept.
+fn keep(value: String) -> Result<(), Failure> {
+    if value == "failed" { Ok(()) } else { Err(refused("K1S_GATES_KEEP", &value, "`failed`, or nothing")) }
+}
+
 /// A key that cannot be used is told of before anything is run, not after.
 fn signing_key(path: PathBuf) -> Result<PathBuf, Failure> {
     let path = std::path::absolute(&path).unwrap_or(path);
@@ -203,17 +221,28 @@ fn refused(name: &str, value: &str, expected: &str) -> Failure {
         .remedy(format!("correct {name}, or unset it"))
 }
 
-/// A base that differs from one minute's run to the next and leaves the suffix and a retry's digit within the eight
-/// characters of k1s-single-etcd-containerd; the runbook's own default (eleven) does not fit there.
-fn default_base(seconds: i64) -> String {
-    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut rest = usize::try_from(seconds.max(0)).unwrap_or_default();
-    let mut name = String::new();
-    for _ in 0..4 {
-        name.insert(0, char::from(DIGITS[rest % 36]));
-        rest /= 36;
+/// A base that leaves the suffix and the number of a retry within the eight characters of k1s-single-etcd-containerd; the
+/// runbook's own default (eleven) does not fit there. Drawn, for two runs may begin in the same second on one host.
+fn default_base() -> Result<String, Failure> {
+    let mut drawn = [0; 8];
+    getrandom::fill(&mut drawn).map_err(|error| {
+        Failure::new("no name for the projects of this run could be drawn")
+            .expected("random bytes of the system's")
+            .seen(error.to_string())
+            .remedy("set WB_PROJECT_BASE")
+    })?;
+    Ok(format!("g{:0>4}", base36(u64::from_le_bytes(drawn) % 36_u64.pow(4))))
+}
+
+/// A number in as few characters as a project's name allows.
+fn base36(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    while number > 0 || digits.is_empty() {
+        let digit = u8::try_from(number % 36).unwrap_or_default();
+        digits.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
+        number /= 36;
     }
-    format!("g{name}")
+    digits.into_iter().rev().collect()
 }
 
 /// One lane per core, as far as memory carries them: a workload gate keeps about 1 GB of images and containers.
@@ -230,6 +259,7 @@ fn default_lanes() -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
 mod tests {
     use rstest::rstest;
 
@@ -254,12 +284,32 @@ mod tests {
     }
 
     #[test]
-    fn default_projects_fit_every_profile_even_when_retried() {
-        let base = default_base(1_795_397_094);
-        assert_eq!(base.len(), 5);
-        let longest = format!("{base}s2");
-        for profile in crate::plan::Profile::ALL {
-            assert!(longest.len() <= crate::workerbee::naming::project_budget(profile));
+    fn projects_fit_every_profile_however_often_a_gate_is_run() {
+        let default = default_base().unwrap();
+        assert_eq!(default.len(), 5);
+        assert_ne!(default, default_base().unwrap());
+        // The longest that a user may set, a dash where it is cut, and names of the user's own that differ at their ends.
+        let own = |single: &str| (Some(single.to_owned()), Some(single.replace('1', "2")));
+        for (base, (single_project, ha_project)) in
+            [(default.as_str(), (None, None)), ("k1spv07", (None, None)), ("my-app", own("my-own-1"))]
+        {
+            let transports = Transports::Both;
+            let settings = Settings {
+                base: base.to_owned(),
+                single_project,
+                ha_project,
+                transports,
+                ..Settings::from_env().unwrap()
+            };
+            let mut names = std::collections::BTreeSet::new();
+            for GateKey { gate, transport, .. } in settings.keys() {
+                for nth in (1..=40).chain([100, 1295]) {
+                    let project = settings.project(gate, transport, nth);
+                    let budget = gate.profile().map_or(usize::MAX, naming::project_budget);
+                    assert!(project.len() <= budget && project_name("", project.clone()).is_ok(), "{project}");
+                    assert!(names.insert(project.clone()), "{project} twice");
+                }
+            }
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::stack::Stack;
 pub(crate) struct Spec {
     /// The gate, or a command of the user's.
     pub work: Work,
+    /// The part of the run that it belongs to, from 1.
+    pub part: usize,
     /// The gate's own project.
     pub project: String,
     /// The run's settings.
@@ -112,15 +114,19 @@ pub(crate) fn gate_folder(key: GateKey) -> PathBuf {
     if key.transport == Transport::Mcp {
         name.push_str(MCP);
     }
-    if key.attempt > 1 {
-        name.push_str(&format!("{ATTEMPT}{}", key.attempt));
+    for (word, number) in [(ITERATION, key.iteration), (ATTEMPT, key.attempt)] {
+        if number > 1 {
+            name += &format!("{word}{number}");
+        }
     }
     Path::new("gates").join(name)
 }
 
-/// What is added to the name of a gate's folder: when it asks through MCP, and for a retry.
+/// What is added to the name of a gate's folder: when it asks through MCP, for another iteration, and for a retry.
 const MCP: &str = ".mcp";
+const ITERATION: &str = ".iteration-";
 const ATTEMPT: &str = ".attempt-";
+
 /// What is added to the name of a gate's folder that was set aside after a conflict.
 pub(super) const SET_ASIDE: &str = "conflict";
 
@@ -130,16 +136,18 @@ pub(crate) fn gate_of_folder(name: &str) -> Option<(GateKey, bool)> {
         Some(name) => (name, true),
         None => (name, false),
     };
-    let (name, attempt) = match name.rsplit_once(ATTEMPT) {
-        Some((name, attempt)) => (name, attempt.parse().ok()?),
-        None => (name, 1),
+    let numbered = |name: &'_ str, word: &str| match name.rsplit_once(word) {
+        Some((rest, number)) => Some((rest.to_owned(), number.parse().ok()?)),
+        None => Some((name.to_owned(), 1)),
     };
+    let (name, attempt) = numbered(name, ATTEMPT)?;
+    let (name, iteration) = numbered(&name, ITERATION)?;
     let (slug, transport) = match name.strip_suffix(MCP) {
         Some(slug) => (slug, Transport::Mcp),
-        None => (name, Transport::Cli),
+        None => (name.as_str(), Transport::Cli),
     };
     let gate = Gate::ALL.into_iter().find(|gate| gate.slug() == slug)?;
-    Some((GateKey { gate, transport, attempt }, set_aside))
+    Some((GateKey { gate, transport, iteration, attempt }, set_aside))
 }
 
 /// Whether a project is one that a gate of this run has written down.
@@ -155,10 +163,11 @@ mod tests {
     #[test]
     fn a_folder_tells_whose_it_is() {
         for gate in Gate::ALL {
-            for (transport, attempt) in
-                [(Transport::Cli, 1), (Transport::Cli, 2), (Transport::Mcp, 1), (Transport::Mcp, 2)]
+            let numbers = [(1, 1), (1, 2), (12, 1), (2, 13)];
+            for (transport, (iteration, attempt)) in
+                [Transport::Cli, Transport::Mcp].into_iter().flat_map(|way| numbers.map(|numbers| (way, numbers)))
             {
-                let key = GateKey { gate, transport, attempt };
+                let key = GateKey { gate, transport, iteration, attempt };
                 let folder = gate_folder(key);
                 let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 assert_eq!(gate_of_folder(name), Some((key, false)));

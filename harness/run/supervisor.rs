@@ -1,9 +1,8 @@
 //! The supervisor of a run: starts each gate that is asked for once, as many side by side as the machine carries.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,18 +17,22 @@ use tokio::sync::{Mutex, Notify, OnceCell, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::alive::Alive;
+use super::earlier::{self, Earlier};
+use super::inputs::{INPUTS, Inputs};
+use super::launch;
+use super::part::Part;
+use super::prepared::Prepared;
 use super::protocol::{Answer, GateKey, Request};
 use super::queue::Queue;
 use super::settings::{Limits, Mode, Settings};
 use super::spec::{SET_ASIDE, Spec, Work, gate_folder};
 use super::summary::Summary;
-use super::{environment, launch};
 use crate::evidence::{Evidence, REDACTIONS, RedactionKey, Redactor, Store, triage_folder};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
+use crate::plan::{Gate, Transport};
 use crate::report;
-use crate::results::{self, GateState, Signer, State};
-use crate::stack::{self, Stack, StackError};
+use crate::results::{self, GateState, Signer, Standing, State};
 
 struct Supervisor {
     settings: Settings,
@@ -44,23 +47,24 @@ struct Supervisor {
     summary: Mutex<Summary>,
     /// Something is to be published.
     news: Notify,
-    states: Mutex<BTreeMap<GateKey, State>>,
+    states: Mutex<BTreeMap<GateKey, GateState>>,
+    /// How many projects each gate has had.
+    projects: std::sync::Mutex<BTreeMap<(Gate, Transport), u32>>,
+    /// The number of this part of the run, from 1.
+    part: usize,
+    /// When the run was resumed, each time.
+    resumed: Vec<String>,
+    /// Set when it is written down what the run stands on.
+    inputs: OnceCell<()>,
     /// The user's key, when the results are to be signed.
     signer: Option<Signer>,
 }
 
+/// How often to look whether a lane stays.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// How long news may wait for more of them.
 const NEWS: Duration = Duration::from_secs(1);
-
-/// What every gate of the run stands on.
-#[derive(Clone)]
-struct Prepared {
-    stack: Option<Stack>,
-    workerbee: PathBuf,
-    k1s_root: PathBuf,
-    versions: BTreeMap<String, String>,
-    environment: BTreeMap<String, String>,
-}
 
 /// Serves until the run's owner is gone.
 pub(super) fn main(settings: &Path) -> ExitCode {
@@ -90,13 +94,36 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     let mut owner_ended = end_of(pidfd_open(owner, PidfdFlags::empty())?);
     let redaction = RedactionKey::random()?;
     let store = Store::open(&settings.run_dir, Redactor::keyed(redaction.clone())).map_err(std::io::Error::other)?;
-    std::fs::create_dir_all(settings.run_dir.join("gates"))?;
-    let _alive = Alive::hold(&settings.run_dir)?;
     let listener = UnixListener::bind(socket)?;
     let ledger = Ledger::open()
         .map_err(|error| std::io::Error::other(format!("the ledger in the state folder cannot be kept: {error}")))?;
+    let signer = settings.signing_key_file.as_deref().map(Signer::read).transpose().map_err(std::io::Error::other)?;
+    let mut ended_by_signal = end_by_signal()?;
+    let alive = Alive::hold(&settings.run_dir)?;
     // What cannot be removed stays in the ledger, for `k1s-gates sweep` to say.
     drop(crate::ledger::sweep().await);
+    let examined = async {
+        match &alive {
+            Some(_) => examine(&settings, signer.as_ref()).await,
+            None => Err(earlier::in_use(&settings.run_dir)),
+        }
+    };
+    let examined = tokio::select! {
+        examined = examined => examined,
+        _ = &mut owner_ended => return Ok(()),
+        _ = ended_by_signal.join_next() => return Ok(()),
+    };
+    let earlier = match examined {
+        Ok(earlier) => earlier,
+        Err(failure) => {
+            tokio::select! {
+                refused = refuse(&listener, failure) => refused?,
+                _ = owner_ended => {}
+                _ = ended_by_signal.join_next() => {}
+            }
+            return Ok(());
+        }
+    };
     if matches!(settings.mode, Mode::External(_)) {
         launch::reaper()?;
     }
@@ -105,25 +132,40 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         // One host, one set of ports: WorkerBee picks free ones by looking, and two starts pick the same.
         Mode::External(_) => 1,
     };
-    let summary = Summary::new(&settings, lanes);
-    let signer = settings.signing_key_file.as_deref().map(Signer::read).transpose().map_err(std::io::Error::other)?;
+    let part = Part::of_this_process(owner.as_raw_nonzero().get(), &settings.base);
+    let kept: BTreeMap<GateKey, PathBuf> = earlier.iter().flat_map(|(earlier, _)| earlier.kept()).collect();
+    let summary = match &earlier {
+        Some((earlier, _)) => earlier.summary.clone().resumed(&settings, lanes, part, &kept.keys().copied().collect()),
+        None => Summary::new(&settings, lanes, part),
+    };
+    let known = summary.parts[1..].iter().map(|part| part.started.to_string()).collect();
+    let answered = |(key, file): (&GateKey, &PathBuf)| {
+        let record = Answer::Record { run_dir: settings.run_dir.clone(), file: settings.run_dir.join(file) };
+        (*key, watch::channel(Some(record)).1)
+    };
     let supervisor = Arc::new(Supervisor {
+        gates: Mutex::new(kept.iter().map(answered).collect()),
+        states: Mutex::new(summary.states().into_iter().filter(|(key, _)| kept.contains_key(key)).collect()),
+        projects: std::sync::Mutex::new(
+            settings.keys().map(|key| ((key.gate, key.transport), summary.runs_of(key.gate, key.transport))).collect(),
+        ),
+        inputs: OnceCell::new(),
+        ground: OnceCell::new(),
+        part: summary.part(),
+        resumed: known,
         settings,
         redaction,
         store,
         ledger,
-        ground: OnceCell::new(),
         queue: Queue::new(lanes),
-        gates: Mutex::default(),
         running: Mutex::default(),
         summary: Mutex::new(summary),
         news: Notify::new(),
-        states: Mutex::default(),
         signer,
     });
+    supervisor.begin(earlier).await?;
     let published = Arc::clone(&supervisor);
     let news = tokio::spawn(async move { published.publish_news().await });
-    let mut ended_by_signal = end_by_signal()?;
     let mut answers = JoinSet::new();
     loop {
         tokio::select! {
@@ -142,13 +184,55 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     news.abort();
     {
         let mut summary = supervisor.summary.lock().await;
-        summary.ended = Some(jiff::Timestamp::now());
+        summary.over();
         supervisor.publish(&summary);
     }
     supervisor.ledger.close().await;
     supervisor.store.remove_unfinished();
     supervisor.seal(None, true).await;
     Ok(())
+}
+
+/// What the run's folder holds, and what this run would stand on. Nothing is written.
+async fn examine(settings: &Settings, signer: Option<&Signer>) -> Result<Option<(Earlier, Prepared)>, Failure> {
+    let (run_dir, key) = (settings.run_dir.clone(), signer.map(Signer::public));
+    let Some(earlier) = blocking(move || Earlier::look(&run_dir, key.as_ref())).await?? else { return Ok(None) };
+    // Before the stack is looked for, which another mode may not need.
+    earlier.refuse_changes(&settings.run_dir, &Inputs::of_settings(settings))?;
+    let prepared = Prepared::by(settings, None).await?;
+    let (of, on) = (settings.clone(), prepared.clone());
+    let inputs = blocking(move || Inputs::of(&of, &on)).await?;
+    earlier.refuse_changes(&settings.run_dir, &inputs)?;
+    Ok(Some((earlier, prepared)))
+}
+
+/// Runs what reads many files beside the tasks.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|error| Failure::new(format!("the run's folder could not be read: {error}")).remedy("report this"))
+}
+
+/// Tells each trial why there is no run. Nothing of the run's folder is touched.
+async fn refuse(listener: &UnixListener, failure: Failure) -> std::io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let failure = failure.clone();
+        tokio::spawn(async move {
+            let (reader, mut writer) = stream.into_split();
+            let mut line = String::new();
+            // What is asked makes no difference.
+            if BufReader::new(reader).read_line(&mut line).await.is_ok() {
+                reply(&mut writer, &Answer::Failed(failure)).await;
+            }
+        });
+    }
+}
+
+async fn reply(writer: &mut tokio::net::unix::OwnedWriteHalf, answer: &Answer) {
+    if let Ok(mut bytes) = serde_json::to_vec(answer) {
+        bytes.push(b'\n');
+        let _ = writer.write_all(&bytes).await;
+    }
 }
 
 /// Signals that ask for an end: it is put in order, whichever it is.
@@ -195,10 +279,45 @@ impl Supervisor {
             }
             Err(_) => return,
         };
-        if let Some(mut bytes) = answer.and_then(|answer| serde_json::to_vec(&answer).ok()) {
-            bytes.push(b'\n');
-            let _ = writer.write_all(&bytes).await;
+        if let Some(answer) = answer {
+            reply(&mut writer, &answer).await;
         }
+    }
+
+    /// Makes the folder ready: what it keeps is sealed before anything in it is moved, so that a resume that is cut short
+    /// can be resumed itself.
+    async fn begin(&self, earlier: Option<(Earlier, Prepared)>) -> std::io::Result<()> {
+        let run_dir = &self.settings.run_dir;
+        if let Some((earlier, prepared)) = earlier {
+            self.store.remove_unfinished();
+            self.seal(None, false).await;
+            self.publish(&*self.summary.lock().await);
+            earlier.set_aside(run_dir)?;
+            let _ = self.ground.set(Ok(prepared));
+            if run_dir.join(INPUTS).exists() {
+                let _ = self.inputs.set(());
+            }
+            // Gates that are still to come are in the seal too: the run is not complete without them.
+            let waiting = self.summary.lock().await.states();
+            let mut states = self.states.lock().await;
+            for (key, state) in waiting {
+                states.entry(key).or_insert(state);
+            }
+        }
+        self.publish(&*self.summary.lock().await);
+        std::fs::create_dir_all(run_dir.join("gates"))
+    }
+
+    /// Writes down what the run stands on. With a gate that has ended and without it no run could be resumed.
+    async fn note_inputs(&self, prepared: &Prepared) {
+        let write = async {
+            let (settings, prepared) = (self.settings.clone(), prepared.clone());
+            if let Ok(inputs) = blocking(move || Inputs::of(&settings, &prepared)).await {
+                // As with the summary: a folder that cannot be written to is told of by the gates.
+                let _ = self.store.write_json(Path::new(INPUTS), &inputs);
+            }
+        };
+        self.inputs.get_or_init(|| write).await;
     }
 
     /// The gate's answer to come; asked for the first time, the gate is started.
@@ -209,7 +328,8 @@ impl Supervisor {
         }
         let (sender, receiver) = watch::channel(None);
         gates.insert(key, receiver.clone());
-        self.summary.lock().await.asked(key, self.settings.project(key));
+        let project = self.next_project(key);
+        self.summary.lock().await.asked(key, project);
         self.news.notify_one();
         self.seal(Some((key, State::Waiting)), false).await;
         let supervisor = Arc::clone(self);
@@ -226,9 +346,13 @@ impl Supervisor {
         self.summary.lock().await.began(key);
         self.news.notify_one();
         self.seal(Some((key, State::Running)), false).await;
-        let mut result = self.run(key, None).await;
+        let project = self.summary.lock().await.project(key).unwrap_or_else(|| self.next_project(key));
+        let mut result = self.run(key, project, None).await;
         if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
-            result = self.run(key, Some(kept)).await;
+            result = self.run(key, self.next_project(key), Some(kept)).await;
+        }
+        if let Some(Ok(prepared)) = self.ground.get() {
+            self.note_inputs(prepared).await;
         }
         {
             let mut summary = self.summary.lock().await;
@@ -263,20 +387,15 @@ impl Supervisor {
     /// What is said of all files: after them, each time that a gate has come further, so that a killed run has it too.
     async fn seal(&self, step: Option<(GateKey, State)>, over: bool) {
         let mut states = self.states.lock().await;
-        states.extend(step);
-        let states: Vec<GateState> = states
-            .iter()
-            .map(|(key, state)| GateState {
-                gate: self.settings.transports.name(key.gate, key.transport),
-                transport: key.transport,
-                attempt: key.attempt,
-                state: *state,
-            })
-            .collect();
+        states.extend(step.map(|(key, state)| {
+            let name = self.settings.transports.name(key.gate, key.transport);
+            (key, GateState::new(name, key, state, self.part))
+        }));
+        let standing = Standing { gates: states.values().cloned().collect(), resumed: self.resumed.clone(), over };
         let redactions = self.store.redactions().with_gates(&self.settings.run_dir);
         // As with the summary: a folder that cannot be written to is told of by the gates.
         let _ = self.store.write_json(Path::new(REDACTIONS), &redactions);
-        let _ = results::seal(&self.store, &states, over, self.signer.as_ref());
+        let _ = results::seal(&self.store, &standing, self.signer.as_ref());
     }
 
     /// A gate that ended in a conflict is run once more, in a fresh project: the runbook's advice. Both runs' evidence
@@ -293,13 +412,22 @@ impl Supervisor {
         Some(kept)
     }
 
-    async fn run(&self, key: GateKey, rerun_of: Option<PathBuf>) -> Result<PathBuf, Failure> {
-        let prepared = self.ground.get_or_init(|| self.prepare()).await.clone()?;
+    /// The project of the gate's next run: each has one of its own.
+    fn next_project(&self, key: GateKey) -> String {
+        // Nothing in here can panic half-way.
+        let mut projects = self.projects.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let nth = projects.entry((key.gate, key.transport)).or_default();
+        *nth += 1;
+        self.settings.project(key.gate, key.transport, *nth)
+    }
+
+    async fn run(&self, key: GateKey, project: String, rerun_of: Option<PathBuf>) -> Result<PathBuf, Failure> {
+        let prepared = self.ground.get_or_init(|| Prepared::by(&self.settings, Some(&self.store))).await.clone()?;
         self.summary.lock().await.environment.clone_from(&prepared.environment);
-        let project = self.settings.project(key);
         let mut spec = Spec {
             work: Work::Gate(key),
-            project: if rerun_of.is_some() { format!("{project}r") } else { project },
+            part: self.part,
+            project,
             rerun_of,
             entry: PathBuf::new(),
             settings: self.settings.clone(),
@@ -364,7 +492,24 @@ impl Supervisor {
             let _ = lifeline.write_all(self.redaction.line().as_bytes()).await;
         }
         let limit = whole_limit(spec.settings.limits);
-        if let Ok(status) = tokio::time::timeout(limit, child.wait()).await {
+        let stays = self.settings.run_dir.join(spec.folder()).join(super::lane::KEPT_FILE);
+        let ended = async {
+            loop {
+                match tokio::time::timeout(LOOK, child.wait()).await {
+                    Ok(status) => return status.map(Some),
+                    Err(_) if stays.exists() => return Ok(None),
+                    Err(_) => {}
+                }
+            }
+        };
+        if let Ok(status) = tokio::time::timeout(limit, ended).await {
+            let status = status.map(|ended| {
+                // A lane that stays is no child of this process any more: nothing here may end it.
+                ended.unwrap_or_else(|| {
+                    std::mem::forget(child);
+                    ExitStatus::default()
+                })
+            });
             // What the process started may hold the pipe open; what itself wrote is there in a moment.
             let words = match tokio::time::timeout(Duration::from_secs(1), logged).await {
                 Ok(Ok(words)) => words,
@@ -381,84 +526,6 @@ impl Supervisor {
             .seen("its process was ended")
             .remedy("see the phases that it had finished in its folder"))
     }
-
-    /// The embedded stack, or the user's own parts, checked before any gate starts.
-    async fn prepare(&self) -> Result<Prepared, Failure> {
-        let (settings, store) = (self.settings.clone(), self.store.clone());
-        let prepared = tokio::task::spawn_blocking(move || match &settings.mode {
-            Mode::Embedded => embedded(&settings, &store),
-            Mode::External(external) => external_ground(&settings, external),
-        });
-        prepared.await.unwrap_or_else(|error| Err(Failure::new(format!("preparing the stack ended early: {error}"))))
-    }
-}
-
-fn embedded(settings: &Settings, store: &Store) -> Result<Prepared, Failure> {
-    let options = stack::Options {
-        k1s_root: settings.k1s_root.clone(),
-        workerbee_bin: settings.workerbee_bin.clone(),
-        nextest: false,
-        ..stack::Options::from_env()
-    };
-    let mut lines = String::new();
-    let log = Path::new("stack.log");
-    let stack = match stack::find(&options) {
-        Some(stack) => stack,
-        None => stack::ensure(&options, &mut |progress| {
-            let _ = writeln!(lines, "{progress}");
-            // The log is a help to who waits, not evidence.
-            let _ = store.write(log, lines.as_bytes());
-        })
-        .map_err(|error| {
-            Failure::new(format!("the stack is not complete: {}", error.to_string().lines().next().unwrap_or_default()))
-                .expected("WorkerBee, containerd and all that the gates need")
-                .seen(error.to_string())
-                .evidence(store.root().join(log))
-                .remedy("run `make stack`, which shows what is missing and installs it")
-        })?,
-    };
-    Ok(Prepared {
-        workerbee: stack.workerbee.clone(),
-        k1s_root: stack.k1s_root.clone(),
-        versions: stack.versions.clone(),
-        environment: environment::of(&stack.workerbee, &stack.k1s_root),
-        stack: Some(stack),
-    })
-}
-
-fn external_ground(settings: &Settings, external: &super::settings::External) -> Result<Prepared, Failure> {
-    let named = |path: &Option<PathBuf>, name: &str| {
-        path.clone().ok_or_else(|| {
-            Failure::new(format!("{name} is not set"))
-                .expected(format!("{name} beside WORKERBEE_CONTAINERD_STATE_ROOT, which selects your own WorkerBee"))
-                .seen("no value")
-                .remedy(format!("export {name}=…, or unset WORKERBEE_CONTAINERD_STATE_ROOT to use the embedded stack"))
-        })
-    };
-    let workerbee = named(&settings.workerbee_bin, "WORKERBEE_BIN")?;
-    let k1s_root = named(&settings.k1s_root, "K1S_ROOT")?;
-    stack::check_workerbee(&workerbee).and_then(|()| stack::check_k1s_root(&k1s_root)).map_err(|error| {
-        let what = match &error {
-            StackError::Unmet(unmet) => unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-            other => other.to_string(),
-        };
-        Failure::new(what)
-            .expected("your own WorkerBee and k1s, beside WORKERBEE_CONTAINERD_STATE_ROOT")
-            .seen(format!("WORKERBEE_BIN={}, K1S_ROOT={}", workerbee.display(), k1s_root.display()))
-            .remedy("correct the variable, or unset WORKERBEE_CONTAINERD_STATE_ROOT to use the embedded stack")
-    })?;
-    if !external.state_root.is_dir() {
-        return Err(Failure::new(format!(
-            "WORKERBEE_CONTAINERD_STATE_ROOT {} is no folder",
-            external.state_root.display()
-        ))
-        .expected("WorkerBee's state root")
-        .seen("nothing, or a file, of that name")
-        .remedy("make the folder, or name the one that your WorkerBee uses"));
-    }
-    let versions = stack::users_versions(&workerbee, &k1s_root, Duration::from_secs(settings.limits.query));
-    let environment = environment::of(&workerbee, &k1s_root);
-    Ok(Prepared { stack: None, workerbee, k1s_root, versions, environment })
 }
 
 fn whole_limit(limits: Limits) -> Duration {

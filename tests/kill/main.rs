@@ -10,13 +10,16 @@ mod external;
 mod foreign;
 #[path = "../support/ladder.rs"]
 mod ladder;
+#[path = "../support/nested.rs"]
 mod nested;
 mod point;
 mod residue;
+mod resumed;
 #[path = "../support/seeds.rs"]
 mod seeds;
 #[path = "../support/stand_in.rs"]
 mod stand_in;
+mod strike;
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         points.map(|point| Trial::test(format!("point-{:02}", point.number), move || killed_at(&point))).collect();
     trials.push(Trial::test("nextest-own-timeout", nextest_own_timeout));
     trials.push(Trial::test("nextest-fail-fast", nextest_fail_fast));
+    trials.push(Trial::test("resumed", resumed::killed_and_resumed));
     trials.push(Trial::test("external-reaper", || external::killed(&stack(), "")));
     trials.push(Trial::test("external-sweep", || external::killed(&stack(), "reaper")));
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -16,7 +16,7 @@ use crate::stand_in::script;
 /// A 409 on apply: before `WorkerBee` applies, the lease of k1s-ha-min goes to another controller.
 ///
 /// Controller 0 is stopped, its lease revoked, and it goes on when another one leads. Not in the rerun, whose project's
-/// name ends in `r`.
+/// name ends in `h2`.
 const ROW: Row = Row {
     name: "conflict",
     gate: Gate::Workload(Profile::HaMin),
@@ -33,7 +33,7 @@ const ROW: Row = Row {
         }
         before_validate() {
             case $project in
-            *hr) ;;
+            *h2) ;;
             *)
                 export -f take_the_lease etcd containers named main_process
                 export project python folder namespace

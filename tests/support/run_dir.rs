@@ -22,6 +22,7 @@ impl RunDir {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let summary = Summary {
+            harness: env!("CARGO_PKG_VERSION").into(),
             run_dir: folder.path().to_owned(),
             started: STARTED.parse().unwrap(),
             ended: Some(later(100)),
@@ -31,6 +32,7 @@ impl RunDir {
             lanes: 2,
             versions: BTreeMap::from([("WorkerBee".into(), "0.1.7".into())]),
             environment: BTreeMap::from([("kernel".into(), "Linux 6.1".into())]),
+            parts: Vec::new(),
             gates: BTreeMap::new(),
         };
         Self { folder, summary }
@@ -65,7 +67,9 @@ impl RunDir {
             gate,
             transport: Transport::Cli,
             transports: Transports::Cli,
+            iteration: 1,
             attempt: 1,
+            part: 1,
             project: "demo".into(),
             started: later(1).to_string(),
             seconds: 10.0,
@@ -77,6 +81,7 @@ impl RunDir {
             ],
             conflict: None,
             rerun_of: None,
+            project_kept: false,
             failure: None,
             versions: self.summary.versions.clone(),
         };
@@ -86,7 +91,9 @@ impl RunDir {
         let summary = GateSummary {
             gate,
             transport: Transport::Cli,
+            iteration: 1,
             attempt: 1,
+            part: 1,
             folder,
             project: "demo".into(),
             runs: 1,
@@ -102,6 +109,8 @@ impl RunDir {
             }],
             failure: None,
             flaky: None,
+            again: None,
+            project_kept: false,
         };
         self.summary.gates.entry(gate.to_string()).or_insert(summary)
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use k1s_profile_gates::evidence::{Redactor, Store};
 use k1s_profile_gates::plan::{Gate, Profile, Transport};
-use k1s_profile_gates::results::{self, GateState, Signer, State};
+use k1s_profile_gates::results::{self, GateState, Signer, Standing, State};
 use tempfile::TempDir;
 
 use crate::story::Story;
@@ -66,7 +66,9 @@ impl RunDir {
 
     /// A gate that came so far.
     pub(crate) fn at(mut self, gate: Gate, attempt: u32, state: State) -> Self {
-        self.states.push(GateState { gate: gate.to_string(), transport: Transport::Cli, attempt, state });
+        let gate_state =
+            GateState { gate: gate.to_string(), transport: Transport::Cli, iteration: 1, attempt, state, part: 1 };
+        self.states.push(gate_state);
         if state == State::Running {
             let folder = Path::new("gates").join(gate.slug());
             std::fs::create_dir_all(self.path().join(&folder)).unwrap();
@@ -77,7 +79,8 @@ impl RunDir {
 
     pub(crate) fn sealed(self, signer: Option<&Signer>, over: bool) -> Self {
         let store = Store::open(&self.path(), Redactor::default()).unwrap();
-        results::seal(&store, &self.states, over, signer).unwrap();
+        let standing = Standing { gates: self.states.clone(), resumed: Vec::new(), over };
+        results::seal(&store, &standing, signer).unwrap();
         self
     }
 

@@ -62,7 +62,9 @@ impl Story {
             gate,
             transport,
             transports,
+            iteration: 1,
             attempt: 1,
+            part: 1,
             project: "demo".into(),
             started: "2026-01-01T00:00:00Z".into(),
             seconds: 1.0,
@@ -71,6 +73,7 @@ impl Story {
             phases: vec![],
             conflict: None,
             rerun_of: None,
+            project_kept: false,
             failure: None,
             versions: BTreeMap::new(),
         };

@@ -1,0 +1,36 @@
+//! A part of a run: from the start of a supervisor to its end. A run that was resumed has several.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::Owner;
+
+/// A part of a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Part {
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended; none while it goes on, and of one that was killed.
+    pub ended: Option<Timestamp>,
+    /// Its supervisor.
+    pub supervisor: Owner,
+    /// The command that started it.
+    pub command: Vec<String>,
+    /// What the names of its projects start with.
+    pub project_base: String,
+}
+
+impl Part {
+    /// The part that this process is the supervisor of, for the run of another.
+    pub(super) fn of_this_process(owner: i32, project_base: &str) -> Self {
+        let line = std::fs::read(format!("/proc/{owner}/cmdline")).unwrap_or_default();
+        let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        Self {
+            started: Timestamp::now(),
+            ended: None,
+            supervisor: Owner::this_process(),
+            command: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect(),
+            project_base: project_base.to_owned(),
+        }
+    }
+}

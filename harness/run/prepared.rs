@@ -1,0 +1,109 @@
+//! What every gate of a run stands on: the embedded stack, or the user's own parts, checked before any gate starts.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::environment;
+use super::settings::{External, Mode, Settings};
+use crate::evidence::Store;
+use crate::failure::Failure;
+use crate::stack::{self, Stack, StackError};
+
+/// What every gate of the run stands on.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    pub(super) stack: Option<Stack>,
+    pub(super) workerbee: PathBuf,
+    pub(super) k1s_root: PathBuf,
+    pub(super) versions: BTreeMap<String, String>,
+    pub(super) environment: BTreeMap<String, String>,
+}
+
+/// What the building of the stack prints, in the run's folder.
+const STACK_LOG: &str = "stack.log";
+
+impl Prepared {
+    /// Finds the parts, or builds what is missing of the stack; what that prints is kept in `log`.
+    pub(super) async fn by(settings: &Settings, log: Option<&Store>) -> Result<Self, Failure> {
+        let (settings, log) = (settings.clone(), log.cloned());
+        let prepared = tokio::task::spawn_blocking(move || match &settings.mode {
+            Mode::Embedded => embedded(&settings, log.as_ref()),
+            Mode::External(external) => external_ground(&settings, external),
+        });
+        prepared.await.unwrap_or_else(|error| Err(Failure::new(format!("preparing the stack ended early: {error}"))))
+    }
+}
+
+fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failure> {
+    let options = stack::Options {
+        k1s_root: settings.k1s_root.clone(),
+        workerbee_bin: settings.workerbee_bin.clone(),
+        nextest: false,
+        ..stack::Options::from_env()
+    };
+    let mut lines = String::new();
+    let stack = match stack::find(&options) {
+        Some(stack) => stack,
+        None => stack::ensure(&options, &mut |progress| {
+            let _ = writeln!(lines, "{progress}");
+            // The log is a help to who waits, not evidence.
+            let _ = log.map(|store| store.write(Path::new(STACK_LOG), lines.as_bytes()));
+        })
+        .map_err(|error| {
+            let what = error.to_string();
+            let failure =
+                Failure::new(format!("the stack is not complete: {}", what.lines().next().unwrap_or_default()))
+                    .expected("WorkerBee, containerd and all that the gates need")
+                    .seen(what)
+                    .remedy("run `make stack`, which shows what is missing and installs it");
+            match log {
+                Some(store) => failure.evidence(store.root().join(STACK_LOG)),
+                None => failure,
+            }
+        })?,
+    };
+    Ok(Prepared {
+        workerbee: stack.workerbee.clone(),
+        k1s_root: stack.k1s_root.clone(),
+        versions: stack.versions.clone(),
+        environment: environment::of(&stack.workerbee, &stack.k1s_root),
+        stack: Some(stack),
+    })
+}
+
+fn external_ground(settings: &Settings, external: &External) -> Result<Prepared, Failure> {
+    let named = |path: &Option<PathBuf>, name: &str| {
+        path.clone().ok_or_else(|| {
+            Failure::new(format!("{name} is not set"))
+                .expected(format!("{name} beside WORKERBEE_CONTAINERD_STATE_ROOT, which selects your own WorkerBee"))
+                .seen("no value")
+                .remedy(format!("export {name}=…, or unset WORKERBEE_CONTAINERD_STATE_ROOT to use the embedded stack"))
+        })
+    };
+    let workerbee = named(&settings.workerbee_bin, "WORKERBEE_BIN")?;
+    let k1s_root = named(&settings.k1s_root, "K1S_ROOT")?;
+    stack::check_workerbee(&workerbee).and_then(|()| stack::check_k1s_root(&k1s_root)).map_err(|error| {
+        let what = match &error {
+            StackError::Unmet(unmet) => unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            other => other.to_string(),
+        };
+        Failure::new(what)
+            .expected("your own WorkerBee and k1s, beside WORKERBEE_CONTAINERD_STATE_ROOT")
+            .seen(format!("WORKERBEE_BIN={}, K1S_ROOT={}", workerbee.display(), k1s_root.display()))
+            .remedy("correct the variable, or unset WORKERBEE_CONTAINERD_STATE_ROOT to use the embedded stack")
+    })?;
+    if !external.state_root.is_dir() {
+        return Err(Failure::new(format!(
+            "WORKERBEE_CONTAINERD_STATE_ROOT {} is no folder",
+            external.state_root.display()
+        ))
+        .expected("WorkerBee's state root")
+        .seen("nothing, or a file, of that name")
+        .remedy("make the folder, or name the one that your WorkerBee uses"));
+    }
+    let versions = stack::users_versions(&workerbee, &k1s_root, Duration::from_secs(settings.limits.query));
+    let environment = environment::of(&workerbee, &k1s_root);
+    Ok(Prepared { stack: None, workerbee, k1s_root, versions, environment })
+}

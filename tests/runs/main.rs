@@ -1,0 +1,41 @@
+//! Real runs of nextest on the real stack that are more than one run of each gate: stressed, retried, two at once, and
+//! with what failed gates have left.
+// A test that cannot be set up must stop.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod at_once;
+mod kept;
+#[path = "../support/ladder.rs"]
+mod ladder;
+#[path = "../support/nested.rs"]
+mod nested;
+mod repeated;
+#[path = "../support/stand_in.rs"]
+mod stand_in;
+
+use std::process::ExitCode;
+
+use k1s_profile_gates::stack::{self, Options, Stack};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = vec![
+        Trial::test("stressed", repeated::stressed),
+        Trial::test("retried", repeated::retried),
+        Trial::test("two-at-once-in-lanes", at_once::in_lanes),
+        Trial::test("two-at-once-on-one-host", at_once::on_one_host),
+        Trial::test("kept-in-a-lane", kept::in_a_lane),
+        Trial::test("kept-on-the-host", kept::on_the_host),
+    ];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn stack() -> Stack {
+    stack::ensure(&Options::from_env(), &mut |progress| eprintln!("stack: {progress}")).unwrap()
+}
+
+/// Passes when nothing is wrong; else says what, and what was printed.
+fn verdict(wrong: &[String], output: &str) -> Result<(), Failed> {
+    if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n\n{output}", wrong.join("\n")).into()) }
+}
