@@ -106,6 +106,8 @@ fn told(settings: &Settings) -> BTreeMap<String, String> {
         }
     };
     told.insert("mode".into(), mode);
+    let ways: Vec<String> = settings.transports.each().iter().map(ToString::to_string).collect();
+    told.insert("transport".into(), ways.join(" and "));
     let key = settings.signing_key_file.as_deref().and_then(|file| Signer::read(file).ok());
     told.insert("signed by".into(), key.map_or_else(|| "none".to_owned(), |key| key.public().id()));
     told
