@@ -108,14 +108,9 @@ impl Spec {
 
 /// Where a gate keeps its record and its log.
 pub(crate) fn gate_folder(key: GateKey) -> PathBuf {
-    let mut name = key.gate.slug();
-    if key.transport == Transport::Mcp {
-        name.push_str(MCP);
-    }
-    if key.attempt > 1 {
-        name.push_str(&format!("{ATTEMPT}{}", key.attempt));
-    }
-    Path::new("gates").join(name)
+    let way = if key.transport == Transport::Mcp { MCP } else { "" };
+    let attempt = if key.attempt > 1 { format!("{ATTEMPT}{}", key.attempt) } else { String::new() };
+    Path::new("gates").join(format!("{}{way}{attempt}", key.gate.slug()))
 }
 
 /// What is added to the name of a gate's folder: when it asks through MCP, and for a retry.
