@@ -196,8 +196,10 @@ impl Evidence {
     }
 
     /// Adds what was read of other evidence for the same verdict.
-    pub(crate) fn note_all(&self, readings: Vec<Reading>) {
-        readings.iter().for_each(|reading| self.note(&reading.file, &reading.pointer));
+    pub(crate) fn note_all(&self, readings: &[Reading]) {
+        for reading in readings {
+            self.note(&reading.file, &reading.pointer);
+        }
     }
 
     /// The same gate at the same attempt, asked the other way.
@@ -280,7 +282,7 @@ impl Evidence {
     pub fn json(&self, label: &str) -> Result<Value, Failure> {
         let whole = self.whole(label)?;
         let call = self.call(label)?;
-        call.answer(&whole).cloned().ok_or_else(|| self.lacks(label, &call.base, &whole, &self.path(call)))
+        call.answer(&whole).cloned().ok_or_else(|| Self::lacks(label, &call.base, &whole, &self.path(call)))
     }
 
     /// How a call ended.
@@ -288,7 +290,7 @@ impl Evidence {
         Ok(self.call(label)?.ending(&self.whole(label)?))
     }
 
-    fn lacks(&self, label: &str, pointer: &str, seen: &Value, file: &Path) -> Failure {
+    fn lacks(label: &str, pointer: &str, seen: &Value, file: &Path) -> Failure {
         Failure::new(format!("WorkerBee's answer to `{label}` has no {pointer}"))
             .expected(format!("a member at {pointer}"))
             .seen(outline(seen))
@@ -301,7 +303,7 @@ impl Evidence {
         let json = self.json(label)?;
         let call = self.call(label)?;
         let file = self.path(call);
-        let part = json.pointer(pointer).ok_or_else(|| self.lacks(label, pointer, &json, &file))?;
+        let part = json.pointer(pointer).ok_or_else(|| Self::lacks(label, pointer, &json, &file))?;
         self.locate(&call.file, &format!("{}{pointer}", call.base));
         T::deserialize(part).map_err(|error| {
             Failure::new(format!("WorkerBee's answer to `{label}` has another shape than it should"))

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::session::{Session, TOOLS};
+use super::asking::TOOLS;
+use super::session::Session;
 use crate::attest::app;
 use crate::checks::{Check, Wrong, observed, otherwise, succeeded};
 use crate::failure::Failure;

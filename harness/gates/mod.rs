@@ -2,6 +2,7 @@
 
 mod agent;
 mod alive;
+mod asking;
 mod daemon;
 mod finish;
 mod inventory;

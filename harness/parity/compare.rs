@@ -22,11 +22,8 @@ pub(super) fn judge(field: &Field, cli: &Evidence, mcp: &Evidence) -> Result<(),
     if different.is_empty() {
         return Ok(());
     }
-    let more = different.len().saturating_sub(TOLD);
-    let mut seen = different.into_iter().take(TOLD).collect::<Vec<_>>().join("\n");
-    if more > 0 {
-        seen.push_str(&format!("\nand {more} more"));
-    }
+    let more = different.len().checked_sub(TOLD).filter(|more| *more > 0).map(|more| format!("and {more} more"));
+    let seen = different.into_iter().take(TOLD).chain(more).collect::<Vec<_>>().join("\n");
     Err(Failure::new(format!("`{}` differs between the command line and MCP", field.name))
         .expected(format!("the same {} both ways, but for what docs/parity.md lists", field.by.words()))
         .seen(seen)
@@ -81,7 +78,7 @@ impl Difference {
 }
 
 fn differences(cli: &Value, mcp: &Value) -> Vec<Difference> {
-    let told = |value: Option<&Value>| value.map_or_else(|| "not there".to_owned(), |value| outline(value));
+    let told = |value: Option<&Value>| value.map_or_else(|| "not there".to_owned(), outline);
     let of = |operation: &PatchOperation| {
         let pointer = operation.path().as_str().to_owned();
         let there = match operation {

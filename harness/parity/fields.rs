@@ -57,11 +57,11 @@ impl fmt::Display for Source {
 
 /// The parts of a workload's answer that a check stands on.
 const WORKLOAD: [(&str, &str); 8] = [
-    ("profile_start", "/profile_start"),
+    ("started", "/profile_start"),
     ("builds", "/builds"),
     ("deploy", "/deploy"),
     ("resources", "/status"),
-    ("url_checks", "/url_checks"),
+    ("urls", "/url_checks"),
     ("probes", "/probes"),
     ("websocket-answer", "/websocket"),
     ("exports-answer", "/exports"),

@@ -23,12 +23,12 @@ pub(crate) fn checks(gate: Gate) -> Vec<Check> {
         Check::new(format!("{PARITY}{}", field.name), move |cli| {
             let mcp = cli.beside()?;
             let judged = compare::judge(&field, cli, &mcp);
-            cli.note_all(mcp.readings());
+            cli.note_all(&mcp.readings());
             judged
         })
         .expecting(expected)
     };
-    let coverage = Check::new(format!("{PARITY}coverage"), |cli| coverage(cli))
+    let coverage = Check::new(format!("{PARITY}coverage"), coverage)
         .expecting("a list of fields that holds all that the checks read, and nothing else");
     fields::of(gate).into_iter().map(of).chain([coverage]).collect()
 }
@@ -78,7 +78,7 @@ fn readings(gate: Gate, evidence: &Evidence) -> Vec<Reading> {
             evidence.readings()
         })
         .collect();
-    evidence.note_all(kept);
+    evidence.note_all(&kept);
     read
 }
 

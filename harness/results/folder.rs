@@ -124,7 +124,9 @@ pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult
     }
     let recorded = found.iter().find_map(|gate| Some(gate.evidence.as_ref()?.record.transports));
     let transports = recorded.unwrap_or_else(|| transports(found.iter().map(|gate| gate.key.transport)));
-    found.iter_mut().for_each(|gate| gate.transports = transports);
+    for gate in &mut found {
+        gate.transports = transports;
+    }
     let place = |gate: Gate| Gate::ALL.iter().position(|known| *known == gate);
     found.sort_by_key(|gate| (place(gate.key.gate), gate.key, !gate.set_aside));
     found

@@ -21,6 +21,9 @@ pub struct GateKey {
     pub attempt: u32,
 }
 
+pub(super) const ITERATION: &str = "iteration";
+pub(super) const ATTEMPT: &str = "attempt";
+
 impl GateKey {
     /// A gate that is run but once.
     pub const fn first(gate: Gate, transport: Transport) -> Self {
@@ -35,6 +38,12 @@ impl GateKey {
     /// A name of the gate, or of something of it, that no other iteration has.
     pub fn name(self, of: &str) -> String {
         if self.iteration > 1 { format!("{of} (iteration {})", self.iteration) } else { of.to_owned() }
+    }
+
+    /// As parts of the names of its files and folders: which iteration and which attempt, where it is not the first.
+    pub(crate) fn times(self) -> impl Iterator<Item = String> {
+        let numbers = [(ITERATION, self.iteration), (ATTEMPT, self.attempt)];
+        numbers.into_iter().filter(|(_, number)| *number > 1).map(|(word, number)| format!("{word}-{number}"))
     }
 
     /// The same, which no other attempt has either.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::ground::Ground;
-use super::protocol::GateKey;
+use super::protocol::{ATTEMPT, GateKey, ITERATION};
 use super::settings::{Mode, Settings};
 use crate::failure::Failure;
 use crate::ledger::{Ledger, OnHost, Plan};
@@ -110,22 +110,13 @@ impl Spec {
 
 /// Where a gate keeps its record and its log.
 pub(crate) fn gate_folder(key: GateKey) -> PathBuf {
-    let mut name = key.gate.slug();
-    if key.transport == Transport::Mcp {
-        name.push_str(MCP);
-    }
-    for (word, number) in [(ITERATION, key.iteration), (ATTEMPT, key.attempt)] {
-        if number > 1 {
-            name += &format!("{word}{number}");
-        }
-    }
-    Path::new("gates").join(name)
+    let way = (key.transport == Transport::Mcp).then(|| MCP.to_owned());
+    let name: Vec<String> = [key.gate.slug()].into_iter().chain(way).chain(key.times()).collect();
+    Path::new("gates").join(name.join("."))
 }
 
-/// What is added to the name of a gate's folder: when it asks through MCP, for another iteration, and for a retry.
-const MCP: &str = ".mcp";
-const ITERATION: &str = ".iteration-";
-const ATTEMPT: &str = ".attempt-";
+/// What is added to the name of a gate's folder when it asks through MCP.
+const MCP: &str = "mcp";
 
 /// What is added to the name of a gate's folder that was set aside after a conflict.
 pub(super) const SET_ASIDE: &str = "conflict";
@@ -136,18 +127,18 @@ pub(crate) fn gate_of_folder(name: &str) -> Option<(GateKey, bool)> {
         Some(name) => (name, true),
         None => (name, false),
     };
-    let numbered = |name: &'_ str, word: &str| match name.rsplit_once(word) {
-        Some((rest, number)) => Some((rest.to_owned(), number.parse().ok()?)),
-        None => Some((name.to_owned(), 1)),
-    };
-    let (name, attempt) = numbered(name, ATTEMPT)?;
-    let (name, iteration) = numbered(&name, ITERATION)?;
-    let (slug, transport) = match name.strip_suffix(MCP) {
-        Some(slug) => (slug, Transport::Mcp),
-        None => (name.as_str(), Transport::Cli),
-    };
-    let gate = Gate::ALL.into_iter().find(|gate| gate.slug() == slug)?;
-    Some((GateKey { gate, transport, iteration, attempt }, set_aside))
+    let mut parts = name.split('.');
+    let slug = parts.next()?;
+    let mut key = GateKey::first(Gate::ALL.into_iter().find(|gate| gate.slug() == slug)?, Transport::Cli);
+    for part in parts {
+        match part.rsplit_once('-') {
+            None if part == MCP => key.transport = Transport::Mcp,
+            Some((ITERATION, number)) => key.iteration = number.parse().ok()?,
+            Some((ATTEMPT, number)) => key.attempt = number.parse().ok()?,
+            _ => return None,
+        }
+    }
+    Some((key, set_aside))
 }
 
 /// Whether a project is one that a gate of this run has written down.

@@ -50,7 +50,7 @@ lies! { by Transports::Both;
             something_new(story.validate(&format!("/{part}")));
         }
     } => [
-        "parity::profile_start", "parity::builds", "parity::deploy", "parity::resources", "parity::url_checks",
+        "parity::started", "parity::builds", "parity::deploy", "parity::resources", "parity::urls",
         "parity::probes", "parity::websocket-answer", "parity::exports-answer", "parity::validate",
     ];
     never_listed at INVENTORY, |story| drop(story.record.calls.remove("profile-list")) =>
@@ -64,7 +64,7 @@ lies! { by Transports::Both;
         "parity::validate-end", "parity::checks", "parity::validate", "parity::status", "parity::profile-status-after",
         "parity::mcp-status-at-the-end", "parity::profile-stop-end", "parity::profile-stop",
         "parity::profile-purge-end", "parity::profile-purge",
-        "parity::profile_start", "parity::builds", "parity::deploy", "parity::resources", "parity::url_checks",
+        "parity::started", "parity::builds", "parity::deploy", "parity::resources", "parity::urls",
         "parity::probes", "parity::websocket-answer", "parity::exports-answer", "parity::coverage",
     ];
     read_and_not_compared at PREFLIGHT, |story| {

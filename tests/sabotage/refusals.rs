@@ -36,7 +36,9 @@ pub(crate) fn check() -> Result<(), String> {
 
 pub(crate) fn in_lane() -> ExitCode {
     let wrong = tokio::runtime::Runtime::new().unwrap().block_on(refusals());
-    wrong.iter().for_each(|wrong| eprintln!("{wrong}"));
+    for one in &wrong {
+        eprintln!("{one}");
+    }
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

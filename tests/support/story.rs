@@ -256,7 +256,7 @@ impl Story {
         self.answers.insert(label, parsed(error));
         match self.call(label).transport {
             Transport::Cli => self.call(label).exit = Some(1),
-            Transport::Mcp => self.call(label).base = "/structuredContent".to_owned(),
+            Transport::Mcp => "/structuredContent".clone_into(&mut self.call(label).base),
         }
     }
 
