@@ -86,7 +86,7 @@ impl Plan {
                 name,
                 gate,
                 transport,
-                project: settings.project(key),
+                project: settings.project(gate, transport, 1),
                 longest: gate.profile().map(naming::project_budget),
                 limit: limit(gate, settings.limits),
                 checks,

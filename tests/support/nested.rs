@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use k1s_profile_gates::plan::{Gate, Profile};
+use k1s_profile_gates::plan::{Gate, Profile, Transport};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -79,7 +79,13 @@ impl Nested {
             .stderr(output)
             .spawn()
             .unwrap();
-        Self { folder, output: file, project: format!("{base}{}", GATE.suffix()), nextest, terminal: Some(terminal) }
+        Self {
+            folder,
+            output: file,
+            project: format!("{base}{}", GATE.suffix(Transport::Cli)),
+            nextest,
+            terminal: Some(terminal),
+        }
     }
 
     /// The folder of all its files.
