@@ -99,7 +99,10 @@ fn what_had_ended_is_kept_and_the_rest_is_run(#[case] all: bool) {
     assert_eq!(run["gates"]["inventory"]["part"], 2);
     assert_eq!(run["gates"]["inventory"]["again"], "cut short in part 1 at profile-list");
     assert_eq!(run["gates"]["inventory"]["checks"][0]["outcome"], "passed");
-    assert_eq!(std::fs::read(machine.at(&format!("run/gates/{}/record.json", RED.replace("::", "-")))).unwrap(), before);
+    assert_eq!(
+        std::fs::read(machine.at(&format!("run/gates/{}/record.json", RED.replace("::", "-")))).unwrap(),
+        before
+    );
     assert_eq!(inventories(&machine), 2);
     // What was cut short is no evidence, and is not lost.
     assert!(machine.at("run/interrupted/1/gates/inventory/progress.json").is_file());
@@ -253,7 +256,8 @@ fn a_folder_that_a_living_run_holds_is_refused_with_its_owner() {
     let output = machine.run(&["--exact", "inventory::ok"]);
     let told = text(&output);
     assert_eq!(errors(&output).len(), 1, "{told}");
-    let words = ["is in use by another run", &format!("process {owner}"), ladder().to_str().unwrap()].map(str::to_owned);
+    let words =
+        ["is in use by another run", &format!("process {owner}"), ladder().to_str().unwrap()].map(str::to_owned);
     for part in words {
         assert!(told.contains(&part), "{part} is not in {told}");
     }

@@ -24,7 +24,9 @@ pub(crate) struct Interrupted {
 impl Interrupted {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
         let Some(run_dir) = self.run_dir.clone().or_else(run::newest_interrupted) else {
-            eprintln!("there is no run of this user that was cut short and whose folder is in the folder for temporary files");
+            eprintln!(
+                "there is no run of this user that was cut short and whose folder is in the folder for temporary files"
+            );
             eprintln!("  remedy: name its folder (RUN_DIR)");
             return Ok(super::print::NOT_GOOD.into());
         };

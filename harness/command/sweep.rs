@@ -38,7 +38,10 @@ impl Sweep {
         let cleanup = if self.execute { Ok(None) } else { runtime.block_on(run::cleanup_dry_run()) };
         if self.json {
             let cleanup = cleanup.as_ref().ok();
-            println!("{}", serde_json::to_string_pretty(&json!({ "left": left, "kept": kept, "workerbee_cleanup": cleanup }))?);
+            println!(
+                "{}",
+                serde_json::to_string_pretty(&json!({ "left": left, "kept": kept, "workerbee_cleanup": cleanup }))?
+            );
         } else {
             print(&left);
             print_kept(&kept);

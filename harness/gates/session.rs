@@ -162,7 +162,8 @@ impl<'a> Session<'a> {
     fn file(&self, name: &str) -> String {
         let numbers = [("iteration", self.key.iteration), ("attempt", self.key.attempt)];
         let folders = numbers.into_iter().filter(|(_, number)| *number > 1);
-        folders.map(|(word, number)| format!("{word}-{number}/")).collect::<String>() + name
+        let folders: Vec<String> = folders.map(|(word, number)| format!("{word}-{number}/")).collect();
+        folders.concat() + name
     }
 
     pub(super) fn phase(&mut self, name: &str, begin: Instant) {

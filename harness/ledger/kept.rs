@@ -149,7 +149,8 @@ fn find(name: &str) -> Result<(PathBuf, Entry, Kept), Failure> {
         })
         .collect();
     let own_name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let all: Vec<String> = kept.iter().map(|(path, entry, _)| format!("{} ({})", entry.project, own_name(path))).collect();
+    let all: Vec<String> =
+        kept.iter().map(|(path, entry, _)| format!("{} ({})", entry.project, own_name(path))).collect();
     let mut named = kept.into_iter().filter(|(path, entry, _)| entry.project == name || own_name(path) == name);
     match (named.next(), named.next()) {
         (Some(one), None) => Ok(one),
@@ -162,6 +163,12 @@ fn find(name: &str) -> Result<(PathBuf, Entry, Kept), Failure> {
             .seen(all.join(", "))
             .remedy("name the entry instead, as in the parentheses")),
     }
+}
+
+/// Whether a project of that name is still kept.
+pub fn is_kept(project: &str) -> bool {
+    let same = |entry: &Entry| entry.project == project && entry.kept.as_ref().is_some_and(Kept::holds);
+    entries(&folder()).iter().filter_map(|(_, entry)| entry.as_ref()).any(same)
 }
 
 /// Runs a command where a kept project lives, with its `WorkerBee`, nerdctl and containerd in the environment.
@@ -180,7 +187,9 @@ pub fn enter(name: &str, line: &[String]) -> Result<ExitStatus, Failure> {
             words.push("sudo".into());
         }
         let pid = pid.as_raw_nonzero().to_string();
-        words.extend(["nsenter", "--target", &pid, "--net", "--mount", "--pid", "--ipc", "--uts", "--"].map(String::from));
+        words.extend(
+            ["nsenter", "--target", &pid, "--net", "--mount", "--pid", "--ipc", "--uts", "--"].map(String::from),
+        );
         // Nothing of the user's own environment means anything in there but the terminal.
         words.extend(["env", "-i"].map(String::from));
         own.extend(std::env::var("TERM").map(|term| format!("TERM={term}")));

@@ -11,7 +11,7 @@ mod project;
 
 pub(crate) use cgroups::mounts as cgroup_mounts;
 pub(crate) use kept::keep;
-pub use kept::{Kept, enter, how_to_look, release};
+pub use kept::{Kept, enter, how_to_look, is_kept, release};
 pub use owner::Owner;
 pub(crate) use project::lock;
 
@@ -106,8 +106,14 @@ impl Ledger {
             cgroups.push(crate::workerbee::naming::system_namespace(plan.state_root));
         }
         let on_host = plan.on_host.as_ref().map(|host| Project::new(host.cli, host.address, host.run_dir));
-        let entry =
-            Entry { owner: Owner::this_process(), written: SystemTime::now(), project: name.clone(), cgroups, on_host, kept: None };
+        let entry = Entry {
+            owner: Owner::this_process(),
+            written: SystemTime::now(),
+            project: name.clone(),
+            cgroups,
+            on_host,
+            kept: None,
+        };
         let path = self.entry(name);
         write(&path, &entry)?;
         Ok(path)

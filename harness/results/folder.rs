@@ -145,7 +145,10 @@ impl GateResult {
     pub fn checks_on(&self, file: &Path) -> impl Iterator<Item = String> + '_ {
         let file = file.to_owned();
         let rests = move |verdict: &&Verdict| verdict.files.contains(&file);
-        self.verdicts.iter().filter(rests).map(|verdict| self.key.name(&format!("{}::{}", self.key.gate, verdict.check)))
+        self.verdicts
+            .iter()
+            .filter(rests)
+            .map(|verdict| self.key.name(&format!("{}::{}", self.key.gate, verdict.check)))
     }
 
     /// Whether a file of the run's folder is this gate's own.

@@ -39,9 +39,7 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
     for gate in gates.iter().filter(last) {
         let earlier: Vec<&GateResult> = gates
             .iter()
-            .filter(|other| {
-                gate.key.replaces(other.key) || (other.set_aside && other.key == gate.key)
-            })
+            .filter(|other| gate.key.replaces(other.key) || (other.set_aside && other.key == gate.key))
             .collect();
         let mut suite = suite(run_dir, gate, &earlier);
         let part = gate.evidence.as_ref().map(|evidence| evidence.record.part).filter(|part| *part <= resumed.len());
@@ -59,7 +57,8 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
 /// For how long any gate was at work: between the parts of a run that was resumed none is.
 fn at_work(mut spans: Vec<(f64, f64)>) -> f64 {
     spans.sort_by(|one, other| one.0.total_cmp(&other.0));
-    let add = |(sum, until): (f64, f64), (begin, end): (f64, f64)| (sum + (end - begin.max(until)).max(0.0), until.max(end));
+    let add =
+        |(sum, until): (f64, f64), (begin, end): (f64, f64)| (sum + (end - begin.max(until)).max(0.0), until.max(end));
     spans.into_iter().fold((0.0, f64::MIN), add).0
 }
 
@@ -110,7 +109,8 @@ fn describe(suite: &mut TestSuite, evidence: &Evidence) {
     }
     let properties =
         [("iteration", record.iteration), ("attempt", record.attempt)].map(|(name, number)| (name, number.to_string()));
-    let properties = properties.into_iter().chain([("project", record.project.clone()), ("part", record.part.to_string())]);
+    let properties =
+        properties.into_iter().chain([("project", record.project.clone()), ("part", record.part.to_string())]);
     suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
     suite.add_properties(record.versions.iter().map(|(name, value)| Property::new(format!("version.{name}"), value)));
     // A phase may come several times, such as a question that is asked until it is answered well.

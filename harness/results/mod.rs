@@ -12,7 +12,7 @@ pub use bundle::{BundleError, Bundled, bundle};
 pub use envelope::{Envelope, KeyError, PublicKey, Signer};
 pub use folder::{GateResult, GateState, Outcome, State, Verdict, gates};
 pub use junit::{JunitError, junit};
-pub(crate) use manifest::{files, of_the_run};
 pub use manifest::{Entry, MANIFEST, Manifest, Standing, seal};
+pub(crate) use manifest::{files, of_the_run};
 pub use statement::{STATEMENT, Statement};
 pub use verify::{Seal, Verification, VerifyError, verify};

@@ -25,7 +25,9 @@ pub(super) fn main(spec: &Path) -> ExitCode {
         runtime.block_on(async {
             let work = async {
                 match &spec.work {
-                    Work::Gate(key) => gates::run(*key, &spec, redaction).await.map(|kept| if kept { KEPT.into() } else { ExitCode::SUCCESS }),
+                    Work::Gate(key) => gates::run(*key, &spec, redaction)
+                        .await
+                        .map(|kept| if kept { KEPT.into() } else { ExitCode::SUCCESS }),
                     Work::Command { line, projects } => command(&spec, line, projects).await,
                 }
             };

@@ -160,15 +160,15 @@ fn images(folder: &Path) -> BTreeMap<String, String> {
 /// What the user's own `WorkerBee` is told by variables, without secrets.
 fn environment() -> BTreeMap<String, String> {
     let own = |name: &str| name.starts_with("WORKERBEE_") && !name.starts_with("WORKERBEE_CONTAINERD_");
-    let variables = std::env::vars_os().map(|(name, value)| {
-        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
-    });
+    let variables = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
     let bare = |name: &str, value: &str| {
         let line = Redactor::default().redact(format!("{name}={value}").as_bytes());
         String::from_utf8_lossy(&line).into_owned()
     };
     // Where it is says nothing of what it is.
-    let named = variables.filter(|(name, _)| own(name) && !["WORKERBEE_BIN", "WORKERBEE_ROOT"].contains(&name.as_str()));
+    let named =
+        variables.filter(|(name, _)| own(name) && !["WORKERBEE_BIN", "WORKERBEE_ROOT"].contains(&name.as_str()));
     named.map(|(name, value)| (name.clone(), bare(&name, &value))).collect()
 }
 
@@ -221,7 +221,8 @@ mod tests {
         let root = folder.path();
         write(root, "src/ae/cli.py", "one");
         write(root, "requirements.txt", "a\n");
-        let now = |root: &Path| Inputs(BTreeMap::from([("k1s root".into(), tree(root, usize::MAX).into_iter().collect())]));
+        let now =
+            |root: &Path| Inputs(BTreeMap::from([("k1s root".into(), tree(root, usize::MAX).into_iter().collect())]));
         let before = now(root);
         write(root, "src/ae/__pycache__/cli.pyc", "byte code");
         write(root, ".git/HEAD", "another commit");
@@ -230,7 +231,8 @@ mod tests {
         write(root, "src/ae/more.py", "");
         std::fs::remove_file(root.join("requirements.txt")).unwrap();
         let changes = before.changes(&now(root));
-        let names: Vec<_> = changes.iter().map(|one| (one.name.as_str(), one.before.is_some(), one.now.is_some())).collect();
+        let names: Vec<_> =
+            changes.iter().map(|one| (one.name.as_str(), one.before.is_some(), one.now.is_some())).collect();
         let expected = [
             ("k1s root: requirements.txt", true, false),
             ("k1s root: src/ae/cli.py", true, true),

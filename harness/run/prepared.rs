@@ -53,10 +53,11 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
         })
         .map_err(|error| {
             let what = error.to_string();
-            let failure = Failure::new(format!("the stack is not complete: {}", what.lines().next().unwrap_or_default()))
-                .expected("WorkerBee, containerd and all that the gates need")
-                .seen(what)
-                .remedy("run `make stack`, which shows what is missing and installs it");
+            let failure =
+                Failure::new(format!("the stack is not complete: {}", what.lines().next().unwrap_or_default()))
+                    .expected("WorkerBee, containerd and all that the gates need")
+                    .seen(what)
+                    .remedy("run `make stack`, which shows what is missing and installs it");
             match log {
                 Some(store) => failure.evidence(store.root().join(STACK_LOG)),
                 None => failure,

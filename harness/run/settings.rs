@@ -124,7 +124,7 @@ impl Settings {
             lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
                 .unwrap_or_else(default_lanes),
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
-            keep_failed: text("K1S_GATES_KEEP").map(keep).transpose()?.is_some(),
+            keep_failed: text("K1S_GATES_KEEP").as_deref().map(keep).transpose()?.is_some(),
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
@@ -140,7 +140,9 @@ impl Settings {
         use crate::plan::Profile::{HaMin, SingleEtcdContainerd};
         let suffix = gate.suffix();
         let (stem, whole) = match (gate, &self.single_project, &self.ha_project) {
-            (Gate::Workload(SingleEtcdContainerd), Some(name), _) | (Gate::Workload(HaMin), _, Some(name)) => (name, true),
+            (Gate::Workload(SingleEtcdContainerd), Some(name), _) | (Gate::Workload(HaMin), _, Some(name)) => {
+                (name, true)
+            }
             (Gate::Workload(_), _, _) => (&self.base, false),
             _ => (self.project.as_ref().unwrap_or(&self.base), false),
         };
@@ -178,8 +180,8 @@ fn project_name(name: &str, value: String) -> Result<String, Failure> {
 }
 
 /// What may be kept.
-fn keep(value: String) -> Result<(), Failure> {
-    if value == "failed" { Ok(()) } else { Err(refused("K1S_GATES_KEEP", &value, "`failed`, or nothing")) }
+fn keep(value: &str) -> Result<(), Failure> {
+    if value == "failed" { Ok(()) } else { Err(refused("K1S_GATES_KEEP", value, "`failed`, or nothing")) }
 }
 
 /// A key that cannot be used is told of before anything is run, not after.
@@ -275,7 +277,8 @@ mod tests {
         for (base, (single_project, ha_project)) in
             [(default.as_str(), (None, None)), ("k1spv07", (None, None)), ("my-app", own("my-own-1"))]
         {
-            let settings = Settings { base: base.to_owned(), single_project, ha_project, ..Settings::from_env().unwrap() };
+            let settings =
+                Settings { base: base.to_owned(), single_project, ha_project, ..Settings::from_env().unwrap() };
             let mut names = std::collections::BTreeSet::new();
             for gate in Gate::ALL {
                 for nth in (1..=40).chain([100, 1295]) {

@@ -1,6 +1,7 @@
 //! What one part of the harness hands to the next, as a file.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -113,7 +114,7 @@ pub(crate) fn gate_folder(key: GateKey) -> PathBuf {
     let mut name = key.gate.slug();
     for (word, number) in [(ITERATION, key.iteration), (ATTEMPT, key.attempt)] {
         if number > 1 {
-            name += &format!("{word}{number}");
+            let _ = write!(name, "{word}{number}");
         }
     }
     Path::new("gates").join(name)

@@ -162,9 +162,8 @@ impl Summary {
 
     /// The earlier attempts of gates that passed when they were tried again.
     pub fn retried(&self) -> Vec<&str> {
-        let passed_later = |gate: &GateSummary| {
-            self.gates.values().any(|other| other.key().replaces(gate.key()) && other.passed())
-        };
+        let passed_later =
+            |gate: &GateSummary| self.gates.values().any(|other| other.key().replaces(gate.key()) && other.passed());
         self.in_order()
             .into_iter()
             .filter(|(_, gate)| !gate.passed() && passed_later(gate))
@@ -214,6 +213,7 @@ impl Summary {
             let gate = if kept.contains(&key) { gate.kept(run_dir) } else { gate.cut_short(run_dir, cut) };
             (name, gate)
         });
+        let part = Part { kept: kept.len(), ..part };
         let parts = self.parts.into_iter().chain([part.clone()]).collect();
         Self {
             started: self.started,
@@ -233,9 +233,7 @@ impl Summary {
             (None, Some(_), _) => results::State::Running,
             (None, None, _) => results::State::Waiting,
         };
-        let of_gate = |gate: &GateSummary| {
-            (gate.key(), results::GateState::new(gate.key(), state(gate), gate.part))
-        };
+        let of_gate = |gate: &GateSummary| (gate.key(), results::GateState::new(gate.key(), state(gate), gate.part));
         self.gates.values().map(of_gate).collect()
     }
 
@@ -275,13 +273,11 @@ impl Summary {
 
     /// Each resume, in words.
     pub fn resumes(&self) -> Vec<String> {
-        let of_part = |(at, part): (usize, &Part)| {
-            let kept = self.gates.values().filter(|gate| gate.ended.is_some() && gate.part <= at).count();
-            let run = self.gates.values().filter(|gate| gate.part == at + 1 && gate.began.is_some()).count();
-            let run = if run == 0 { "nothing was run".to_owned() } else { format!("{run} run") };
-            format!("{}: {kept} of {} gates kept, {run}", part.started, self.gates.len())
+        let of_part = |part: &Part| {
+            let run = if part.begun == 0 { "nothing was run".to_owned() } else { format!("{} run", part.begun) };
+            format!("{}: {} of {} gates kept, {run}", part.started, part.kept, self.gates.len())
         };
-        self.parts.iter().enumerate().skip(1).map(of_part).collect()
+        self.parts.iter().skip(1).map(of_part).collect()
     }
 
     /// A gate that a trial asks for.
@@ -321,6 +317,9 @@ impl Summary {
         if let Some(gate) = self.gates.get_mut(&name(key)) {
             gate.began = Some(Timestamp::now());
             gate.runs += 1;
+            if let Some(part) = self.parts.last_mut() {
+                part.begun += 1;
+            }
         }
     }
 
@@ -354,7 +353,8 @@ impl Summary {
             Some(known) if kept && is_of_its_trial(key.gate, &known.check) => {
                 if matches!(known.outcome, Outcome::Failed(_)) && verdict.outcome == Outcome::Passed {
                     let check = &known.check;
-                    gate.flaky = Some(format!("{check} was red in part {} and is green on the same evidence", gate.part));
+                    gate.flaky =
+                        Some(format!("{check} was red in part {} and is green on the same evidence", gate.part));
                 }
                 *known = verdict;
             }
@@ -463,7 +463,8 @@ impl GateSummary {
                 verdict.clone_from(known);
             }
         }
-        let others: Vec<Verdict> = said.into_iter().filter(|known| !self.checks.iter().any(|one| one.check == known.check)).collect();
+        let others: Vec<Verdict> =
+            said.into_iter().filter(|known| !self.checks.iter().any(|one| one.check == known.check)).collect();
         self.checks.extend(others);
         self
     }

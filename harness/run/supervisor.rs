@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use super::alive::Alive;
 use super::earlier::{self, Earlier};
 use super::inputs::{INPUTS, Inputs};
+use super::launch;
 use super::part::Part;
 use super::prepared::Prepared;
 use super::protocol::{Answer, GateKey, Request};
@@ -26,7 +27,6 @@ use super::queue::Queue;
 use super::settings::{Limits, Mode, Settings};
 use super::spec::{SET_ASIDE, Spec, Work, gate_folder};
 use super::summary::Summary;
-use super::launch;
 use crate::evidence::{Evidence, REDACTIONS, RedactionKey, Redactor, Store, triage_folder};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
@@ -288,6 +288,7 @@ impl Supervisor {
         let run_dir = &self.settings.run_dir;
         if let Some((earlier, prepared)) = earlier {
             self.store.remove_unfinished();
+            self.store.remember(earlier.redactions(run_dir));
             self.seal(None, false).await;
             self.publish(&*self.summary.lock().await);
             earlier.set_aside(run_dir)?;
@@ -385,9 +386,7 @@ impl Supervisor {
     /// What is said of all files: after them, each time that a gate has come further, so that a killed run has it too.
     async fn seal(&self, step: Option<(GateKey, State)>, over: bool) {
         let mut states = self.states.lock().await;
-        states.extend(step.map(|(key, state)| {
-            (key, GateState::new(key, state, self.part))
-        }));
+        states.extend(step.map(|(key, state)| (key, GateState::new(key, state, self.part))));
         let standing = Standing { gates: states.values().cloned().collect(), resumed: self.resumed.clone(), over };
         let redactions = self.store.redactions().with_gates(&self.settings.run_dir);
         // As with the summary: a folder that cannot be written to is told of by the gates.
@@ -501,7 +500,10 @@ impl Supervisor {
         if let Ok(status) = tokio::time::timeout(limit, ended).await {
             let status = status.map(|ended| {
                 // A lane that stays is no child of this process any more: nothing here may end it.
-                ended.unwrap_or_else(|| { std::mem::forget(child); ExitStatus::default() })
+                ended.unwrap_or_else(|| {
+                    std::mem::forget(child);
+                    ExitStatus::default()
+                })
             });
             // What the process started may hold the pipe open; what itself wrote is there in a moment.
             let words = match tokio::time::timeout(Duration::from_secs(1), logged).await {

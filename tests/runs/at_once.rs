@@ -23,8 +23,11 @@ pub(crate) fn in_lanes() -> Result<(), Failed> {
     if passed != (true, true) {
         wrong.push(format!("green: {passed:?}"));
     }
-    let runs: Vec<PathBuf> = std::fs::read_dir(first.folder().join("tmp"))?.flatten().map(|entry| entry.path()).collect();
-    runs.iter().for_each(|run| run::let_end(run));
+    let runs: Vec<PathBuf> =
+        std::fs::read_dir(first.folder().join("tmp"))?.flatten().map(|entry| entry.path()).collect();
+    for run in &runs {
+        run::let_end(run);
+    }
     let summaries: Vec<Summary> = runs.iter().filter_map(|run| Summary::load(run).ok()).collect();
     let projects: BTreeSet<&String> =
         summaries.iter().flat_map(|run| run.gates.values().map(|gate| &gate.project)).collect();
@@ -36,7 +39,9 @@ pub(crate) fn in_lanes() -> Result<(), Failed> {
     println!("begun at {}, projects {projects:?}", seconds.join(" and "));
     for name in ["runtime", "state"] {
         let left = walkdir::WalkDir::new(first.folder().join(name)).into_iter().flatten();
-        wrong.extend(left.filter(|entry| entry.file_type().is_file()).map(|entry| format!("left: {}", entry.path().display())));
+        wrong.extend(
+            left.filter(|entry| entry.file_type().is_file()).map(|entry| format!("left: {}", entry.path().display())),
+        );
     }
     verdict(&wrong, &(first.output() + &second.output()))
 }

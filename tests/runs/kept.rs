@@ -18,7 +18,8 @@ pub(crate) fn in_a_lane() -> Result<(), Failed> {
     let folder = tempfile::Builder::new().prefix("k1s-runs").tempdir_in("/tmp")?;
     let workerbee = stand_in::script(folder.path(), &format!("REAL='{}'{NOT_OK}", stack().workerbee.display()));
     let arguments = ["--profile", "gates", "-E", "test(startup::k1s-dev-min-sqlite::) - test(snapshot)"];
-    let mut run = Nested::start(&arguments, &[("WORKERBEE_BIN", workerbee.into()), ("K1S_GATES_KEEP", "failed".into())]);
+    let mut run =
+        Nested::start(&arguments, &[("WORKERBEE_BIN", workerbee.into()), ("K1S_GATES_KEEP", "failed".into())]);
     let mut wrong = Vec::new();
     if run.wait() {
         wrong.push("a gate that fails is green".to_owned());
@@ -44,7 +45,8 @@ pub(crate) fn in_a_lane() -> Result<(), Failed> {
     for sweep in [&["sweep"][..], &["sweep", "--execute"], &["sweep"]] {
         let shown = gates(sweep);
         println!("{}", text(&shown));
-        let told = text(&shown).contains(&format!("project {project}, kept in the lane of process")) && text(&shown).contains(&way);
+        let told = text(&shown).contains(&format!("project {project}, kept in the lane of process"))
+            && text(&shown).contains(&way);
         expect("a sweep shows it and lets it be", told && shown.status.success(), &shown);
     }
     let seen = gates(&["enter", &project, "--", "nerdctl", "ps", "--format", "{{.Names}}"]);
@@ -59,7 +61,8 @@ pub(crate) fn in_a_lane() -> Result<(), Failed> {
     let after = gates(&["sweep"]);
     expect("nothing is left", text(&after).contains("nothing is left") && !text(&after).contains(&project), &after);
     let mark = format!("/run/k1s-gates/{project}");
-    let processes = std::fs::read_dir("/proc")?.flatten().filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    let processes =
+        std::fs::read_dir("/proc")?.flatten().filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     let left = processes.filter(|line| String::from_utf8_lossy(line).contains(&mark)).count();
     if left > 0 {
         wrong.push(format!("{left} processes are left"));
@@ -67,7 +70,10 @@ pub(crate) fn in_a_lane() -> Result<(), Failed> {
     let summary = Summary::load(&run.run_dir())?;
     let gate = &summary.gates[&GATE.to_string()];
     let cleanup = gate.failures().filter(|(check, _)| check.starts_with("cleanup::")).count();
-    if !gate.project_kept || cleanup == 0 || gate.checks.iter().any(|one| one.check.starts_with("cleanup::") && one.outcome == run::Outcome::Passed) {
+    if !gate.project_kept
+        || cleanup == 0
+        || gate.checks.iter().any(|one| one.check.starts_with("cleanup::") && one.outcome == run::Outcome::Passed)
+    {
         wrong.push(format!("what was left out is called clean: {:?}", gate.checks));
     }
     for file in ["summary.txt", "report.html"] {

@@ -35,12 +35,17 @@ exec "$REAL" "$@""#;
 
 pub(crate) fn retried() -> Result<(), Failed> {
     let folder = tempfile::Builder::new().prefix("k1s-runs").tempdir_in("/tmp")?;
-    let body = format!("COUNT='{}' REAL='{}'{RED_AT_FIRST}", folder.path().join("count").display(), stack().workerbee.display());
+    let body = format!(
+        "COUNT='{}' REAL='{}'{RED_AT_FIRST}",
+        folder.path().join("count").display(),
+        stack().workerbee.display()
+    );
     let workerbee = stand_in::script(folder.path(), &body);
     let arguments = ["--profile", "gates", "-E", "test(=inventory::ok)", "--retries", "12"];
     let mut run = Nested::start(&arguments, &[("WORKERBEE_BIN", workerbee.into())]);
     let passed = run.wait();
-    let names: Vec<String> = (1..=11).map(|n| if n == 1 { "inventory".into() } else { format!("inventory (attempt {n})") }).collect();
+    let names: Vec<String> =
+        (1..=11).map(|n| if n == 1 { "inventory".into() } else { format!("inventory (attempt {n})") }).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut wrong = separate(&run.run_dir(), &names);
     if !passed {
@@ -79,7 +84,9 @@ fn separate(run_dir: &Path, names: &[&str]) -> Vec<String> {
     }
     for file in ["summary.txt", "report.html"] {
         let text = std::fs::read_to_string(run_dir.join(file)).unwrap_or_default();
-        wrong.extend(names.iter().filter(|name| !text.contains(*name)).map(|name| format!("{file} does not name {name}")));
+        wrong.extend(
+            names.iter().filter(|name| !text.contains(*name)).map(|name| format!("{file} does not name {name}")),
+        );
     }
     wrong
 }
@@ -92,6 +99,8 @@ fn says(run_dir: &Path, result: &str, of_junit: &[&str]) -> Vec<String> {
         found => wrong.push(format!("not {result}: {found:?}")),
     }
     let report = junit(run_dir).unwrap_or_default();
-    wrong.extend(of_junit.iter().filter(|part| !report.contains(*part)).map(|part| format!("JUnit has no {part}: {report}")));
+    wrong.extend(
+        of_junit.iter().filter(|part| !report.contains(*part)).map(|part| format!("JUnit has no {part}: {report}")),
+    );
     wrong
 }
