@@ -46,6 +46,9 @@ fn passed() -> RunDir {
 #[case::no_run(&["report", "/nonexistent"], 3)]
 #[case::nothing_to_compare(&["compare", "/nonexistent", "/nonexistent"], 3)]
 #[case::nothing_to_watch(&["watch", "/nonexistent"], 3)]
+#[case::nothing_to_resume(&["interrupted", "/nonexistent"], 3)]
+#[case::nothing_to_enter(&["enter", "no-such-project", "--", "true"], 3)]
+#[case::nothing_to_release(&["release", "no-such-project"], 1)]
 #[case::no_such_trial(&["plan", "no-such-trial"], 3)]
 #[case::help(&["--help"], 0)]
 #[case::version(&["--version"], 0)]
@@ -58,7 +61,9 @@ fn the_status_says_what_happened(#[case] arguments: &[&str], #[case] status: i32
 #[test]
 fn help_tells_the_statuses_and_shows_examples() {
     assert!(stdout(&gates(&["--help"], &[])).contains("3  could not be done"));
-    for command in ["doctor", "plan", "watch", "report", "compare", "completions", "lane"] {
+    for command in
+        ["doctor", "plan", "watch", "report", "compare", "completions", "lane", "interrupted", "enter", "release"]
+    {
         assert!(stdout(&gates(&[command, "--help"], &[])).contains("Example"), "{command}");
     }
 }
@@ -185,6 +190,31 @@ fn watching_ends_with_the_verdict_of_the_run(#[case] broken: bool, #[case] statu
     let output = gates(&["watch", "--json", run.write().to_str().unwrap()], &[]);
     assert_eq!(output.status.code(), Some(status));
     assert!(stdout(&output).contains(said), "{output:?}");
+}
+
+#[test]
+fn the_newest_run_that_was_cut_short_is_found() {
+    let temporary = tempfile::tempdir().unwrap();
+    let run_dir = |name: &str| temporary.path().join(format!("workerbee-k1s-profile-validation-{name}"));
+    let find = || gates(&["interrupted"], &[("TMPDIR", temporary.path().to_str().unwrap())]);
+    assert_eq!(find().status.code(), Some(1));
+    let mut run = RunDir::new();
+    run.gate(Gate::Inventory, "{}");
+    run.open(STARTUP, Some("validate"));
+    for name in ["1", "2"] {
+        std::fs::create_dir(run_dir(name)).unwrap();
+        std::fs::copy(run.write().join("run.json"), run_dir(name).join("run.json")).unwrap();
+    }
+    // Newer, and complete.
+    std::fs::create_dir(run_dir("3")).unwrap();
+    std::fs::copy(passed().path().join("run.json"), run_dir("3").join("run.json")).unwrap();
+    let output = find();
+    assert_eq!(stdout(&output).trim(), run_dir("2").display().to_string(), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("kept: inventory") && said.contains("run anew, when asked for: startup::k1s-ha-min"),
+        "{said}"
+    );
 }
 
 #[test]

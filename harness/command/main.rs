@@ -52,7 +52,7 @@ enum Command {
     Lane(lane::Lane),
     /// Show what killed runs have left, and with --execute remove it: only what their ledger names.
     Sweep(sweep::Sweep),
-    /// Run a command where a project lives that was kept because its gate failed (K1S_GATES_KEEP=failed).
+    /// Run a command where a project lives that was kept because its gate failed.
     Enter(enter::Enter),
     /// Remove projects that were kept because their gates failed.
     Release(release::Release),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use k1s_profile_gates::ledger::how_to_look;
+use k1s_profile_gates::ledger::{how_to_look, is_kept};
 use k1s_profile_gates::report::{self, RunReport};
 use k1s_profile_gates::run::{self, State};
 use serde_json::json;
@@ -119,16 +119,17 @@ fn said_at_the_end(run: &RunReport) {
         State::Running | State::Waiting => State::CutShort,
         verdict => verdict,
     };
-    let mut text: String = run.summary.resumes().iter().map(|resume| format!("resumed at {resume}\n")).collect();
+    let mut lines: Vec<String> = run.summary.resumes().iter().map(|resume| format!("resumed at {resume}")).collect();
     for gate in run.gates.iter().filter(|gate| gate.kept) {
-        text += &format!("kept from part {}: {}\n", gate.summary.part, gate.name);
+        lines.push(format!("kept from part {}: {}", gate.summary.part, gate.name));
     }
-    for gate in run.gates.iter().filter(|gate| gate.summary.project_kept) {
+    let kept = |gate: &&report::GateReport| gate.summary.project_kept && is_kept(&gate.summary.project);
+    for gate in run.gates.iter().filter(kept) {
         let project = &gate.summary.project;
-        text += &format!("the project {project} of {} is kept: {}\n", gate.name, how_to_look(project));
+        lines.push(format!("the project {project} of {} is kept: {}", gate.name, how_to_look(project)));
     }
-    text += &format!("{}: {}\n", report::word(verdict), run.dir.join(report::FILE).display());
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    lines.push(format!("{}: {}\n", report::word(verdict), run.dir.join(report::FILE).display()));
+    let _ = std::io::stderr().write_all(lines.join("\n").as_bytes());
 }
 
 /// The end alone.

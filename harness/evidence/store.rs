@@ -49,6 +49,14 @@ impl Store {
         self.redactions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Takes over what an earlier part of the run knew of files that are kept.
+    pub(crate) fn remember(&self, earlier: Redactions) {
+        let mut redactions = self.redactions.lock().unwrap_or_else(PoisonError::into_inner);
+        for (file, replaced) in earlier.files {
+            redactions.files.entry(file).or_insert(replaced);
+        }
+    }
+
     /// The redactor: what it learns, the store knows.
     pub fn redactor(&self) -> &Redactor {
         &self.redactor

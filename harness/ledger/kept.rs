@@ -165,6 +165,12 @@ fn find(name: &str) -> Result<(PathBuf, Entry, Kept), Failure> {
     }
 }
 
+/// Whether a project of that name is still kept.
+pub fn is_kept(project: &str) -> bool {
+    let same = |entry: &Entry| entry.project == project && entry.kept.as_ref().is_some_and(Kept::holds);
+    entries(&folder()).iter().filter_map(|(_, entry)| entry.as_ref()).any(same)
+}
+
 /// Runs a command where a kept project lives, with its `WorkerBee`, nerdctl and containerd in the environment.
 pub fn enter(name: &str, line: &[String]) -> Result<ExitStatus, Failure> {
     let (_, entry, kept) = find(name)?;

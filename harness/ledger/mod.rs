@@ -11,7 +11,7 @@ mod project;
 
 pub(crate) use cgroups::mounts as cgroup_mounts;
 pub(crate) use kept::keep;
-pub use kept::{Kept, enter, how_to_look, release};
+pub use kept::{Kept, enter, how_to_look, is_kept, release};
 pub use owner::Owner;
 pub(crate) use project::lock;
 

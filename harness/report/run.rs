@@ -113,10 +113,7 @@ impl GateReport {
     /// Where it stands, in a line: what it is doing, or what came of it, and whether that was in an earlier part.
     pub fn standing(&self) -> String {
         let came = self.came();
-        match self.kept {
-            true => format!("{came} (kept from part {} of the run)", self.summary.part),
-            false => came,
-        }
+        if self.kept { format!("{came} (kept from part {} of the run)", self.summary.part) } else { came }
     }
 
     fn came(&self) -> String {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::inputs::{Change, INPUTS, Inputs};
 use super::protocol::GateKey;
 use super::summary::Summary;
+use crate::evidence::{REDACTIONS, Redactions};
 use crate::failure::Failure;
 use crate::results::{self, GateResult, GateState, MANIFEST, Manifest, PublicKey, Seal, State};
 
@@ -82,6 +83,14 @@ impl Earlier {
             .seen(list(changes.iter().map(now)))
             .evidence(run_dir.join(INPUTS))
             .remedy(format!("put back what has changed, {ANOTHER}")))
+    }
+
+    /// What was redacted in the files that are kept.
+    pub(super) fn redactions(&self, run_dir: &Path) -> Redactions {
+        let read = std::fs::read(run_dir.join(REDACTIONS)).ok();
+        let mut known: Redactions = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        known.files.retain(|file, _| self.finished.iter().any(|gate| gate.owns(file)));
+        known
     }
 
     /// Puts aside what gates that were cut short have left: no file of theirs may be taken for evidence.

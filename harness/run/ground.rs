@@ -28,7 +28,7 @@ pub(crate) struct Ground {
     /// Environment of `WorkerBee`, on top of the process's own.
     pub env: Vec<(String, String)>,
     stack: Option<Stack>,
-    _containerd: Option<Child>,
+    containerd_of_the_lane: Option<Child>,
 }
 
 impl Ground {
@@ -49,7 +49,7 @@ impl Ground {
             state_root: external.state_root.canonicalize().unwrap_or_else(|_| external.state_root.clone()),
             env: vec![("WORKERBEE_CONTAINERD_ADDRESS".into(), external.address.display().to_string())],
             stack: None,
-            _containerd: None,
+            containerd_of_the_lane: None,
         }
     }
 
@@ -106,13 +106,13 @@ impl Ground {
             state_root: root.join("state"),
             env,
             stack: Some(stack.clone()),
-            _containerd: Some(containerd),
+            containerd_of_the_lane: Some(containerd),
         })
     }
 
     /// Leaves the lane's containerd alone, which otherwise ends with this value.
     pub(crate) fn stay(self) {
-        std::mem::forget(self._containerd);
+        std::mem::forget(self.containerd_of_the_lane);
     }
 
     /// The command line of `WorkerBee` for a project on this ground.

@@ -18,6 +18,10 @@ pub struct Part {
     pub command: Vec<String>,
     /// What the names of its projects start with.
     pub project_base: String,
+    /// How many gates it kept from earlier parts.
+    pub kept: usize,
+    /// How many gates it has begun.
+    pub begun: usize,
 }
 
 impl Part {
@@ -31,6 +35,8 @@ impl Part {
             supervisor: Owner::this_process(),
             command: words.map(|word| String::from_utf8_lossy(word).into_owned()).collect(),
             project_base: project_base.to_owned(),
+            kept: 0,
+            begun: 0,
         }
     }
 }

@@ -129,7 +129,7 @@ impl Settings {
             lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
                 .unwrap_or_else(default_lanes),
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
-            keep_failed: text("K1S_GATES_KEEP").map(keep).transpose()?.is_some(),
+            keep_failed: text("K1S_GATES_KEEP").as_deref().map(keep).transpose()?.is_some(),
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
@@ -196,8 +196,8 @@ fn project_name(name: &str, value: String) -> Result<String, Failure> {
 }
 
 /// What may be kept.
-fn keep(value: String) -> Result<(), Failure> {
-    if value == "failed" { Ok(()) } else { Err(refused("K1S_GATES_KEEP", &value, "`failed`, or nothing")) }
+fn keep(value: &str) -> Result<(), Failure> {
+    if value == "failed" { Ok(()) } else { Err(refused("K1S_GATES_KEEP", value, "`failed`, or nothing")) }
 }
 
 /// A key that cannot be used is told of before anything is run, not after.

@@ -222,6 +222,7 @@ impl Summary {
             let gate = if kept.contains(&key) { gate.kept(run_dir) } else { gate.cut_short(run_dir, cut) };
             (name, gate)
         });
+        let part = Part { kept: kept.len(), ..part };
         let parts = self.parts.into_iter().chain([part.clone()]).collect();
         Self {
             started: self.started,
@@ -285,13 +286,11 @@ impl Summary {
 
     /// Each resume, in words.
     pub fn resumes(&self) -> Vec<String> {
-        let of_part = |(at, part): (usize, &Part)| {
-            let kept = self.gates.values().filter(|gate| gate.ended.is_some() && gate.part <= at).count();
-            let run = self.gates.values().filter(|gate| gate.part == at + 1 && gate.began.is_some()).count();
-            let run = if run == 0 { "nothing was run".to_owned() } else { format!("{run} run") };
-            format!("{}: {kept} of {} gates kept, {run}", part.started, self.gates.len())
+        let of_part = |part: &Part| {
+            let run = if part.begun == 0 { "nothing was run".to_owned() } else { format!("{} run", part.begun) };
+            format!("{}: {} of {} gates kept, {run}", part.started, part.kept, self.gates.len())
         };
-        self.parts.iter().enumerate().skip(1).map(of_part).collect()
+        self.parts.iter().skip(1).map(of_part).collect()
     }
 
     /// A gate that a trial asks for.
@@ -334,6 +333,9 @@ impl Summary {
         if let Some(gate) = self.gates.get_mut(&name) {
             gate.began = Some(Timestamp::now());
             gate.runs += 1;
+            if let Some(part) = self.parts.last_mut() {
+                part.begun += 1;
+            }
         }
     }
 

@@ -290,6 +290,7 @@ impl Supervisor {
         let run_dir = &self.settings.run_dir;
         if let Some((earlier, prepared)) = earlier {
             self.store.remove_unfinished();
+            self.store.remember(earlier.redactions(run_dir));
             self.seal(None, false).await;
             self.publish(&*self.summary.lock().await);
             earlier.set_aside(run_dir)?;

@@ -22,6 +22,10 @@ pub(crate) fn killed_and_resumed() -> Result<(), Failed> {
         run.reach(phase)?;
         run.strike(Victim::All, Signal::KILL)?;
         run.wait();
+        // A killed process may take a moment to its end.
+        crate::stand_in::eventually("the run's processes have ended", || {
+            crate::residue::processes(run.folder(), &run.project).is_empty()
+        });
         wrong.extend(shown_by_the_sweep(&run));
         // Another number of lanes makes no difference.
         run = run.again(&BOTH, &[("K1S_GATES_LANES", "1".into())]);

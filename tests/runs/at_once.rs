@@ -25,7 +25,9 @@ pub(crate) fn in_lanes() -> Result<(), Failed> {
     }
     let runs: Vec<PathBuf> =
         std::fs::read_dir(first.folder().join("tmp"))?.flatten().map(|entry| entry.path()).collect();
-    runs.iter().for_each(|run| run::let_end(run));
+    for run in &runs {
+        run::let_end(run);
+    }
     let summaries: Vec<Summary> = runs.iter().filter_map(|run| Summary::load(run).ok()).collect();
     let projects: BTreeSet<&String> =
         summaries.iter().flat_map(|run| run.gates.values().map(|gate| &gate.project)).collect();

@@ -42,7 +42,7 @@ impl Nested {
         Self::start_in(Rc::new(folder), arguments, env)
     }
 
-    /// Starts another one with the same ledger and in the same folders, RUN_DIR among them.
+    /// Starts another one with the same ledger and in the same folders, `RUN_DIR` among them.
     pub(crate) fn again(&self, arguments: &[&str], env: &[(&str, OsString)]) -> Self {
         Self::start_in(Rc::clone(&self.folder), arguments, env)
     }
