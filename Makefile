@@ -10,11 +10,15 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
 # The gates under one of nextest's profiles. On a terminal each gate says in lines of its own where it is; nextest's bar
 # would only say that all trials wait. At the end, also of a run that failed: where its page is.
+#
+# Both ways there are more trials than nextest has threads for by its configuration: the longest gates, which go first,
+# would be asked for last. Each waiting trial takes three of nextest's files.
+BOTH = $(filter both,$(K1S_GATES_TRANSPORT))
 define RUN_GATES
-@$(WITH_STACK) || exit; export PATH; \
+@$(if $(BOTH),ulimit -S -n 4096 2> /dev/null || true;) $(WITH_STACK) || exit; export PATH; \
 export RUN_DIR="$${RUN_DIR:-$${TMPDIR:-/tmp}/workerbee-k1s-profile-validation-$$(date -u +%Y%m%dT%H%M%SZ)}"; \
 if [ -t 2 ]; then $(GATES) watch --lines --beside $$$$ "$$RUN_DIR" & watch=$$!; export NEXTEST_SHOW_PROGRESS=none; fi; \
-$(CARGO) nextest run --profile $(1) --test gates $(ARGS); status=$$?; \
+$(CARGO) nextest run --profile $(1) --test gates $(if $(BOTH),--test-threads 768) $(ARGS); status=$$?; \
 [ -z "$${watch:-}" ] || [ ! -e "$$RUN_DIR/run.json" ] || wait $$watch || true; \
 [ ! -e "$$RUN_DIR/report.html" ] || echo "report: $$RUN_DIR/report.html"; \
 exit $$status
