@@ -15,11 +15,15 @@ NEW_RUN_DIR = at="$${TMPDIR:-/tmp}/workerbee-k1s-profile-validation-$$(date -u +
   mkdir "$$at" 2> /dev/null && echo "$$at" || mktemp -d "$$at-XXXX"
 # A run that was refused has nothing to be watched: who watches it is not waited for long.
 ENDS = ends() { for _ in $$(seq 50); do kill -0 $$1 2> /dev/null || return 0; sleep 0.2; done; kill $$1; }; ends
+#
+# Both ways there are more trials than nextest has threads for by its configuration: the longest gates, which go first,
+# would be asked for last. Each waiting trial takes three of nextest's files.
+BOTH = $(filter both,$(K1S_GATES_TRANSPORT))
 define RUN_GATES
-@$(WITH_STACK) || exit; export PATH; \
+@$(if $(BOTH),ulimit -S -n 4096 2> /dev/null || true;) $(WITH_STACK) || exit; export PATH; \
 export RUN_DIR="$${RUN_DIR:-$$($(NEW_RUN_DIR))}"; [ -n "$$RUN_DIR" ] || exit; \
 if [ -t 2 ]; then $(GATES) watch --lines --beside $$$$ "$$RUN_DIR" & watch=$$!; export NEXTEST_SHOW_PROGRESS=none; fi; \
-$(CARGO) nextest run --profile $(1) --test gates $(ARGS); status=$$?; \
+$(CARGO) nextest run --profile $(1) --test gates $(if $(BOTH),--test-threads 768) $(ARGS); status=$$?; \
 if [ -n "$${watch:-}" ]; then $(ENDS) $$watch; elif [ -e "$$RUN_DIR/run.json" ]; then $(GATES) watch --end "$$RUN_DIR"; fi; \
 exit $$status
 endef

@@ -99,6 +99,9 @@ async fn serve(stream: TcpStream, behaviour: Behaviour) {
     }
 }
 
+/// A time that is another one when it is parsed in haste.
+const STARTED: f64 = 1_795_554_634.570_083_9;
+
 fn list() -> Tool {
     Request::ProfileList.tool("demo", "/src/k1s")
 }
@@ -113,7 +116,7 @@ async fn called(behaviour: Behaviour, limit: Duration) -> (Call, Option<Value>) 
 }
 
 fn honest() -> Value {
-    said(&json!({ "ok": true, "data": { "ok": true, "admin_token": "sesame-open-0123456789" } }))
+    said(&json!({ "ok": true, "data": { "ok": true, "admin_token": "sesame-open-0123456789", "started_at": STARTED } }))
 }
 
 /// A result whose text is its structured content.
@@ -129,6 +132,7 @@ async fn an_answer_is_kept_whole_and_without_secrets() {
     assert!(call.ending(&kept).well);
     assert!(!kept.to_string().contains("sesame"), "{kept}");
     let text: Value = serde_json::from_str(kept["content"][0]["text"].as_str().unwrap()).unwrap();
+    assert_eq!(kept["structuredContent"]["data"]["started_at"], json!(STARTED));
     assert_eq!(text, kept["structuredContent"], "the same secret by the same digits");
 }
 

@@ -531,7 +531,7 @@ impl Supervisor {
 
 fn whole_limit(limits: Limits) -> Duration {
     Limits::validation(limits.workload.max(limits.startup))
-        + Duration::from_secs(limits.restart + 60 + 6 * limits.query + 2 * limits.stop + 300)
+        + Duration::from_secs(limits.restart + 60 + 10 * limits.query + 2 * limits.stop + 300)
 }
 
 fn unwritable(error: &crate::evidence::StoreError) -> Failure {
