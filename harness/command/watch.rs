@@ -199,7 +199,11 @@ impl Teller for Json {
         for gate in &run.gates {
             let doing = gate.doing().map(|(_, doing)| doing);
             let failed: Vec<&str> = gate.summary.failures().map(|(check, _)| check).collect();
-            let line = json!({ "gate": gate.name, "state": gate.state, "doing": doing, "failed": failed }).to_string();
+            // The part of the run that it is kept from.
+            let kept = gate.kept.then_some(gate.summary.part);
+            let line =
+                json!({ "gate": gate.name, "state": gate.state, "doing": doing, "failed": failed, "kept": kept });
+            let line = line.to_string();
             if self.told.get(&gate.name) != Some(&line) {
                 let _ = writeln!(std::io::stdout(), "{line}");
                 self.told.insert(gate.name.clone(), line);
