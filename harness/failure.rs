@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Why a check is red, or why a gate could not be run at all.
 ///
 /// Its `Display` starts with `Error: `, the line that nextest takes as JUnit's message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, schemars::JsonSchema)]
 pub struct Failure {
     /// One line: what went wrong.
     pub what: String,

@@ -162,7 +162,7 @@ pub struct Evidence {
 }
 
 /// A part of the evidence that a check has read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reading {
     /// The file, in the run's folder.
     pub file: PathBuf,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A process of the harness's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Owner {
     /// Its number.
     pub pid: i32,

@@ -24,7 +24,7 @@ pub enum Transport {
 }
 
 /// The ways by which the gates of a run ask.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transports {
     /// The command line alone.

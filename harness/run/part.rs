@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::Owner;
 
 /// A part of a run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Part {
     /// When it began.
     pub started: Timestamp,

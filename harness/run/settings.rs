@@ -45,7 +45,7 @@ pub struct Settings {
 }
 
 /// Whose containerd and `WorkerBee` a run uses.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// The stack that the harness provides; each gate in a lane.
@@ -55,7 +55,7 @@ pub enum Mode {
 }
 
 /// The user's own containerd and state root.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct External {
     /// `WORKERBEE_CONTAINERD_STATE_ROOT`.
     pub state_root: PathBuf,
@@ -153,12 +153,14 @@ impl Settings {
             (Gate::Workload(_), None) => &self.base,
             _ => self.project.as_ref().unwrap_or(&self.base),
         };
-        if nth <= 1 {
-            // One name for both ways would be one project.
-            let whole = named.is_some() && (self.transports, transport) != (Transports::Both, Transport::Mcp);
-            return if whole { stem.clone() } else { format!("{stem}{suffix}") };
-        }
-        let tail = format!("{suffix}{}", base36(u64::from(nth)));
+        // One name for both ways would be one project.
+        let beside = (self.transports, transport) == (Transports::Both, Transport::Mcp);
+        let tail = match (nth, named) {
+            (..=1, Some(name)) if !beside => return name.clone(),
+            (..=1, None) => return format!("{stem}{suffix}"),
+            (..=1, _) => suffix.to_string(),
+            _ => format!("{suffix}{}", base36(u64::from(nth))),
+        };
         let budget = gate.profile().map_or(usize::MAX, naming::project_budget);
         let room = budget.saturating_sub(tail.len());
         // A slug ends in no dash, and what follows is none.

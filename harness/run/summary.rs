@@ -20,7 +20,7 @@ use crate::plan::{Gate, Transport, Transports};
 use crate::results;
 
 /// What `run.json` says.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Summary {
     /// The version of the harness.
     pub harness: String,
@@ -50,7 +50,7 @@ pub struct Summary {
 }
 
 /// What is known of one gate.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GateSummary {
     /// Which gate.
     pub gate: Gate,
@@ -89,7 +89,7 @@ pub struct GateSummary {
 }
 
 /// One check of a gate.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// Its name within the gate.
     pub check: String,
@@ -102,7 +102,7 @@ pub struct Verdict {
 }
 
 /// What came of a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// As expected.

@@ -122,12 +122,13 @@ fn what_only_a_trial_can_judge_is_told_by_it(
     let time = "2026-01-01T00:00:00Z";
     let told = |check: &str| json!({ "check": check, "expected": "", "outcome": outcome, "read": [] });
     let gate = json!({
-        "gate": "inventory", "transport": "cli", "attempt": 1, "folder": "gates/inventory", "project": "demo", "runs": 1, "asked": time,
+        "gate": "inventory", "transport": "cli", "iteration": 1, "attempt": 1, "part": 1, "folder": "gates/inventory",
+        "project": "demo", "project_kept": false, "again": null, "runs": 1, "asked": time,
         "began": time, "ended": time, "seconds": 1.0, "failure": null, "flaky": null,
         "checks": [told("snapshot"), told("of-the-consumer"), told("ok")],
     });
     let summary = json!({
-        "run_dir": "", "started": time, "ended": time, "project_base": "demo", "mode": "embedded", "lanes": 1,
+        "harness": "0.1.0", "transports": "cli", "parts": [], "run_dir": "", "started": time, "ended": time, "project_base": "demo", "mode": "embedded", "lanes": 1,
         "versions": {}, "environment": {}, "gates": { "inventory": gate },
     });
     run.write("run.json", &summary.to_string());

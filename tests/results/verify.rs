@@ -11,6 +11,7 @@ use ed25519_dalek::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
 use k1s_profile_gates::evidence::Redactions;
 use k1s_profile_gates::plan::{Gate, Transport};
 use k1s_profile_gates::results::{Manifest, PublicKey, Seal, Signer, State, Statement, Verification, verify};
+use k1s_profile_gates::run::Summary;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -277,6 +278,7 @@ fn a_key_that_is_none_is_named() {
 
 /// Formats of files that others read. To accept a change that was meant: `UPDATE_SCHEMAS=1 cargo test --test results`.
 #[rstest]
+#[case::run("run", schemars::schema_for!(Summary))]
 #[case::manifest("manifest", schemars::schema_for!(Manifest))]
 #[case::statement("statement", schemars::schema_for!(Statement))]
 #[case::redactions("redactions", schemars::schema_for!(Redactions))]

@@ -17,7 +17,6 @@ mod rows;
 #[path = "../support/seeds.rs"]
 mod seeds;
 #[path = "../support/stand_in.rs"]
-#[expect(dead_code)]
 mod stand_in;
 #[path = "../support/story.rs"]
 #[expect(dead_code)]
