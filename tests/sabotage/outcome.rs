@@ -35,7 +35,9 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
     std::fs::write(&wrapper, script).unwrap();
     std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(ladder());
-    command.arg(format!("{}::", row.gate));
+    // Not on standard output, where what a trial prints may end up in the middle of another one's line.
+    let log = folder.path().join("verdicts");
+    command.arg(format!("{}::", row.gate)).arg("--logfile").arg(&log);
     by_itself(&mut command);
     let output = command
         .env("WORKERBEE_BIN", &wrapper)
@@ -49,8 +51,9 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
         .unwrap();
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.push_str(&String::from_utf8_lossy(&output.stderr));
+    let said = std::fs::read_to_string(&log).unwrap_or_default();
     let verdicts = |end: &str| -> BTreeSet<String> {
-        let names = text.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(end)?.split(" ...").next());
+        let names = said.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(end)?.split(" ...").next());
         let own = names.filter_map(|name| name.trim().strip_prefix(&format!("{}::", row.gate)));
         own.map(str::to_owned).collect()
     };
