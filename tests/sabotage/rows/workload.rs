@@ -52,6 +52,6 @@ it["checks"].append({"name": "brand-new", "ok": True})'
             done
         }"# => [
         ("attest::resources", "0 ready pods of db"), ("attest::app", "the database does not answer"),
-        ("attest::images", "0 containers of db"), ("attest::exports", ""), ("cleanup::bridges", "veth"),
+        ("attest::images", "0 containers of db"), ("attest::exports", ""),
     ];
 }
