@@ -33,9 +33,10 @@ pub(super) async fn refuse_existing(session: &Session<'_>) -> Result<(), Failure
 /// How long what was stopped may take to be gone. `WorkerBee`'s daemon asks after the project at times, and a process of
 /// its own is gone in a moment too.
 const SETTLING: Duration = Duration::from_secs(5);
-/// How long a veth may take when nothing else is left. It goes with the network namespace of its container, and the
-/// kernel keeps that while a connection of a server in it waits for a peer that went first: eight retries, 100 s.
-const ORPHANED: Duration = Duration::from_secs(120);
+/// How long what passes by itself may take when nothing else is left. A veth goes with the network namespace of its
+/// container, and the kernel keeps that while a connection of a server in it waits for a peer that went first: eight
+/// retries, 100 s. And each nerdctl that `WorkerBee`'s daemon asks is another process, as slow as the machine is busy.
+const PASSING: Duration = Duration::from_secs(120);
 
 /// The daemon, asked once more when all else has been looked at.
 const DAEMON: &str = "mcp-status-at-the-end";
@@ -101,14 +102,18 @@ async fn look_for_residue(
     let in_lane = !session.shares_its_host();
     let is_free =
         |kind: Kind, sight: &Result<Sight, Failure>| sight.as_ref().is_ok_and(|one| one.left(kind).is_empty());
-    let only_veths = |kind: Kind, sight: &Result<Sight, Failure>| match sight {
-        Ok(sight) if kind == Kind::Bridges => sight.left(kind).iter().all(|thing| thing.what.starts_with("veth ")),
-        sight => is_free(kind, sight),
+    let passes = |kind: Kind, what: &str| match kind {
+        Kind::Bridges => what.starts_with("veth "),
+        Kind::Processes => what.contains(" nerdctl "),
+        _ => false,
+    };
+    let only_passing = |kind: Kind, sight: &Result<Sight, Failure>| {
+        sight.as_ref().is_ok_and(|sight| sight.left(kind).iter().all(|thing| passes(kind, &thing.what)))
     };
     let sights = loop {
         let after = residue::look(owner).await;
         let sights = Kind::ALL.map(|kind| (kind, Sight::new(kind, in_lane, [before, alive, &after])));
-        let limit = if sights.iter().all(|(kind, sight)| only_veths(*kind, sight)) { ORPHANED } else { SETTLING };
+        let limit = if sights.iter().all(|(kind, sight)| only_passing(*kind, sight)) { PASSING } else { SETTLING };
         if sights.iter().all(|(kind, sight)| is_free(*kind, sight)) || begin.elapsed() > limit {
             break sights;
         }
