@@ -7,8 +7,7 @@ use k1s_profile_gates::stack::Stack;
 use libtest_mimic::Failed;
 
 use crate::ladder::ladder;
-use crate::seeds::SEEDS;
-use crate::stand_in::script;
+use crate::stand_in::{SEEDS, script};
 
 const SCRIPT: &str = include_str!("external.sh");
 /// Kills supervisor, gate and trial at once; with `also` the reaper too.

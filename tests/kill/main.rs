@@ -15,8 +15,6 @@ mod nested;
 mod point;
 mod residue;
 mod resumed;
-#[path = "../support/seeds.rs"]
-mod seeds;
 #[path = "../support/stand_in.rs"]
 mod stand_in;
 mod strike;

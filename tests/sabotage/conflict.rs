@@ -10,8 +10,7 @@ use k1s_profile_gates::stack::{self, Options};
 use crate::ladder::ladder;
 use crate::outcome;
 use crate::rows::Row;
-use crate::seeds::SEEDS;
-use crate::stand_in::script;
+use crate::stand_in::{SEEDS, script};
 
 /// A 409 on apply: before `WorkerBee` applies, the lease of k1s-ha-min goes to another controller.
 ///

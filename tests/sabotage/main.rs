@@ -14,8 +14,6 @@ mod lies;
 mod outcome;
 mod refusals;
 mod rows;
-#[path = "../support/seeds.rs"]
-mod seeds;
 #[path = "../support/stand_in.rs"]
 mod stand_in;
 #[path = "../support/story.rs"]
