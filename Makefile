@@ -28,7 +28,7 @@ if [ -n "$${watch:-}" ]; then $(ENDS) $$watch; elif [ -e "$$RUN_DIR/run.json" ];
 exit $$status
 endef
 
-.PHONY: help stack browser gates resume test both sabotage test-kill kill runs consumer bench sweep lint doc clean-cache
+.PHONY: help stack browser gates resume test both sabotage test-kill test-clock kill runs consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -70,6 +70,9 @@ test-kill: stack ## Cut real runs short at 20 points with each signal, and see t
 runs: stack ## Real runs that are stressed, retried, two at once, and whose failed projects are kept
 	@$(CARGO) build --quiet --example ladder
 	@$(WITH_STACK) $(CARGO) nextest run --profile runs --test runs $(ARGS)
+
+test-clock: ## Set this machine's clock forth and back while a gate runs, as root; it is put back
+	@$(MAKE) --no-print-directory runs ARGS='--run-ignored only'
 
 kill:
 	@$(WITH_STACK) $(CARGO) nextest run --profile kill --test kill $(ARGS)

@@ -154,7 +154,13 @@ fn judge(check: &Check, evidence: &Evidence) -> Result<(), Failure> {
     if let Some(kept) = &evidence.record.rerun_of {
         eprintln!("flaky: the gate's first run ended in a conflict, kept in {}; this is its rerun", kept.display());
     }
+    for noticed in &evidence.record.noticed {
+        eprintln!("flaky: {noticed}");
+    }
     check.judge(evidence).map_err(|mut failure| {
+        for noticed in &evidence.record.noticed {
+            let _ = write!(failure.seen, "; noticed in this gate: {noticed}");
+        }
         if let Some(conflict) = &evidence.record.conflict {
             let _ = write!(failure.seen, "; the gate met a conflict: {conflict}");
         }

@@ -44,6 +44,8 @@ pub struct Record {
     pub phases: Vec<Phase>,
     /// What ended this gate in its project and need not in another one.
     pub conflict: Option<Conflict>,
+    /// What is not checked and yet not as it should be: a gate that passed is called flaky for it.
+    pub noticed: Vec<String>,
     /// The folder of the run of this gate that ended in a conflict, when this is the rerun in a fresh project.
     pub rerun_of: Option<PathBuf>,
     /// Whether its project stays, as its user asked for (`K1S_GATES_KEEP=failed`): then nothing was stopped or purged.

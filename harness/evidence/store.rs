@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use super::redact::Redactor;
 use super::redactions::Redactions;
@@ -87,6 +88,19 @@ impl Store {
 
     /// Writes bytes that hold no secrets any more.
     fn put(&self, file: &Path, clean: &[u8]) -> Result<PathBuf, StoreError> {
+        let staged = self.stage(file, clean)?;
+        self.publish(staged, file)
+    }
+
+    /// Writes files that belong together: what kills this process in between must not find one without the other.
+    pub(crate) fn put_together(&self, files: &[(&Path, &[u8])]) -> Result<(), StoreError> {
+        let staged: Vec<NamedTempFile> =
+            files.iter().map(|(file, clean)| self.stage(file, clean)).collect::<Result<_, _>>()?;
+        staged.into_iter().zip(files).try_for_each(|(staged, (file, _))| self.publish(staged, file).map(drop))
+    }
+
+    /// Writes all of a file, under another name.
+    fn stage(&self, file: &Path, clean: &[u8]) -> Result<NamedTempFile, StoreError> {
         let path = self.root.join(file);
         let write = || {
             let folder = path.parent().unwrap_or(&self.root);
@@ -100,10 +114,18 @@ impl Store {
             temporary.as_file().sync_data()?;
             readable(temporary.as_file())?;
             self.give(temporary.path())?;
-            temporary.persist(&path).map_err(|error| error.error)
+            Ok(temporary)
         };
-        write().map_err(|source| StoreError { path: path.clone(), source })?;
-        Ok(path)
+        write().map_err(|source| StoreError { path: path.clone(), source })
+    }
+
+    /// Gives a file that is written its name.
+    fn publish(&self, staged: NamedTempFile, file: &Path) -> Result<PathBuf, StoreError> {
+        let path = self.root.join(file);
+        match staged.persist(&path) {
+            Ok(_) => Ok(path),
+            Err(error) => Err(StoreError { path, source: error.error }),
+        }
     }
 
     /// Removes what processes that were killed had begun to write: for when all that write here have ended.
@@ -123,6 +145,12 @@ impl Store {
             return Ok(());
         }
         std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()))
+    }
+
+    /// A value as indented JSON, secrets replaced: what [`Self::write_json`] would write.
+    pub(crate) fn clean_json(&self, file: &Path, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+        let bytes = json(value).map_err(|source| StoreError { path: self.root.join(file), source })?;
+        Ok(self.redact(&bytes))
     }
 
     /// Writes a value as indented JSON.

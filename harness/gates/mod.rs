@@ -3,6 +3,7 @@
 mod agent;
 mod alive;
 mod asking;
+mod clock;
 mod daemon;
 mod finish;
 mod inventory;

@@ -26,7 +26,15 @@ pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result
     session.observe("images", images)?;
     session.observe("exports", exports)?;
     // After the look at what is deployed, which would find one app too many.
-    session.observe("websocket-echo", echo::look(subject).await)
+    let mut refused = Vec::new();
+    session.observe("websocket-echo", echo::look(subject, &mut refused).await)?;
+    if let Some(last) = refused.last() {
+        let file = session.own("echo-refused.json");
+        session.keep(&file, &refused)?;
+        let (times, last) = (refused.len(), echo::end_of(last));
+        session.record.noticed.push(format!("k1s failed at the harness's echo app {times} times (see {file}): {last}"));
+    }
+    Ok(())
 }
 
 /// The checks over it.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::clock::Clock;
 use crate::attest::containerd::Containerd;
 use crate::evidence::{
     Observation, Phase, Progress, REDACTIONS, Record, RedactionKey, Redactor, Store, StoreError, Triage,
@@ -31,6 +32,7 @@ pub(super) struct Session<'a> {
     pub(super) ground: Option<Ground>,
     pub(super) mcp: Option<Mcp>,
     begin: Instant,
+    clock: Clock,
 }
 
 impl<'a> Session<'a> {
@@ -53,16 +55,18 @@ impl<'a> Session<'a> {
             phases: Vec::new(),
             conflict: None,
             rerun_of: spec.rerun_of.clone(),
+            noticed: Vec::new(),
             project_kept: false,
             failure: None,
             versions: spec.versions.clone(),
         };
         let (ground, mcp, triage, begin) = (None, None, None, Instant::now());
-        Ok(Self { key, spec, record, store, owns_project: false, triage, ground, mcp, begin })
+        Ok(Self { key, spec, record, store, owns_project: false, triage, ground, mcp, begin, clock: Clock::start() })
     }
 
     /// Writes the record: with it the gate is complete, whatever became of it.
     pub(super) fn close(mut self, failure: Option<Failure>) -> Result<(), Failure> {
+        self.look_at_the_clock("its end");
         self.record.failure = failure;
         self.record.seconds = self.begin.elapsed().as_secs_f64();
         if let Some(ground) = self.ground.take().filter(|_| self.record.project_kept) {
@@ -178,6 +182,13 @@ impl<'a> Session<'a> {
     pub(super) fn phase(&mut self, name: &str, begin: Instant) {
         let at = begin.duration_since(self.begin).as_secs_f64();
         self.record.phases.push(Phase { name: name.to_owned(), at, seconds: begin.elapsed().as_secs_f64() });
+        self.look_at_the_clock(name);
+    }
+
+    fn look_at_the_clock(&mut self, during: &str) {
+        if let Some(set) = self.clock.was_set() {
+            self.record.noticed.push(format!("{set} during `{during}`"));
+        }
     }
 
     /// Keeps what the harness saw when it looked at `name`, or why it could not look: its check says so.

@@ -10,6 +10,7 @@ use crate::attest::leader;
 use crate::attest::leadership::{Leadership, Watch};
 use crate::evidence::{Cause, Conflict};
 use crate::failure::Failure;
+use crate::ledger;
 use crate::plan::{Gate, Profile};
 use crate::run::{Limits, StartToken};
 use crate::workerbee::request::Request;
@@ -26,6 +27,7 @@ pub(super) async fn run(
     file: &str,
 ) -> Result<(), Failure> {
     finish::refuse_existing(session).await?;
+    ledger::claim(&session.spec.entry)?;
     secrets::know(session)?;
     session.owns_project = true;
     // Whoever applies to k1s-ha-min needs controller 0 to win the lease, and takes the token before others that only

@@ -105,7 +105,8 @@ impl Ledger {
         if plan.on_host.is_none() {
             cgroups.push(crate::workerbee::naming::system_namespace(plan.state_root));
         }
-        let on_host = plan.on_host.as_ref().map(|host| Project::new(host.cli, host.address, host.run_dir));
+        let on_host = plan.on_host.as_ref();
+        let on_host = on_host.map(|host| Project::new(host.cli, host.address, host.run_dir)).transpose()?;
         let entry = Entry {
             owner: Owner::this_process(),
             written: SystemTime::now(),
@@ -144,6 +145,12 @@ impl Ledger {
     }
 }
 
+/// Marks the project that an entry names on the user's own host as this harness's, before anything else of it is made.
+pub(crate) fn claim(path: &Path) -> Result<(), Failure> {
+    let entry = read(path).ok_or_else(|| unreadable(path))?;
+    entry.on_host.as_ref().map_or(Ok(()), Project::claim)
+}
+
 /// Removes what an entry names, and the entry when nothing of it is left.
 pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
     let Some(entry) = read(path) else {
@@ -153,7 +160,7 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     if let Some(project) = &entry.on_host {
-        project.remove(path, entry.written).await?;
+        project.remove(path).await?;
     }
     cgroups::remove(&cgroups::existing(&entry.cgroups));
     let left = cgroups::existing(&entry.cgroups);

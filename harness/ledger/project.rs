@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -17,11 +17,15 @@ use crate::workerbee::naming;
 const REMOVAL: Duration = Duration::from_secs(180);
 /// How long the gate's process may take to end once its lifeline is cut.
 const ENDING: Duration = Duration::from_secs(10);
+/// The file in a project's folder that says whose it is. No clock says that: it may have been set meanwhile.
+const MARK: &str = ".k1s-profile-gates";
 
 /// A project that a gate is about to create on the user's own containerd.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Project {
     name: String,
+    /// What its folder's mark says: random, and nobody else's.
+    mark: String,
     /// How to call the `WorkerBee` that made it.
     bin: PathBuf,
     privilege: String,
@@ -33,16 +37,19 @@ pub(super) struct Project {
 }
 
 impl Project {
-    pub(super) fn new(cli: &Cli, address: &Path, run_dir: &Path) -> Self {
-        Self {
+    pub(super) fn new(cli: &Cli, address: &Path, run_dir: &Path) -> std::io::Result<Self> {
+        let mut drawn = [0; 16];
+        getrandom::fill(&mut drawn).map_err(std::io::Error::other)?;
+        Ok(Self {
             name: cli.project.clone(),
+            mark: base16ct::lower::encode_string(&drawn),
             bin: cli.bin.clone(),
             privilege: cli.privilege.clone(),
             state_root: cli.state_root.clone(),
             k1s_root: cli.k1s_root.clone(),
             address: address.to_owned(),
             run_dir: run_dir.to_owned(),
-        }
+        })
     }
 
     fn folder(&self) -> PathBuf {
@@ -74,14 +81,30 @@ impl Project {
         Ok(left)
     }
 
-    /// Purges it, after making sure that it is what was written down at `written`.
-    pub(super) async fn remove(&self, entry: &Path, written: SystemTime) -> Result<(), Failure> {
+    /// Makes its folder, with the mark: `WorkerBee` takes it as it is, and its purge leaves both.
+    pub(super) fn claim(&self) -> Result<(), Failure> {
+        let folder = self.folder();
+        let made = || {
+            std::fs::create_dir_all(self.state_root.join("projects"))?;
+            std::fs::create_dir(&folder)?;
+            std::fs::write(folder.join(MARK), &self.mark)
+        };
+        made().map_err(|error: std::io::Error| {
+            Failure::new(format!("the folder of the project `{}` could not be made", self.name))
+                .expected(format!("a new folder {}", folder.display()))
+                .seen(error.to_string())
+                .remedy("see that WorkerBee's state root is yours and can be written to")
+        })
+    }
+
+    /// Purges it, after making sure that it is what was written down.
+    pub(super) async fn remove(&self, entry: &Path) -> Result<(), Failure> {
         // Held to the end: two that remove the same project would be in each other's way.
         let _lock = wait_for_the_gate(entry).await;
         if self.left().await?.is_empty() {
             return Ok(());
         }
-        self.refuse_others(written).await?;
+        self.refuse_others().await?;
         let begin = Instant::now();
         let containerd = Containerd::connect(&self.address).await?;
         loop {
@@ -124,19 +147,20 @@ impl Project {
         call.problem.map_or_else(|| format!("exit {:?}, see {file}", call.exit), |problem| problem.to_string())
     }
 
-    /// What bears the project's name but came before it was written down, or belongs to another project, is not ours.
-    async fn refuse_others(&self, written: SystemTime) -> Result<(), Failure> {
+    /// What bears the project's name but not its mark, or belongs to another project, is not ours.
+    async fn refuse_others(&self) -> Result<(), Failure> {
         let refused = |seen: String| {
             Failure::new(format!("the project `{}` is not the one that was written down", self.name))
-                .expected("a folder that is younger than the ledger's entry, and containers with the project's label")
+                .expected(format!("a folder with the entry's mark ({MARK}), and containers with the project's label"))
                 .seen(seen)
                 .remedy("look at it, and remove it by hand if it is yours: `workerbee profile stop --purge`")
         };
         let folder = self.folder();
-        // Not every file system knows when a folder was born; its containers' labels then have to do.
-        let born = std::fs::metadata(&folder).and_then(|metadata| metadata.created()).ok();
-        if born.is_some_and(|born| born + Duration::from_secs(1) < written) {
-            return Err(refused(format!("{} is older than the entry", folder.display())));
+        let is_marked = std::fs::read_to_string(folder.join(MARK)).is_ok_and(|mark| mark == self.mark);
+        // Killed before it was marked: then nothing else was made either.
+        let is_empty = || std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_none());
+        if !is_marked && !is_empty() {
+            return Err(refused(format!("{} has no such mark", folder.display())));
         }
         let labels = Containerd::connect(&self.address).await?.labels(&self.namespace(), "workerbee.project").await?;
         match labels.into_iter().find(|label| label.as_deref() != Some(self.name.as_str())) {

@@ -81,6 +81,8 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
     }
     let conflicts = earlier.iter().filter_map(|again| again.evidence.as_ref()?.record.conflict.as_ref());
     suite.add_properties(conflicts.map(|conflict| Property::new("flaky", conflict.to_string())));
+    let noticed = gate.evidence.iter().flat_map(|evidence| &evidence.record.noticed);
+    suite.add_properties(noticed.map(|noticed| Property::new("flaky", noticed)));
     let names: Vec<String> = match gate.verdicts.as_slice() {
         [] => {
             let checks = crate::gates::checks_of_run(gate.key.gate, gate.key.transport, gate.transports);

@@ -110,7 +110,11 @@ pub(crate) fn files(run_dir: &Path) -> Vec<PathBuf> {
 /// The digest and the size of a file.
 pub(super) fn digest(file: &Path) -> std::io::Result<(String, u64)> {
     let bytes = std::fs::read(file)?;
-    Ok((base16ct::lower::encode_string(&Sha256::digest(&bytes)), bytes.len() as u64))
+    Ok((digest_of(&bytes), bytes.len() as u64))
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    base16ct::lower::encode_string(&Sha256::digest(bytes))
 }
 
 fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Option<Entry> {
@@ -137,7 +141,9 @@ fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Optio
 /// Writes the manifest, and the statement over it and all that it lists.
 pub fn seal(store: &Store, standing: &Standing, signer: Option<&Signer>) -> Result<(), StoreError> {
     let (manifest, gates) = Manifest::of(store.root(), standing);
-    let file = store.write_json(Path::new(MANIFEST), &manifest)?;
-    let statement = Statement::over(&manifest, &file, &gates);
-    store.write_json(Path::new(STATEMENT), &statement.enveloped(signer)).map(drop)
+    let (listed, over_it) = (Path::new(MANIFEST), Path::new(STATEMENT));
+    let bytes = store.clean_json(listed, &manifest)?;
+    let statement = Statement::over(&manifest, &digest_of(&bytes), &gates);
+    let envelope = store.clean_json(over_it, &statement.enveloped(signer))?;
+    store.put_together(&[(listed, &bytes), (over_it, &envelope)])
 }

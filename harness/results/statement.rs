@@ -2,14 +2,13 @@
 //!
 //! Formats: in-toto Statement v1, predicate `test-result` v0.1 (github.com/in-toto/attestation, `spec`).
 
-use std::path::Path;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Signer};
 use super::folder::{GateResult, Outcome, State};
-use super::manifest::{MANIFEST, Manifest, digest};
+use super::manifest::{MANIFEST, Manifest};
+use crate::evidence::Record;
 
 /// The file's name in the run's folder.
 pub const STATEMENT: &str = "result.intoto.json";
@@ -68,12 +67,11 @@ pub struct TestResult {
 
 impl Statement {
     /// The statement over a manifest and what it lists.
-    pub(super) fn over(manifest: &Manifest, file: &Path, gates: &[GateResult]) -> Self {
+    pub(super) fn over(manifest: &Manifest, sha256: &str, gates: &[GateResult]) -> Self {
         let resource =
             |name: &str, sha256: &str| Resource { name: name.to_owned(), digest: Digest { sha256: sha256.to_owned() } };
         let listed = manifest.files.iter().map(|entry| resource(&entry.path, &entry.sha256));
-        let own = digest(file).ok().map(|(sha256, _)| resource(MANIFEST, &sha256));
-        let subject: Vec<Resource> = own.into_iter().chain(listed).collect();
+        let subject: Vec<Resource> = std::iter::once(resource(MANIFEST, sha256)).chain(listed).collect();
         let specification = |one: &&Resource| one.name.ends_with("/spec.json");
         let configuration = subject.iter().filter(specification).cloned().collect();
         Self {
@@ -107,12 +105,12 @@ fn result(gates: &[GateResult]) -> TestResult {
             failed.push(gate.key.name(&gate.gate_name()));
             continue;
         }
-        let twice =
-            gate.key.attempt > 1 || gate.evidence.as_ref().is_some_and(|evidence| evidence.record.rerun_of.is_some());
+        let told = |record: &Record| record.rerun_of.is_some() || !record.noticed.is_empty();
+        let flaky = gate.key.attempt > 1 || gate.evidence.as_ref().is_some_and(|evidence| told(&evidence.record));
         for verdict in &gate.verdicts {
             let name = gate.key.name(&format!("{}::{}", gate.gate_name(), verdict.check));
             match verdict.outcome {
-                Outcome::Passed if twice => warned.push(name),
+                Outcome::Passed if flaky => warned.push(name),
                 Outcome::Passed => passed.push(name),
                 Outcome::Failed(_) => failed.push(name),
                 Outcome::NotJudged => {}

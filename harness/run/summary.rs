@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -80,7 +81,7 @@ pub struct GateSummary {
     pub checks: Vec<Verdict>,
     /// Why it could not be run.
     pub failure: Option<Failure>,
-    /// Why a gate that passed is not to be trusted blindly: a conflict on its first run.
+    /// Why a gate that passed is not to be trusted blindly: a conflict on its first run, or what was noticed in it.
     pub flaky: Option<String>,
     /// Whether its project stays, as its user asked for.
     pub project_kept: bool,
@@ -341,14 +342,13 @@ impl Summary {
 
     /// The end of a gate, with the verdicts of its checks: the trials come to the same, but not every trial may have
     /// been asked for.
-    pub(super) fn ended(&mut self, key: GateKey, result: Result<&Path, &Failure>) {
+    pub(super) fn ended(&mut self, key: GateKey, after: Duration, result: Result<&Path, &Failure>) {
         let run_dir = self.run_dir.clone();
         let name = self.name(key);
         let Some(gate) = self.gates.get_mut(&name) else { return };
-        let now = Timestamp::now();
-        gate.ended = Some(now);
-        // The clock may have been set back meanwhile.
-        gate.seconds = gate.began.map_or(0.0, |began| now.duration_since(began).as_secs_f64().max(0.0));
+        gate.ended = Some(Timestamp::now());
+        // Not between the two moments: the clock may have been set meanwhile.
+        gate.seconds = after.as_secs_f64();
         let loaded = result.map_err(Clone::clone).and_then(|file| Evidence::load(&run_dir, file));
         match loaded {
             Ok(evidence) => {
@@ -531,6 +531,10 @@ impl GateSummary {
                 "{conflict}; that was in the first project ({}), this is a rerun in a fresh one",
                 kept.display()
             ));
+        }
+        if !record.noticed.is_empty() {
+            let noticed = self.flaky.iter().chain(&record.noticed).map(String::as_str).collect::<Vec<_>>().join("; ");
+            self.flaky = Some(noticed);
         }
         self.checks = gates::checks_of_run(record.gate, record.transport, record.transports)
             .iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
@@ -345,6 +345,7 @@ impl Supervisor {
     async fn turn(&self, key: GateKey) -> Answer {
         let _turn = self.queue.turn(key).await;
         self.summary.lock().await.began(key);
+        let begin = Instant::now();
         self.news.notify_one();
         self.seal(Some((key, State::Running)), false).await;
         let project = self.summary.lock().await.project(key).unwrap_or_else(|| self.next_project(key));
@@ -357,7 +358,7 @@ impl Supervisor {
         }
         {
             let mut summary = self.summary.lock().await;
-            summary.ended(key, result.as_deref());
+            summary.ended(key, begin.elapsed(), result.as_deref());
             self.publish(&summary);
         }
         let state = if result.is_ok() { State::Ended } else { State::Failed };

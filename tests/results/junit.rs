@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::sealed::{RunDir, STARTUP, WORKLOAD};
 use crate::story::Story;
-use crate::verify::{attempt_2, red, rerun, statement};
+use crate::verify::{attempt_2, noticed, red, rerun, statement};
 
 /// What a report must keep to, so that all of Jenkins, GitLab and GitHub's reporters read it alike.
 fn conforms(xml: &str) {
@@ -220,6 +220,14 @@ fn what_was_red_before_is_flaky(#[case] run: fn() -> RunDir, #[case] gate: Gate)
     assert_eq!(result(&xml, &format!("{gate}::cleanup::profile-purge")), "flakyFailure");
     // What the harness saw is found in the folder that was set aside.
     assert_eq!(result(&xml, &format!("{gate}::cleanup::namespace-removed")), "passed");
+}
+
+#[test]
+fn what_was_noticed_of_a_gate_is_a_property_of_its_suite() {
+    let xml = report(&RunDir::new().with(noticed()).sealed(None, true));
+    let property =
+        r#"<property name="flaky" value="the machine&apos;s clock was set back by 3600.0 s during `validate`"/>"#;
+    assert!(xml.contains(property), "{xml}");
 }
 
 #[test]

@@ -95,6 +95,7 @@ fn a_statement_is_a_test_result_over_every_file() {
 #[case::rerun(|| RunDir::new().with_in(red(WORKLOAD), "workload-k1s-ha-min.conflict").with(rerun()), "WARNED", &[], 15)]
 #[case::retried(|| RunDir::new().with(red(STARTUP)).with_in(attempt_2(), "startup-k1s-ha-min.attempt-2"), "WARNED",
     &[], 15)]
+#[case::noticed(|| RunDir::new().with(noticed()), "WARNED", &[], 15)]
 fn a_result_is_never_better_than_the_run(
     #[case] run: fn() -> RunDir,
     #[case] result: &str,
@@ -116,6 +117,12 @@ pub(crate) fn red(gate: Gate) -> Story {
 pub(crate) fn rerun() -> Story {
     let mut story = Story::honest(WORKLOAD);
     story.record.rerun_of = Some("gates/workload-k1s-ha-min.conflict".into());
+    story
+}
+
+pub(crate) fn noticed() -> Story {
+    let mut story = Story::honest(STARTUP);
+    story.record.noticed = vec!["the machine's clock was set back by 3600.0 s during `validate`".into()];
     story
 }
 

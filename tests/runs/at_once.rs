@@ -51,14 +51,20 @@ const SCRIPT: &str = include_str!("at_once.sh");
 /// On a user's own host, for which a lane stands: one state root, one containerd, one set of ports.
 pub(crate) fn on_one_host() -> Result<(), Failed> {
     let folder = tempfile::Builder::new().prefix("k1s-runs").tempdir_in("/tmp")?;
-    in_a_host(folder.path(), SCRIPT, stand_in::SEEDS)
+    in_a_host(folder.path(), SCRIPT, "", stand_in::SEEDS)
+}
+
+/// The same by two users, each with a state root: one containerd, one set of ports.
+pub(crate) fn by_two_users() -> Result<(), Failed> {
+    let folder = tempfile::Builder::new().prefix("k1s-runs").tempdir_in("/tmp")?;
+    in_a_host(folder.path(), SCRIPT, "nobody", stand_in::SEEDS)
 }
 
 /// Runs a script in a lane, with a `WorkerBee` that does something of its own before the real one.
-pub(crate) fn in_a_host(folder: &std::path::Path, script: &str, workerbee: &str) -> Result<(), Failed> {
+pub(crate) fn in_a_host(folder: &std::path::Path, script: &str, argument: &str, workerbee: &str) -> Result<(), Failed> {
     stand_in::script(folder, workerbee);
     let output = Command::new(env!("CARGO_BIN_EXE_k1s-gates"))
-        .args(["lane", "--", "bash", "-c", script])
+        .args(["lane", "--", "bash", "-c", script, "script", argument])
         .env("HERE", folder)
         .env("IMAGES", &stack().images)
         .env("LADDER", ladder())

@@ -1,21 +1,44 @@
-# In a lane, which stands for a user's own host: two runs over one state root, begun at once.
+# In a lane, which stands for a user's own host: two runs begun at once, over one state root; or the second one's by
+# another user, who is not root, over a state root of that user's own.
 set -u
-export XDG_STATE_HOME=$HERE/state XDG_RUNTIME_DIR=$HERE/runtime TMPDIR=$HERE/tmp
+other_user=$1 # "nobody", or nothing
 export REAL=$WORKERBEE_BIN WORKERBEE_BIN=$HERE/workerbee
-mkdir -p "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR" "$TMPDIR"
 unset RUN_DIR WB_PROJECT_BASE
 
-fail() { echo "$*"; cat "$HERE"/output-*; find "$XDG_STATE_HOME" "$WORKERBEE_CONTAINERD_STATE_ROOT/projects" -maxdepth 1; exit 1; }
-
-for n in 1 2; do
-  "$LADDER" startup::k1s-dev-min-sqlite:: --test-threads 64 --skip snapshot > "$HERE/output-$n" 2>&1 &
+fail() { echo "$*"; cat "$HERE"/output-*; find "$HERE" "$WORKERBEE_CONTAINERD_STATE_ROOT/projects" -maxdepth 3; exit 1; }
+own() { # A user's own folders
+  export HOME=$HERE/$1 XDG_STATE_HOME=$HERE/$1/state XDG_RUNTIME_DIR=$HERE/$1/runtime TMPDIR=$HERE/$1/tmp
+  mkdir -p "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR" "$TMPDIR"
+}
+as() { # A command as that user, who may use sudo, reach containerd, and read what root has built
+  user=$1; shift
+  setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups \
+    --inh-caps -all,+dac_read_search --ambient-caps -all,+dac_read_search "$@"
+}
+begin() {
+  "$@" "$LADDER" startup::k1s-dev-min-sqlite:: --test-threads 64 --skip snapshot > "$HERE/output-$n" 2>&1 &
   eval "run_$n=$!"
-done
+}
+
+own first; n=1; begin
+if [ -n "$other_user" ]; then
+  chmod 755 "$HERE"
+  chmod 666 "$WORKERBEE_CONTAINERD_ADDRESS"
+  mount -t tmpfs own /etc/sudoers.d && echo "$other_user ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/gates
+  chmod 440 /etc/sudoers.d/gates
+  own second
+  export WORKERBEE_CONTAINERD_STATE_ROOT=$HERE/second/workerbee
+  mkdir "$WORKERBEE_CONTAINERD_STATE_ROOT" && chown -R "$other_user:" "$HERE/second"
+  n=2; begin as "$other_user"
+else
+  n=2; begin
+fi
 wait "$run_1" && wait "$run_2" || fail "not both are green"
-for _ in $(seq 100); do [ -z "$(find "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR" -type f)" ] && break; sleep 0.1; done
-[ -z "$(find "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR" -type f)" ] || fail "something is left"
-python3 - "$TMPDIR"/*/gates/*/record.json << 'PYTHON' || fail "they met"
-import datetime, json, sys
+left() { find "$HERE"/*/state "$HERE"/*/runtime -type f; }
+for _ in $(seq 100); do [ -z "$(left)" ] && break; sleep 0.1; done
+[ -z "$(left)" ] || fail "something is left: $(left)"
+python3 - "$HERE"/*/tmp/*/gates/*/record.json << 'PYTHON' || fail "they met"
+import datetime, json, os, sys
 records = [json.load(open(file)) for file in sys.argv[1:]]
 assert len(records) == 2, sys.argv
 assert records[0]["project"] != records[1]["project"], records[0]["project"]
@@ -25,6 +48,6 @@ def at(record, name):
     return started + phase["at"], phase["seconds"]
 waited = [at(record, "waited for the start token")[1] for record in records]
 first, second = sorted(at(record, "validate") for record in records)
-print("waited for the token", waited, "second validate", round(second[0] - first[0], 1), "s after the first, which took", round(first[1], 1))
+print("users", [os.stat(file).st_uid for file in sys.argv[1:]], "waited for the token", waited, "second validate", round(second[0] - first[0], 1), "s after the first, which took", round(first[1], 1))
 assert max(waited) > 1 and second[0] - first[0] > 1, (waited, first, second)
 PYTHON

@@ -93,5 +93,5 @@ const SCRIPT: &str = include_str!("kept.sh");
 pub(crate) fn on_the_host() -> Result<(), Failed> {
     let folder = tempfile::Builder::new().prefix("k1s-runs").tempdir_in("/tmp")?;
     let seeds = stand_in::SEEDS.replace("exec \"$REAL\" \"$@\"", "");
-    at_once::in_a_host(folder.path(), SCRIPT, &(seeds + NOT_OK))
+    at_once::in_a_host(folder.path(), SCRIPT, "", &(seeds + NOT_OK))
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod at_once;
+mod clock;
 mod kept;
 #[path = "../support/ladder.rs"]
 mod ladder;
@@ -25,8 +26,11 @@ fn main() -> ExitCode {
         Trial::test("retried", repeated::retried),
         Trial::test("two-at-once-in-lanes", at_once::in_lanes),
         Trial::test("two-at-once-on-one-host", at_once::on_one_host),
+        Trial::test("two-users-on-one-host", at_once::by_two_users),
         Trial::test("kept-in-a-lane", kept::in_a_lane),
         Trial::test("kept-on-the-host", kept::on_the_host),
+        Trial::test("clock-set-forth", || clock::set(3600)).with_ignored_flag(true),
+        Trial::test("clock-set-back", || clock::set(-3600)).with_ignored_flag(true),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }

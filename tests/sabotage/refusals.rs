@@ -92,6 +92,7 @@ impl Bench {
             attempt: 1,
             part: 1,
             project: String::new(),
+            noticed: Vec::new(),
             project_kept: false,
             started: String::new(),
             seconds: 0.0,

@@ -81,6 +81,7 @@ impl RunDir {
             ],
             conflict: None,
             rerun_of: None,
+            noticed: Vec::new(),
             project_kept: false,
             failure: None,
             versions: self.summary.versions.clone(),

@@ -73,6 +73,7 @@ impl Story {
             phases: vec![],
             conflict: None,
             rerun_of: None,
+            noticed: Vec::new(),
             project_kept: false,
             failure: None,
             versions: BTreeMap::new(),

@@ -29,6 +29,13 @@ const PORT: u16 = 8080;
 const PROGRAM: &str = include_str!("app.py");
 /// How long k1s may take over an apply: it answers when the app is ready.
 const APPLY: Duration = Duration::from_secs(60);
+/// How often k1s is asked when its answer is an error of its own. Its loop over all apps is not kept off an app that is
+/// just being applied: it starts the container that the apply is about to start, and the later one of the two fails.
+const APPLIES: usize = 3;
+/// How long k1s may take to be done with what it failed at.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How many characters of an error are told in one line.
+const LINE: usize = 200;
 /// How long the ingress may take to know the app's route.
 const ROUTE: Duration = Duration::from_secs(30);
 
@@ -43,13 +50,13 @@ pub struct Echo {
     pub talk: Result<Talk, String>,
 }
 
-/// Deploys the app and talks to it.
-pub async fn look(subject: &Subject) -> Result<Echo, Failure> {
+/// Deploys the app and talks to it. What k1s said when it failed at that stays in `refused`, whatever came of it then.
+pub async fn look(subject: &Subject, refused: &mut Vec<String>) -> Result<Echo, Failure> {
     let ingress = Ingress::of(subject)?;
     let apps = app::deployed(subject)?;
     let image = &app::named(&apps, "backend")?.image;
     let host = format!("echo.{}.workerbee.localhost", subject.project);
-    let applied = apply(&ingress, &manifest(subject, image, &host)?).await?;
+    let applied = apply(&ingress, &manifest(subject, image, &host)?, refused).await?;
     let url = ingress.at(&host, "/")?;
     let talk = poll::until(ROUTE, async || connect(&ingress, &url).await, Result::is_ok).await;
     let talk = match talk {
@@ -108,20 +115,42 @@ fn free_port() -> Result<u16, Failure> {
     })
 }
 
-async fn apply(ingress: &Ingress, manifest: &Value) -> Result<Value, Failure> {
+async fn apply(ingress: &Ingress, manifest: &Value, refused: &mut Vec<String>) -> Result<Value, Failure> {
     let url = ingress.below("controller", "apply")?;
     let body = manifest.to_string();
     let question = Question { url: &url, token: Some(&ingress.tokens.admin), body: Some(&body) };
-    let refused = |seen: String| {
+    let failed = |seen: String| {
         Failure::new("k1s does not deploy the harness's echo app")
             .expected("200 from the controller's /apply")
             .seen(seen)
             .remedy("see the controller's log; 409 not_leader: another controller than 0 leads")
     };
-    let answer = ingress.trust.ask_within(question, APPLY).await.map_err(|answer| refused(format!("{answer:?}")))?;
-    let text = String::from_utf8_lossy(&answer.body).into_owned();
-    if answer.status != 200 {
-        return Err(refused(format!("{}: {text}", answer.status)));
+    loop {
+        let answer = ingress.trust.ask_within(question, APPLY).await.map_err(|answer| failed(format!("{answer:?}")))?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        match answer.status {
+            200 => {
+                return serde_json::from_slice(&answer.body)
+                    .map_err(|error| failed(format!("no JSON ({error}): {text}")));
+            }
+            status if status < 500 => return Err(failed(format!("{status}: {text}"))),
+            status => {
+                refused.push(format!("{status}: {text}"));
+                if refused.len() == APPLIES {
+                    return Err(failed(format!("{APPLIES} times an error, at last {status}: {}", end_of(&text))));
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
     }
-    serde_json::from_slice(&answer.body).map_err(|error| refused(format!("no JSON ({error}): {text}")))
+}
+
+/// An error of k1s's quotes the whole command first, and says at its end what is wrong.
+pub fn end_of(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= LINE {
+        text.to_owned()
+    } else {
+        format!("…{}", text.chars().skip(length - LINE).collect::<String>())
+    }
 }

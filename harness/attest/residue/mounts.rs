@@ -16,3 +16,29 @@ pub(super) fn look(owner: &Owner) -> Result<Vec<Thing>, Failure> {
     };
     Ok(mounts.into_iter().map(thing).collect())
 }
+
+/// What may be new after a purge and is nobody's residue: the root file system of `WorkerBee`'s ingress, which all projects
+/// share and which may have been started anew meanwhile (`WorkerBee` does when it does not answer).
+pub(super) fn stays(thing: &Thing) -> bool {
+    let of_the_system = |part: &str| {
+        let parts: Vec<&str> = part.split('-').collect();
+        matches!(parts.as_slice(), ["workerbee", _, "system"])
+    };
+    thing.what.split('/').any(of_the_system)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::ingress("workerbee-7a3a04a7b599-system", true)]
+    #[case::project("workerbee-7a3a04a7b599-demo", false)]
+    #[case::project_with_a_dash("workerbee-7a3a04a7b599-my-system", false)]
+    fn only_the_ingress_stays(#[case] namespace: &str, #[case] so: bool) {
+        let task = "/run/containerd/io.containerd.runtime.v2.task";
+        assert_eq!(stays(&Thing::new(format!("{task}/{namespace}/8f1f13d912ac/rootfs (overlay)"), None)), so);
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Look, Thing, files, firewall};
+use super::{Kind, Look, Thing, files, firewall, mounts};
 use crate::checks::Wrong;
 use crate::failure::Failure;
 
@@ -88,6 +88,7 @@ fn stays(kind: Kind, thing: &Thing, others: &[Thing]) -> bool {
         Kind::Snapshots => thing.what.contains(" committed sha256:"),
         Kind::Networks => files::network_stays(thing),
         Kind::StateFolder => files::state_stays(thing),
+        Kind::Mounts => mounts::stays(thing),
         Kind::Firewall => firewall::stays(thing, others),
         _ => false,
     }
