@@ -104,9 +104,9 @@ impl Store {
         let path = self.root.join(file);
         let write = || {
             let folder = path.parent().unwrap_or(&self.root);
-            let made = !folder.is_dir();
+            let made: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.is_dir()).collect();
             std::fs::create_dir_all(folder)?;
-            if made {
+            for folder in made {
                 self.give(folder)?;
             }
             let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;

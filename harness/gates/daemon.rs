@@ -9,13 +9,13 @@ use super::session::Session;
 use crate::failure::Failure;
 use crate::workerbee::reply::McpStatus;
 
-/// The port of the runbook; in a lane it is the lane's own.
-const PORT: &str = "8765";
-const ADDRESS: [&str; 4] = ["--host", "127.0.0.1", "--port", PORT];
-/// The question for it.
-pub(super) const STATUS: [&str; 6] = ["mcp", "status", ADDRESS[0], ADDRESS[1], ADDRESS[2], ADDRESS[3]];
 /// How long the dashboard may take after the daemon has reported itself started.
 const SETTLING: Duration = Duration::from_secs(30);
+
+/// `mcp <verb>`, of the daemon at its port.
+pub(super) fn words<'a>(verb: &'a str, port: &'a str) -> Vec<&'a str> {
+    vec!["mcp", verb, "--host", "127.0.0.1", "--port", port]
+}
 
 /// Files of the daemon's three calls.
 pub(super) struct Files {
@@ -26,18 +26,20 @@ pub(super) struct Files {
 
 /// Asks, restarts when the answer is not accepted, asks again until it is.
 pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<McpStatus, Failure> {
-    let before = session.query("mcp-status-before", &files.before, &STATUS).await?;
+    let port = session.mcp_port();
+    let status = words("status", &port);
+    let before = session.query("mcp-status-before", &files.before, &status).await?;
     if !accepted(&before) {
         session.ground()?.seed_system().await?;
         let timeout = session.limits().restart;
         let text = timeout.to_string();
-        let restart: Vec<&str> = ["mcp", "restart"].into_iter().chain(ADDRESS).chain(["--timeout", &text]).collect();
+        let restart = [words("restart", &port), vec!["--timeout", &text]].concat();
         // WorkerBee waits for the old daemon, for the port and for the new daemon: each with a limit of its own.
         session.call("mcp-restart", &files.restart, &restart, Duration::from_secs(timeout + 60)).await?;
     }
     let begin = Instant::now();
     loop {
-        let after = session.query("mcp-status-after", &files.after, &STATUS).await?;
+        let after = session.query("mcp-status-after", &files.after, &status).await?;
         if accepted(&after) || begin.elapsed() > SETTLING || !running(&after) {
             return Ok(McpStatus::deserialize(&after).unwrap_or_default());
         }
@@ -80,7 +82,13 @@ pub(super) fn not_ready(status: &McpStatus, restart: Option<&Value>) -> Failure 
             status.global_dashboard.health_probe.as_ref().is_some_and(|probe| probe.ok),
             text("message").map(|message| format!("; WorkerBee says: {message}")).unwrap_or_default(),
         ))
-        .remedy(text("remediation").unwrap_or_else(|| "see global/mcp-daemon.log in WorkerBee's state root".to_owned()))
+        .remedy(match text("remediation") {
+            Some(said) if cause.ends_with("MCP_PORT_IN_USE") => {
+                format!("{said} On your own host WORKERBEE_MCP_PORT names the port that the gates use.")
+            }
+            Some(said) => said,
+            None => "see global/mcp-daemon.log in WorkerBee's state root".to_owned(),
+        })
 }
 
 fn accepted(status: &Value) -> bool {

@@ -10,6 +10,7 @@ use super::{daemon, keep, triage};
 use crate::attest::residue::{self, Kind, Look, Owner, Sight};
 use crate::checks::{Check, observed, part, succeeded};
 use crate::failure::Failure;
+use crate::ledger;
 use crate::workerbee::naming;
 use crate::workerbee::reply::McpStatus;
 use crate::workerbee::request::Request;
@@ -64,7 +65,8 @@ pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result
     let file = session.own("profile-status-after.json");
     session.inquire("profile-status-after", &file, Request::ProfileStatus).await?;
     let file = session.own("mcp-status-at-the-end.json");
-    session.query(DAEMON, &file, &daemon::STATUS).await?;
+    let port = session.mcp_port();
+    session.query(DAEMON, &file, &daemon::words("status", &port)).await?;
     let file = session.own("projects-after.json");
     session.inquire("projects-after", &file, Request::Projects).await?;
     let begin = Instant::now();
@@ -149,15 +151,12 @@ struct Removal {
 /// The project's state folder holds tokens and keys of a project that is no more.
 fn remove_folder(session: &Session<'_>) -> Result<(), Failure> {
     let folder = session.project_folder()?;
-    match std::fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::new(format!("the project's folder {} could not be removed", folder.display()))
-                .expected("no folder of a purged project")
-                .seen(error.to_string())
-                .remedy("remove it by hand"))
-        }
-        _ => Ok(()),
-    }
+    ledger::remove_folder(&folder).map_err(|error| {
+        Failure::new(format!("the project's folder {} could not be removed", folder.display()))
+            .expected("no folder of a purged project")
+            .seen(error.to_string())
+            .remedy("remove it by hand")
+    })
 }
 
 /// `cleanup::…`: the checks of the end.

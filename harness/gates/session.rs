@@ -13,7 +13,7 @@ use crate::evidence::{
 };
 use crate::failure::Failure;
 use crate::plan::Transport;
-use crate::run::{GateKey, Ground, Limits, Mode, Spec, StartToken};
+use crate::run::{GateKey, Ground, Limits, MCP_PORT, Mode, Spec, StartToken};
 use crate::workerbee::call::Call;
 use crate::workerbee::cli::Cli;
 use crate::workerbee::mcp::Mcp;
@@ -234,6 +234,14 @@ impl<'a> Session<'a> {
     /// Whether other gates use the same ports.
     pub(super) fn shares_its_host(&self) -> bool {
         matches!(self.spec.settings.mode, Mode::External(_))
+    }
+
+    /// The port of `WorkerBee`'s daemon: the runbook's in a lane, which has its own.
+    pub(super) fn mcp_port(&self) -> String {
+        match &self.spec.settings.mode {
+            Mode::Embedded => MCP_PORT.to_string(),
+            Mode::External(external) => external.mcp_port.to_string(),
+        }
     }
 
     /// The project's folder in the state root.

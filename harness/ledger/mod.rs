@@ -13,7 +13,7 @@ pub(crate) use cgroups::mounts as cgroup_mounts;
 pub(crate) use kept::keep;
 pub use kept::{Kept, enter, how_to_look, is_kept, release};
 pub use owner::Owner;
-pub(crate) use project::lock;
+pub(crate) use project::{lock, remove_folder};
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

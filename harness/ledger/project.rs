@@ -1,10 +1,13 @@
 //! A project on the user's own host: what a killed run leaves of it there, and its removal.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::attest::containerd::Containerd;
@@ -105,25 +108,30 @@ impl Project {
             return Ok(());
         }
         self.refuse_others().await?;
-        let begin = Instant::now();
         let containerd = Containerd::connect(&self.address).await?;
+        // A gate that found no daemon has made nothing else: then nobody needs to be asked who may not answer.
+        if containerd.namespaces().await?.contains(&self.namespace()) || self.holds_more_than_the_mark() {
+            self.empty(&containerd).await?;
+        }
+        containerd.remove_namespace(&self.namespace()).await?;
+        self.refuse_mounts()?;
+        remove_folder(&self.folder()).map_err(|error| self.stays(&error.to_string()))
+    }
+
+    /// Purges until no container is left.
+    async fn empty(&self, containerd: &Containerd) -> Result<(), Failure> {
+        let begin = Instant::now();
         loop {
             let said = self.purge().await;
             // A container that was being started when its starter was killed may come a moment late.
             tokio::time::sleep(Duration::from_millis(300)).await;
             let held = containerd.contents(&self.namespace()).await?;
             if held.containers.is_empty() && held.tasks.is_empty() {
-                break;
+                return Ok(());
             }
             if begin.elapsed() > REMOVAL {
                 return Err(self.stays(&said));
             }
-        }
-        containerd.remove_namespace(&self.namespace()).await?;
-        self.refuse_mounts()?;
-        match std::fs::remove_dir_all(self.folder()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(self.stays(&error.to_string())),
-            _ => Ok(()),
         }
     }
 
@@ -169,6 +177,11 @@ impl Project {
         }
     }
 
+    fn holds_more_than_the_mark(&self) -> bool {
+        let entries = std::fs::read_dir(self.folder()).into_iter().flatten().flatten();
+        entries.into_iter().any(|entry| entry.file_name() != MARK)
+    }
+
     /// What is mounted in the folder would be deleted with it.
     fn refuse_mounts(&self) -> Result<(), Failure> {
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
@@ -183,6 +196,21 @@ impl Project {
             .expected(format!("no container in {} and no {}", self.namespace(), self.folder().display()))
             .seen(seen)
             .remedy("see that containerd and WorkerBee answer, then `k1s-gates sweep --execute`")
+    }
+}
+
+/// Removes a project's folder. `WorkerBee`'s helper runs as root and leaves files of root's in it, whoever the user is.
+pub(crate) fn remove_folder(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && !geteuid().is_root() => {
+            let mut sudo = Command::new("sudo");
+            sudo.args(["-n", "rm", "-rf", "--one-file-system", "--"]).arg(folder).stdin(Stdio::null());
+            let output = sudo.output()?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            if output.status.success() { Ok(()) } else { Err(std::io::Error::other(format!("{error}; {said}"))) }
+        }
+        removed => removed,
     }
 }
 

@@ -31,6 +31,7 @@ pub use key::{newest, newest_interrupted};
 pub use lane::run_command;
 pub use part::Part;
 pub use protocol::GateKey;
+pub(crate) use settings::MCP_PORT;
 pub use settings::{External, Limits, Mode, Settings};
 pub use summary::{GateSummary, NoRun, Outcome, State, Summary, Verdict};
 

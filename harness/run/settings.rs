@@ -61,7 +61,12 @@ pub struct External {
     pub state_root: PathBuf,
     /// `WORKERBEE_CONTAINERD_ADDRESS`, containerd's socket.
     pub address: PathBuf,
+    /// `WORKERBEE_MCP_PORT`, the port of `WorkerBee`'s daemon: each user's on a host needs another one.
+    pub mcp_port: u16,
 }
+
+/// The port of the daemon in the runbook.
+pub(crate) const MCP_PORT: u16 = 8765;
 
 /// What the folders of runs are called before their time, as in the runbook.
 pub(super) const RUN_DIR_PREFIX: &str = "workerbee-k1s-profile-validation-";
@@ -115,11 +120,7 @@ impl Settings {
             project: project("WB_PROJECT")?,
             single_project: project("WB_SINGLE_PROJECT")?,
             ha_project: project("WB_HA_PROJECT")?,
-            mode: path("WORKERBEE_CONTAINERD_STATE_ROOT").map_or(Mode::Embedded, |state_root| {
-                let address = path("WORKERBEE_CONTAINERD_ADDRESS")
-                    .unwrap_or_else(|| PathBuf::from("/run/containerd/containerd.sock"));
-                Mode::External(External { state_root, address })
-            }),
+            mode: path("WORKERBEE_CONTAINERD_STATE_ROOT").map(external).transpose()?.unwrap_or(Mode::Embedded),
             // WORKERBEE_ROOT is the runbook's checkout of WorkerBee, with its environment in .venv.
             workerbee_bin: path("WORKERBEE_BIN")
                 .or_else(|| path("WORKERBEE_ROOT").map(|root| root.join(".venv/bin/workerbee"))),
@@ -195,6 +196,20 @@ fn project_name(name: &str, value: String) -> Result<String, Failure> {
         return Ok(value);
     }
     Err(refused(name, &value, "lower-case letters, digits and inner dashes"))
+}
+
+/// The user's own `WorkerBee`, by its state root.
+fn external(state_root: PathBuf) -> Result<Mode, Failure> {
+    let address = std::env::var_os("WORKERBEE_CONTAINERD_ADDRESS").filter(|value| !value.is_empty());
+    let address = address.unwrap_or_else(|| "/run/containerd/containerd.sock".into());
+    let mcp_port = match std::env::var("WORKERBEE_MCP_PORT").ok().filter(|port| !port.is_empty()) {
+        None => MCP_PORT,
+        Some(port) => match port.parse() {
+            Ok(number) if number > 0 => number,
+            _ => return Err(refused("WORKERBEE_MCP_PORT", &port, "a port, 1 to 65535")),
+        },
+    };
+    Ok(Mode::External(External { state_root, address: address.into(), mcp_port }))
 }
 
 /// What may be kept.

@@ -24,10 +24,13 @@ own first; n=1; begin
 if [ -n "$other_user" ]; then
   chmod 755 "$HERE"
   chmod 666 "$WORKERBEE_CONTAINERD_ADDRESS"
-  mount -t tmpfs own /etc/sudoers.d && echo "$other_user ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/gates
+  mount -t tmpfs -o mode=755 own /etc/sudoers.d && echo "$other_user ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/gates
   chmod 440 /etc/sudoers.d/gates
   own second
   export WORKERBEE_CONTAINERD_STATE_ROOT=$HERE/second/workerbee
+  export WORKERBEE_MCP_PORT=8766
+  system=workerbee-$(printf %s "$WORKERBEE_CONTAINERD_STATE_ROOT" | sha1sum | cut -c1-12)-system
+  ctr --namespace "$system" images import --no-unpack "$IMAGES/caddy.tar" > /dev/null || fail "no image of the ingress"
   mkdir "$WORKERBEE_CONTAINERD_STATE_ROOT" && chown -R "$other_user:" "$HERE/second"
   n=2; begin as "$other_user"
 else
