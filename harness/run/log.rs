@@ -3,7 +3,7 @@
 use std::io::{PipeReader, Read as _};
 use std::path::PathBuf;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::evidence::Store;
 
@@ -14,8 +14,13 @@ const LIMIT: usize = 1024 * 1024;
 const LAST: usize = 8;
 
 /// Follows a process's output until nobody can write to it any more: then tells its last words, which may be all that
-/// is left of it when the folder is full.
-pub(super) fn follow(mut output: PipeReader, store: Store, file: PathBuf) -> oneshot::Receiver<String> {
+/// is left of it when the folder is full. `at_work` is dropped with the last line written.
+pub(super) fn follow(
+    mut output: PipeReader,
+    store: Store,
+    file: PathBuf,
+    at_work: watch::Receiver<()>,
+) -> oneshot::Receiver<String> {
     let (sender, receiver) = oneshot::channel();
     // A thread of its own, which the end of the supervisor does not wait for.
     std::thread::spawn(move || {
@@ -33,6 +38,7 @@ pub(super) fn follow(mut output: PipeReader, store: Store, file: PathBuf) -> one
             }
         }
         let _ = store.write(&file, &text);
+        drop(at_work);
         let _ = sender.send(last_words(&store.redact(&text)));
     });
     receiver
@@ -60,7 +66,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), Redactor::default()).unwrap();
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let ended = follow(reader, store, Path::new("gate.log").to_owned());
+        let ended = follow(reader, store, Path::new("gate.log").to_owned(), watch::channel(()).1);
         for part in ["first\n-----BEGIN PRIVATE", " KEY-----\nS3c", "ret\n-----END PRIVATE KEY-----\nTOK", "EN=S3cret"]
         {
             writer.write_all(part.as_bytes()).unwrap();

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Notify, OnceCell, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::alive::Alive;
 use super::earlier::{self, Earlier};
@@ -47,6 +47,8 @@ struct Supervisor {
     summary: Mutex<Summary>,
     /// Something is to be published.
     news: Notify,
+    /// The followers of the gates' output that still write.
+    logs: watch::Sender<()>,
     states: Mutex<BTreeMap<GateKey, GateState>>,
     /// How many projects each gate has had.
     projects: std::sync::Mutex<BTreeMap<(Gate, Transport), u32>>,
@@ -65,6 +67,8 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// How long news may wait for more of them.
 const NEWS: Duration = Duration::from_secs(1);
+/// How long the last words of gates that were cut off may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves until the run's owner is gone.
 pub(super) fn main(settings: &Path) -> ExitCode {
@@ -161,6 +165,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         running: Mutex::default(),
         summary: Mutex::new(summary),
         news: Notify::new(),
+        logs: watch::Sender::new(()),
         signer,
     });
     supervisor.begin(earlier).await?;
@@ -178,18 +183,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
             }
         }
     }
-    // With the gates' tasks their processes are dropped, which kills them, and their lifelines, which ends the lanes.
-    supervisor.running.lock().await.shutdown().await;
-    answers.shutdown().await;
-    news.abort();
-    {
-        let mut summary = supervisor.summary.lock().await;
-        summary.over();
-        supervisor.publish(&summary);
-    }
-    supervisor.ledger.close().await;
-    supervisor.store.remove_unfinished();
-    supervisor.seal(None, true).await;
+    supervisor.end(answers, news).await;
     Ok(())
 }
 
@@ -307,6 +301,24 @@ impl Supervisor {
         }
         self.publish(&*self.summary.lock().await);
         std::fs::create_dir_all(run_dir.join("gates"))
+    }
+
+    /// Ends what still runs, and seals what there is.
+    async fn end(&self, mut answers: JoinSet<()>, news: JoinHandle<()>) {
+        // With the gates' tasks their processes are dropped, which kills them, and their lifelines, which ends the lanes.
+        self.running.lock().await.shutdown().await;
+        answers.shutdown().await;
+        news.abort();
+        {
+            let mut summary = self.summary.lock().await;
+            summary.over();
+            self.publish(&summary);
+        }
+        self.ledger.close().await;
+        // What a gate's process said at its end is written by then, unless something that it started holds its output open.
+        let _ = tokio::time::timeout(LAST_WORDS, self.logs.closed()).await;
+        self.store.remove_unfinished();
+        self.seal(None, true).await;
     }
 
     /// Writes down what the run stands on. With a gate that has ended and without it no run could be resumed.
@@ -487,7 +499,7 @@ impl Supervisor {
             .map_err(unstarted)?;
         // With it goes this process's own end of the pipe, which would keep the log open.
         drop(command);
-        let logged = super::log::follow(output, self.store.clone(), log.to_owned());
+        let logged = super::log::follow(output, self.store.clone(), log.to_owned(), self.logs.subscribe());
         let mut lifeline = child.stdin.take();
         if let Some(lifeline) = &mut lifeline {
             // A process that has ended already says itself why.
@@ -513,7 +525,7 @@ impl Supervisor {
                 })
             });
             // What the process started may hold the pipe open; what itself wrote is there in a moment.
-            let words = match tokio::time::timeout(Duration::from_secs(1), logged).await {
+            let words = match tokio::time::timeout(LAST_WORDS, logged).await {
                 Ok(Ok(words)) => words,
                 _ => super::log::last_words(&std::fs::read(self.settings.run_dir.join(log)).unwrap_or_default()),
             };
