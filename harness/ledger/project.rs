@@ -230,3 +230,39 @@ pub(crate) fn lock(entry: &Path) -> std::io::Result<File> {
     flock(&file, FlockOperation::LockExclusive)?;
     Ok(file)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+mod tests {
+    use super::*;
+
+    fn project(state_root: &Path) -> Project {
+        let [name, privilege] = ["demo", "direct"].map(str::to_owned);
+        let [bin, k1s_root, address, run_dir] =
+            ["workerbee", "k1s", "containerd.sock", "run"].map(|name| state_root.join(name));
+        let mark = "2b".repeat(16);
+        Project { name, mark, bin, privilege, state_root: state_root.to_owned(), k1s_root, address, run_dir }
+    }
+
+    /// Why it would not be removed.
+    async fn refusal(project: &Project) -> String {
+        project.refuse_others().await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_folder_without_the_mark_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let project = project(root.path());
+        project.claim().unwrap();
+        assert!(!project.holds_more_than_the_mark() && project.claim().is_err());
+        let other = Project { mark: "2c".repeat(16), ..project.clone() };
+        for write in ["another mark", ""] {
+            // containerd is only asked about what is marked.
+            assert!(refusal(&other).await.contains("has no such mark"));
+            std::fs::write(project.folder().join(MARK), write).unwrap();
+            std::fs::write(project.folder().join(".lock"), "").unwrap();
+            assert!(refusal(&project).await.contains("has no such mark"));
+        }
+        assert!(project.folder().join(".lock").exists() && project.holds_more_than_the_mark());
+    }
+}
