@@ -6,6 +6,7 @@ use std::process::Command;
 
 use k1s_profile_gates::run::{self, State, Summary};
 use libtest_mimic::Failed;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::ladder::ladder;
 use crate::nested::Nested;
@@ -38,7 +39,7 @@ pub(crate) fn in_lanes() -> Result<(), Failed> {
     let seconds: Vec<String> = summaries.iter().map(|run| run.started.to_string()).collect();
     println!("begun at {}, projects {projects:?}", seconds.join(" and "));
     for name in ["runtime", "state"] {
-        let left = walkdir::WalkDir::new(first.folder().join(name)).into_iter().flatten();
+        let left = WalkDir::new(first.folder().join(name)).into_iter().flatten();
         wrong.extend(
             left.filter(|entry| entry.file_type().is_file()).map(|entry| format!("left: {}", entry.path().display())),
         );
@@ -57,7 +58,29 @@ pub(crate) fn on_one_host() -> Result<(), Failed> {
 /// The same by two users, each with a state root: one containerd, one set of ports.
 pub(crate) fn by_two_users() -> Result<(), Failed> {
     let folder = tempfile::Builder::new().prefix("k1s-runs").tempdir_in("/tmp")?;
-    in_a_host(folder.path(), SCRIPT, "nobody", stand_in::SEEDS)
+    let ran = in_a_host(folder.path(), SCRIPT, "nobody", stand_in::SEEDS);
+    // The second user's ingress ends with the lane, and is in nobody's ledger.
+    if let Ok(system) = std::fs::read_to_string(folder.path().join("system")) {
+        remove_cgroups(system.trim());
+    }
+    ran
+}
+
+/// Removes the cgroups of a namespace whose processes are ending.
+fn remove_cgroups(namespace: &str) {
+    for _ in 0..40 {
+        let cgroups = WalkDir::new("/sys/fs/cgroup").max_depth(2).into_iter().flatten();
+        let own: Vec<PathBuf> =
+            cgroups.filter(|entry| entry.file_name() == namespace).map(DirEntry::into_path).collect();
+        if own.is_empty() {
+            return;
+        }
+        for folder in own.iter().flat_map(|own| WalkDir::new(own).contents_first(true)).flatten() {
+            // What is no folder goes with the one that it is in.
+            let _ = std::fs::remove_dir(folder.path());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
 }
 
 /// Runs a script in a lane, with a `WorkerBee` that does something of its own before the real one.

@@ -30,6 +30,7 @@ if [ -n "$other_user" ]; then
   export WORKERBEE_CONTAINERD_STATE_ROOT=$HERE/second/workerbee
   export WORKERBEE_MCP_PORT=8766
   system=workerbee-$(printf %s "$WORKERBEE_CONTAINERD_STATE_ROOT" | sha1sum | cut -c1-12)-system
+  echo "$system" > "$HERE/system"
   ctr --namespace "$system" images import --no-unpack "$IMAGES/caddy.tar" > /dev/null || fail "no image of the ingress"
   mkdir "$WORKERBEE_CONTAINERD_STATE_ROOT" && chown -R "$other_user:" "$HERE/second"
   n=2; begin as "$other_user"
