@@ -125,19 +125,27 @@ async fn apply(ingress: &Ingress, manifest: &Value, refused: &mut Vec<String>) -
             .seen(seen)
             .remedy("see the controller's log; 409 not_leader: another controller than 0 leads")
     };
+    let ask = async || {
+        let answer = ingress.trust.ask_within(question, APPLY).await.map_err(|answer| format!("{answer:?}"))?;
+        Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
+    };
+    let text = insist(ask, refused).await.map_err(failed)?;
+    serde_json::from_str(&text).map_err(|error| failed(format!("no JSON ({error}): {text}")))
+}
+
+/// Asks again while the answer is an error of k1s's own.
+async fn insist(
+    ask: impl AsyncFn() -> Result<(u16, String), String>,
+    refused: &mut Vec<String>,
+) -> Result<String, String> {
     loop {
-        let answer = ingress.trust.ask_within(question, APPLY).await.map_err(|answer| failed(format!("{answer:?}")))?;
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        match answer.status {
-            200 => {
-                return serde_json::from_slice(&answer.body)
-                    .map_err(|error| failed(format!("no JSON ({error}): {text}")));
-            }
-            status if status < 500 => return Err(failed(format!("{status}: {text}"))),
-            status => {
+        match ask().await? {
+            (200, text) => return Ok(text),
+            (status, text) if status < 500 => return Err(format!("{status}: {text}")),
+            (status, text) => {
                 refused.push(format!("{status}: {text}"));
                 if refused.len() == APPLIES {
-                    return Err(failed(format!("{APPLIES} times an error, at last {status}: {}", end_of(&text))));
+                    return Err(format!("{APPLIES} times an error, at last {status}: {}", end_of(&text)));
                 }
                 tokio::time::sleep(PAUSE).await;
             }
@@ -152,5 +160,29 @@ pub fn end_of(text: &str) -> String {
         text.to_owned()
     } else {
         format!("…{}", text.chars().skip(length - LINE).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::at_once(&[200], Ok(0))]
+    #[case::at_last(&[500, 503, 200], Ok(2))]
+    #[case::never(&[500, 500, 500, 200], Err(3))]
+    #[case::another_leads(&[409, 200], Err(0))]
+    #[tokio::test(start_paused = true)]
+    async fn k1s_is_asked_again_after_an_error_of_its_own(#[case] says: &[u16], #[case] came: Result<usize, usize>) {
+        let answers = RefCell::new(says.iter().map(|status| (*status, format!("{status} {}", "x".repeat(300)))));
+        let mut refused = Vec::new();
+        let ask = async || answers.borrow_mut().next().ok_or_else(|| "asked once too often".to_owned());
+        let seen = insist(ask, &mut refused).await;
+        assert_eq!(seen.clone().map(|_| refused.len()).map_err(|_| refused.len()), came, "{seen:?}");
+        assert!(refused.iter().all(|said| said.len() > 300 && end_of(said).chars().count() == LINE + 1));
     }
 }
