@@ -107,6 +107,16 @@ impl Machine {
     }
 }
 
+impl Drop for Machine {
+    /// A supervisor that is just ending would make its run's folder anew.
+    fn drop(&mut self) {
+        let begin = std::time::Instant::now();
+        while !self.processes().is_empty() && begin.elapsed() < std::time::Duration::from_secs(10) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
