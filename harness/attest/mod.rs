@@ -10,6 +10,7 @@ pub mod images;
 pub mod ingress;
 pub mod leader;
 pub mod leadership;
+pub mod listeners;
 mod poll;
 pub mod processes;
 pub mod readiness;

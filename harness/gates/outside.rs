@@ -1,7 +1,7 @@
 //! What is seen of a live profile from outside it: through its ingress, by its APIs, and on disk.
 
 use super::session::Session;
-use crate::attest::{Subject, echo, exports, images, resources, routes, seed, websocket};
+use crate::attest::{Subject, echo, exports, images, listeners, resources, routes, seed, websocket};
 use crate::checks::{Check, observed};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
@@ -9,6 +9,7 @@ use crate::plan::{Gate, Profile};
 /// Looks at what the gate's profile has: routes always, the rest where a workload was deployed.
 pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result<(), Failure> {
     session.observe("routes", routes::look(subject).await)?;
+    session.record.noticed.extend(listeners::shared_admin());
     if !matches!(session.key.gate, Gate::Workload(_)) {
         return Ok(());
     }

@@ -100,11 +100,12 @@ impl Memory {
         fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
 
-    /// Keeps what was learned, together with what other runs have learned meanwhile.
+    /// Keeps what was learned, together with what other runs have learned meanwhile. What is gone is forgotten.
     pub(super) fn save(&mut self, file: &Path) -> Result<(), StackError> {
         if std::mem::take(&mut self.changed) {
             let mut all = Self::load(file);
             all.tools.append(&mut self.tools);
+            all.tools.retain(|tool, _| tool.exists());
             self.tools = all.tools;
             cache::write_json(file, self)?;
         }
@@ -167,6 +168,24 @@ mod tests {
         assert_eq!(memory.version(&tool), None);
         memory.learn(&tool, &[]);
         assert_eq!(memory.version(&tool), Some("1.3.0"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_tool_that_is_gone_is_forgotten() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let (gone, here, file) =
+            (folder.path().join("gone"), folder.path().join("here"), folder.path().join("tools.json"));
+        let learn = |tool: &Path| -> Outcome {
+            script(tool, "echo 1.2.3")?;
+            let mut memory = Memory::load(&file);
+            memory.learn(tool, &[]);
+            Ok(memory.save(&file)?)
+        };
+        learn(&gone)?;
+        fs::remove_file(&gone)?;
+        learn(&here)?;
+        assert_eq!(Memory::load(&file).tools.into_keys().collect::<Vec<_>>(), [here]);
         Ok(())
     }
 

@@ -15,6 +15,23 @@ as() { # A command as that user, who may use sudo, reach containerd, and read wh
   setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups \
     --inh-caps -all,+dac_read_search --ambient-caps -all,+dac_read_search "$@"
 }
+own_admin() { # The ingress's image with an admin port of its own, which CADDY_ADMIN would give it from Caddy 2.7 on
+  python3 - "$1" << 'PYTHON'
+import hashlib, io, json, sys, tarfile
+image, out = tarfile.open(sys.argv[1]), tarfile.open(fileobj=sys.stdout.buffer, mode="w|")
+(said,) = json.load(image.extractfile("manifest.json"))
+config = json.load(image.extractfile(said["Config"]))
+(layer,) = said["Layers"]
+layer = image.extractfile(layer).read().replace(b"localhost:2019", b"localhost:2020")
+config["rootfs"]["diff_ids"] = ["sha256:" + hashlib.sha256(layer).hexdigest()]
+said = {"Config": "config.json", "RepoTags": ["localhost/caddy:second"], "Layers": ["layer.tar"]}
+for name, data in {"manifest.json": json.dumps([said]).encode(), "config.json": json.dumps(config).encode(), "layer.tar": layer}.items():
+    file = tarfile.TarInfo(name)
+    file.size = len(data)
+    out.addfile(file, io.BytesIO(data))
+out.close()
+PYTHON
+}
 begin() {
   "$@" "$LADDER" startup::k1s-dev-min-sqlite:: --test-threads 64 --skip snapshot > "$HERE/output-$n" 2>&1 &
   eval "run_$n=$!"
@@ -28,10 +45,10 @@ if [ -n "$other_user" ]; then
   chmod 440 /etc/sudoers.d/gates
   own second
   export WORKERBEE_CONTAINERD_STATE_ROOT=$HERE/second/workerbee
-  export WORKERBEE_MCP_PORT=8766
+  export WORKERBEE_MCP_PORT=8766 WORKERBEE_CADDY_IMAGE=localhost/caddy:second
   system=workerbee-$(printf %s "$WORKERBEE_CONTAINERD_STATE_ROOT" | sha1sum | cut -c1-12)-system
   echo "$system" > "$HERE/system"
-  ctr --namespace "$system" images import --no-unpack "$IMAGES/caddy.tar" > /dev/null || fail "no image of the ingress"
+  own_admin "$IMAGES/caddy.tar" | ctr --namespace "$system" images import --no-unpack - > /dev/null || fail "no image of the ingress"
   mkdir "$WORKERBEE_CONTAINERD_STATE_ROOT" && chown -R "$other_user:" "$HERE/second"
   n=2; begin as "$other_user"
 else
@@ -46,6 +63,7 @@ import datetime, json, os, sys
 records = [json.load(open(file)) for file in sys.argv[1:]]
 assert len(records) == 2, sys.argv
 assert records[0]["project"] != records[1]["project"], records[0]["project"]
+assert not any(record["noticed"] for record in records), [record["noticed"] for record in records]
 def at(record, name):
     started = datetime.datetime.fromisoformat(record["started"][:26].rstrip("Z") + "+00:00").timestamp()
     phase = next(phase for phase in record["phases"] if phase["name"] == name)
