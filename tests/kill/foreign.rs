@@ -2,21 +2,23 @@
 
 use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use k1s_profile_gates::stack::Stack;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
+use crate::cgroups;
 use crate::stand_in::eventually;
 
-const NAMESPACE: &str = "workerbee-000000000000-foreign";
 const CONTAINER: &str = "workerbee-000000000000-foreign-app";
 
 /// A containerd with a running container, and a project's folder.
 pub(crate) struct Foreign {
     folder: TempDir,
+    /// Named after this process: what a test that was killed has left is in nobody's way.
+    namespace: String,
     containerd: Child,
 }
 
@@ -44,7 +46,8 @@ impl Foreign {
             .stderr(log)
             .spawn()
             .unwrap();
-        let foreign = Self { folder, containerd };
+        let namespace = format!("workerbee-000000000000-foreign{}", std::process::id());
+        let foreign = Self { folder, namespace, containerd };
         eventually("the foreign containerd answers", || foreign.try_ctr(&["version"]).is_ok());
         let archive = stack.images.join("etcd.tar").display().to_string();
         foreign.ctr(&["images", "import", &archive]);
@@ -87,7 +90,12 @@ impl Foreign {
     fn try_ctr(&self, arguments: &[&str]) -> Result<String, String> {
         let address = self.folder.path().join("containerd.sock");
         let mut command = Command::new("ctr");
-        command.arg("--address").arg(address).args(["--namespace", NAMESPACE]).args(arguments).stdin(Stdio::null());
+        command
+            .arg("--address")
+            .arg(address)
+            .args(["--namespace", &self.namespace])
+            .args(arguments)
+            .stdin(Stdio::null());
         let output = command.output().map_err(|error| error.to_string())?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
@@ -100,13 +108,8 @@ impl Drop for Foreign {
         let _ = self.try_ctr(&["containers", "delete", CONTAINER]);
         let _ = self.containerd.kill();
         let _ = self.containerd.wait();
+        cgroups::remove(&self.namespace);
         // Empty by now; what is not empty is not removed.
-        let named = |place: &str| Path::new(place).join(NAMESPACE);
-        let cgroups = WalkDir::new("/sys/fs/cgroup").max_depth(2).into_iter().flatten();
-        let cgroups: Vec<PathBuf> =
-            cgroups.filter(|entry| entry.file_name() == NAMESPACE).map(walkdir::DirEntry::into_path).collect();
-        for folder in cgroups.into_iter().chain([named("/run/containerd/runc")]) {
-            let _ = std::fs::remove_dir(folder);
-        }
+        let _ = std::fs::remove_dir(Path::new("/run/containerd/runc").join(&self.namespace));
     }
 }

@@ -5,6 +5,8 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../support/cgroups.rs"]
+mod cgroups;
 mod evidence;
 mod external;
 mod foreign;

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use k1s_profile_gates::run::{self, State, Summary};
 use libtest_mimic::Failed;
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
 
 use crate::ladder::ladder;
 use crate::nested::Nested;
-use crate::{stack, stand_in, verdict};
+use crate::{cgroups, stack, stand_in, verdict};
 
 /// Folders and names are the runs' own choice.
 pub(crate) fn in_lanes() -> Result<(), Failed> {
@@ -61,26 +61,9 @@ pub(crate) fn by_two_users() -> Result<(), Failed> {
     let ran = in_a_host(folder.path(), SCRIPT, "nobody", stand_in::SEEDS);
     // The second user's ingress ends with the lane, and is in nobody's ledger.
     if let Ok(system) = std::fs::read_to_string(folder.path().join("system")) {
-        remove_cgroups(system.trim());
+        cgroups::remove(system.trim());
     }
     ran
-}
-
-/// Removes the cgroups of a namespace whose processes are ending.
-fn remove_cgroups(namespace: &str) {
-    for _ in 0..40 {
-        let cgroups = WalkDir::new("/sys/fs/cgroup").max_depth(2).into_iter().flatten();
-        let own: Vec<PathBuf> =
-            cgroups.filter(|entry| entry.file_name() == namespace).map(DirEntry::into_path).collect();
-        if own.is_empty() {
-            return;
-        }
-        for folder in own.iter().flat_map(|own| WalkDir::new(own).contents_first(true)).flatten() {
-            // What is no folder goes with the one that it is in.
-            let _ = std::fs::remove_dir(folder.path());
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
 }
 
 /// Runs a script in a lane, with a `WorkerBee` that does something of its own before the real one.

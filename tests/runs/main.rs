@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod at_once;
+#[path = "../support/cgroups.rs"]
+mod cgroups;
 mod clock;
 mod kept;
 #[path = "../support/ladder.rs"]
