@@ -3,6 +3,7 @@
 mod alive;
 mod client;
 mod earlier;
+mod ends;
 mod environment;
 mod gate;
 mod ground;
@@ -54,7 +55,7 @@ pub fn role(arguments: &[OsString]) -> Option<ExitCode> {
     let [_, role, spec, ..] = arguments else { return None };
     let spec = Path::new(spec);
     match role.to_str()? {
-        launch::SUPERVISOR => Some(supervisor::main(spec)),
+        launch::SUPERVISOR => Some(supervisor::serve::main(spec)),
         launch::LANE => Some(lane::main(spec)),
         launch::GATE => Some(gate::main(spec)),
         launch::REAPER => Some(reaper::main(spec)),

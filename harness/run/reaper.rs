@@ -10,7 +10,7 @@ pub(super) fn main(supervisor: &Path) -> ExitCode {
     let pid = supervisor.to_str().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
     // No such process: it has ended already.
     if let Some(process) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) {
-        super::supervisor::wait_for_end_of(&process);
+        super::ends::wait_for_end_of(&process);
     }
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return ExitCode::FAILURE;

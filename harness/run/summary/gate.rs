@@ -1,0 +1,204 @@
+//! What is known of one gate, and the verdicts of its checks.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::text::first_line;
+use crate::checks::Check;
+use crate::evidence::{Evidence, Progress, Reading};
+use crate::failure::Failure;
+use crate::gates;
+use crate::plan::{Gate, Transport, Transports};
+use crate::run::protocol::GateKey;
+
+/// What is known of one gate.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct GateSummary {
+    /// Which gate.
+    pub gate: Gate,
+    /// By which way `WorkerBee` is asked.
+    pub transport: Transport,
+    /// The iteration of a stress run, from 1.
+    pub iteration: u32,
+    /// nextest's attempt, from 1.
+    pub attempt: u32,
+    /// The part of the run that ran it, from 1; an earlier one than the last when it was kept.
+    pub part: usize,
+    /// Its folder in the run's.
+    pub folder: PathBuf,
+    /// Its own project.
+    pub project: String,
+    /// How often it was run: once, unless something is wrong.
+    pub runs: u32,
+    /// When a trial first asked for it.
+    pub asked: Timestamp,
+    /// When its turn came.
+    pub began: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Its checks, in the order of the runbook.
+    pub checks: Vec<Verdict>,
+    /// Why it could not be run.
+    pub failure: Option<Failure>,
+    /// Why a gate that passed is not to be trusted blindly: a conflict on its first run, or what was noticed in it.
+    pub flaky: Option<String>,
+    /// Whether its project stays, as its user asked for.
+    pub project_kept: bool,
+    /// What became of it in earlier parts of the run, when it is run anew.
+    pub again: Option<String>,
+}
+
+/// One check of a gate.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Verdict {
+    /// Its name within the gate.
+    pub check: String,
+    /// What it wants to see; empty when only its failure says so.
+    pub expected: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The parts of the evidence that it has read.
+    pub read: Vec<Reading>,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// As expected.
+    Passed,
+    /// Not as expected.
+    Failed(Failure),
+    /// Only its trial can judge it, and has not, or was not asked for.
+    Unjudged,
+}
+
+impl GateSummary {
+    /// Which gate it is, which iteration and attempt.
+    pub fn key(&self) -> GateKey {
+        let Self { gate, transport, iteration, attempt, .. } = *self;
+        GateKey { gate, transport, iteration, attempt }
+    }
+
+    /// Ended, at least one check judged, none red.
+    pub fn passed(&self) -> bool {
+        let none_red = self.failure.is_none() && self.failures().next().is_none();
+        self.ended.is_some() && none_red && self.count(&Outcome::Passed) > 0
+    }
+
+    /// The red checks.
+    pub fn failures(&self) -> impl Iterator<Item = (&str, &Failure)> {
+        self.checks.iter().filter_map(|verdict| match &verdict.outcome {
+            Outcome::Failed(failure) => Some((verdict.check.as_str(), failure)),
+            _ => None,
+        })
+    }
+
+    /// How many checks came out so.
+    pub fn count(&self, outcome: &Outcome) -> usize {
+        self.checks.iter().filter(|verdict| verdict.outcome == *outcome).count()
+    }
+
+    /// As its evidence says. What only a trial can judge stays as a trial has said.
+    pub(super) fn kept(mut self, run_dir: &Path) -> Self {
+        let said = std::mem::take(&mut self.checks);
+        let runs = self.runs;
+        let record = run_dir.join(&self.folder).join("record.json");
+        match Evidence::load(run_dir, &record) {
+            Ok(evidence) => self.judged(run_dir, &evidence),
+            Err(failure) => self.failure = Some(failure),
+        }
+        self.runs = runs;
+        let unjudged = |verdict: &&mut Verdict| verdict.outcome == Outcome::Unjudged;
+        for verdict in self.checks.iter_mut().filter(unjudged) {
+            if let Some(known) = said.iter().find(|known| known.check == verdict.check) {
+                verdict.clone_from(known);
+            }
+        }
+        let others: Vec<Verdict> =
+            said.into_iter().filter(|known| !self.checks.iter().any(|one| one.check == known.check)).collect();
+        self.checks.extend(others);
+        self
+    }
+
+    /// Waits to be run anew.
+    pub(super) fn cut_short(self, run_dir: &Path, part: usize) -> Self {
+        let folder = run_dir.join(&self.folder);
+        let progress = std::fs::read(folder.join("progress.json")).ok();
+        let progress: Option<Progress> = progress.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        // What a supervisor that is killed knew last it may not have written down.
+        let unsaid = self.began.is_none() && folder.join("spec.json").exists();
+        let now = match (&self.failure, self.began.is_some() || unsaid) {
+            (Some(failure), _) => Some(format!("left no record in part {part}: {}", first_line(&failure.what))),
+            (None, true) => {
+                let doing = progress.map_or_else(|| "its start".to_owned(), |progress| progress.doing);
+                Some(format!("cut short in part {part} at {doing}"))
+            }
+            (None, false) => None,
+        };
+        let flaky = self.failure.as_ref().and(now.clone());
+        let again: Vec<String> = self.again.into_iter().chain(now).collect();
+        Self {
+            runs: self.runs + u32::from(unsaid),
+            began: None,
+            ended: None,
+            seconds: 0.0,
+            checks: Vec::new(),
+            failure: None,
+            flaky: flaky.or(self.flaky),
+            again: (!again.is_empty()).then(|| again.join("; ")),
+            ..self
+        }
+    }
+
+    pub(super) fn judged(&mut self, run_dir: &Path, evidence: &Evidence) {
+        let record = &evidence.record;
+        self.project.clone_from(&record.project);
+        self.project_kept = record.project_kept;
+        if let Some(kept) = &record.rerun_of {
+            self.runs += 1;
+            let conflict =
+                Evidence::load(run_dir, &kept.join("record.json")).ok().and_then(|first| first.record.conflict);
+            let conflict = conflict.map_or_else(|| "a conflict".to_owned(), |conflict| conflict.to_string());
+            self.flaky = Some(format!(
+                "{conflict}; that was in the first project ({}), this is a rerun in a fresh one",
+                kept.display()
+            ));
+        }
+        if !record.noticed.is_empty() {
+            let noticed = self.flaky.iter().chain(&record.noticed).map(String::as_str).collect::<Vec<_>>().join("; ");
+            self.flaky = Some(noticed);
+        }
+        self.checks = gates::checks_of_run(record.gate, record.transport, record.transports)
+            .iter()
+            .map(|check| Verdict::of(check, evidence))
+            .collect();
+    }
+}
+
+impl Verdict {
+    /// A snapshot is compared by its trial alone: only that knows whose snapshots are meant. Two ways to ask are too: it
+    /// waits for both.
+    fn of(check: &Check, evidence: &Evidence) -> Self {
+        if check.is_of_its_trial() {
+            return Self::new(check, Outcome::Unjudged, Vec::new());
+        }
+        evidence.readings();
+        let outcome = check.judge(evidence).map_or_else(Outcome::Failed, |()| Outcome::Passed);
+        Self::new(check, outcome, evidence.readings())
+    }
+
+    pub(crate) fn new(check: &Check, outcome: Outcome, read: Vec<Reading>) -> Self {
+        Self { check: check.name.clone(), expected: check.expected.clone(), outcome, read }
+    }
+}
+
+/// Whether only its trial can judge a check: a comparison, or one of the consumer's own.
+pub(super) fn is_of_its_trial(key: GateKey, transports: Transports, check: &str) -> bool {
+    let known = gates::checks_of_run(key.gate, key.transport, transports).into_iter().find(|known| known.name == check);
+    known.is_none_or(|known| known.is_of_its_trial())
+}

@@ -1,0 +1,189 @@
+//! The run's summary: what is known of each gate, as people and programs read it.
+
+mod changes;
+mod gate;
+mod text;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use gate::{GateSummary, Outcome, Verdict};
+
+use super::part::Part;
+use super::protocol::GateKey;
+use super::settings::Mode;
+use crate::plan::{Gate, Transport, Transports};
+use crate::results;
+
+/// What `run.json` says.
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Summary {
+    /// The version of the harness.
+    pub harness: String,
+    /// The run's folder, when it was written.
+    pub run_dir: PathBuf,
+    /// When the run began.
+    pub started: Timestamp,
+    /// When it ended; none while it runs, and of one that was killed.
+    pub ended: Option<Timestamp>,
+    /// What the projects' names start with.
+    pub project_base: String,
+    /// Whose containerd and `WorkerBee`.
+    pub mode: Mode,
+    /// By which ways `WorkerBee` is asked.
+    pub transports: Transports,
+    /// How many gates may run side by side.
+    pub lanes: usize,
+    /// Versions of what the gates ran on.
+    pub versions: BTreeMap<String, String>,
+    /// The machine, and where the parts are.
+    pub environment: BTreeMap<String, String>,
+    /// From each start of it to its end: several when it was resumed.
+    pub parts: Vec<Part>,
+    /// The gates that were asked for, by name; a retry is called `<gate> (attempt <n>)`, another
+    /// iteration `<gate> (iteration <n>)`.
+    pub gates: BTreeMap<String, GateSummary>,
+}
+
+/// Where a gate stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Others go first.
+    Waiting,
+    /// At work.
+    Running,
+    /// The run ended before the gate did.
+    CutShort,
+    /// Ended, with at least one check and none red.
+    Passed,
+    /// Ended otherwise.
+    Failed,
+}
+
+/// A run that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{} holds no run that can be read: {why}\n  remedy: name the RUN_DIR of a run of this version of the harness", run_dir.display())]
+pub struct NoRun {
+    run_dir: PathBuf,
+    why: String,
+}
+
+impl Summary {
+    /// Reads the summary of a run.
+    pub fn load(run_dir: &Path) -> Result<Self, NoRun> {
+        let unreadable = |why: String| NoRun { run_dir: run_dir.to_owned(), why };
+        let bytes =
+            std::fs::read(run_dir.join("run.json")).map_err(|error| unreadable(format!("run.json: {error}")))?;
+        serde_json::from_slice(&bytes).map_err(|error| unreadable(format!("run.json: {error}")))
+    }
+
+    /// The gates in the order of the runbook.
+    pub fn in_order(&self) -> Vec<(&str, &GateSummary)> {
+        let mut gates: Vec<_> = self.gates.iter().map(|(name, gate)| (name.as_str(), gate)).collect();
+        gates.sort_by_key(|(_, gate)| gate.key());
+        gates
+    }
+
+    /// Where a gate stands.
+    pub fn state(&self, gate: &GateSummary) -> State {
+        match (gate.ended, gate.began) {
+            (Some(_), _) if gate.passed() => State::Passed,
+            (Some(_), _) => State::Failed,
+            (None, _) if self.ended.is_some() => State::CutShort,
+            (None, Some(_)) => State::Running,
+            (None, None) => State::Waiting,
+        }
+    }
+
+    /// The earlier attempts of gates that passed when they were tried again.
+    pub fn retried(&self) -> Vec<&str> {
+        let passed_later =
+            |gate: &GateSummary| self.gates.values().any(|other| other.key().replaces(gate.key()) && other.passed());
+        self.in_order()
+            .into_iter()
+            .filter(|(_, gate)| !gate.passed() && passed_later(gate))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// The verdict over the run: failed as soon as one gate is, passed only when all have ended. No gate is no pass.
+    pub fn verdict(&self) -> State {
+        let retried = self.retried();
+        let count = self.gates.iter().filter(|(name, _)| !retried.contains(&name.as_str()));
+        let states: Vec<State> = count.map(|(_, gate)| self.state(gate)).collect();
+        for state in [State::Failed, State::CutShort, State::Running, State::Waiting] {
+            if states.contains(&state) {
+                return if state == State::Waiting { State::Running } else { state };
+            }
+        }
+        match (states.is_empty(), self.ended) {
+            (false, _) => State::Passed,
+            (true, Some(_)) => State::CutShort,
+            (true, None) => State::Waiting,
+        }
+    }
+
+    fn name(&self, key: GateKey) -> String {
+        key.label(&self.transports.name(key.gate, key.transport))
+    }
+
+    /// Its gates as the manifest names them.
+    pub(in crate::run) fn states(&self) -> BTreeMap<GateKey, results::GateState> {
+        let state = |gate: &GateSummary| match (gate.ended, gate.began, &gate.failure) {
+            (Some(_), _, None) => results::State::Ended,
+            (Some(_), _, Some(_)) => results::State::Failed,
+            (None, Some(_), _) => results::State::Running,
+            (None, None, _) => results::State::Waiting,
+        };
+        let of_gate = |gate: &GateSummary| {
+            let name = self.transports.name(gate.gate, gate.transport);
+            (gate.key(), results::GateState::new(name, gate.key(), state(gate), gate.part))
+        };
+        self.gates.values().map(of_gate).collect()
+    }
+
+    /// The number of the part that is the last one.
+    pub fn part(&self) -> usize {
+        self.parts.len().max(1)
+    }
+
+    /// Whether a gate's evidence is that of an earlier part.
+    pub fn is_kept(&self, gate: &GateSummary) -> bool {
+        gate.ended.is_some() && gate.part < self.part()
+    }
+
+    /// When it was not alive: from the last sign of a part to the start of the next one.
+    pub fn pauses(&self) -> Vec<(Timestamp, Timestamp)> {
+        let last_sign = |(at, part): (usize, &Part)| {
+            let gates = self.gates.values().filter(|gate| gate.part == at + 1);
+            let signs = gates.flat_map(|gate| [Some(gate.asked), gate.began, gate.ended]).flatten();
+            let last = part.ended.into_iter().chain(signs).fold(part.started, Timestamp::max);
+            self.parts.get(at + 1).map(|next| (last.min(next.started), next.started))
+        };
+        self.parts.iter().enumerate().filter_map(last_sign).collect()
+    }
+
+    /// How often a gate was run or is to be by one way, in all iterations, attempts and parts.
+    pub(in crate::run) fn runs_of(&self, gate: Gate, transport: Transport) -> u32 {
+        let same = |known: &&GateSummary| (known.gate, known.transport) == (gate, transport);
+        self.gates.values().filter(same).map(|known| known.runs.max(1)).sum()
+    }
+
+    /// Each resume, in words.
+    pub fn resumes(&self) -> Vec<String> {
+        let of_part = |part: &Part| {
+            let run = if part.begun == 0 { "nothing was run".to_owned() } else { format!("{} run", part.begun) };
+            format!("{}: {} of {} gates kept, {run}", part.started, part.kept, self.gates.len())
+        };
+        self.parts.iter().skip(1).map(of_part).collect()
+    }
+
+    /// The project that a gate was promised when it was asked for.
+    pub(in crate::run) fn project(&self, key: GateKey) -> Option<String> {
+        self.gates.get(&self.name(key)).map(|gate| gate.project.clone())
+    }
+}

@@ -1,0 +1,69 @@
+//! The summary as it is written down: for programs, and in words.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::{Outcome, Summary};
+use crate::evidence::Store;
+use crate::ledger::how_to_look;
+
+impl Summary {
+    /// Written anew after every gate, so that a run that is killed has one too.
+    pub(in crate::run) fn write(&self, store: &Store) {
+        // What cannot be written here could not be written by the gates either, and they say so.
+        let _ = store.write_json(Path::new("run.json"), self);
+        let _ = store.write(Path::new("summary.txt"), self.text().as_bytes());
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "run_dir={}\nproject_base={}\nstarted={}\n",
+            self.run_dir.display(),
+            self.project_base,
+            self.started
+        );
+        for resume in self.resumes() {
+            let _ = writeln!(text, "resumed={resume}");
+        }
+        for (name, version) in &self.versions {
+            let _ = writeln!(text, "{name}={version}");
+        }
+        for (name, gate) in self.in_order() {
+            if gate.ended.is_none() {
+                let state = if gate.began.is_some() { "running" } else { "waiting" };
+                let _ = writeln!(text, "{name} project={} {state}", gate.project);
+                continue;
+            }
+            let (passed, ok) = (gate.count(&Outcome::Passed), gate.passed());
+            let _ = writeln!(
+                text,
+                "{name} project={} ok={ok} checks={passed}/{} seconds={:.1}{}",
+                gate.project,
+                passed + gate.failures().count(),
+                gate.seconds,
+                if self.is_kept(gate) { format!(" kept=part-{}", gate.part) } else { String::new() }
+            );
+            if let Some(again) = &gate.again {
+                let _ = writeln!(text, "  run anew: {again}");
+            }
+            if let Some(flaky) = &gate.flaky {
+                let _ = writeln!(text, "  flaky: {flaky}");
+            }
+            for (check, failure) in gate.failures() {
+                let (what, seen) = (first_line(&failure.what), first_line(&failure.seen));
+                let _ = writeln!(text, "  failed {check}: {what}; seen: {seen}");
+            }
+            if gate.project_kept {
+                let _ = writeln!(text, "  project kept: {}", how_to_look(&gate.project));
+            }
+            if let Some(failure) = &gate.failure {
+                let _ = writeln!(text, "  failed: {}", first_line(&failure.what));
+            }
+        }
+        text
+    }
+}
+
+pub(super) fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}

@@ -1,0 +1,273 @@
+//! The supervisor of a run: starts each gate that is asked for once, as many side by side as the machine carries.
+
+mod process;
+pub(super) mod serve;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, Notify, OnceCell, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::earlier::Earlier;
+use super::inputs::{INPUTS, Inputs};
+use super::part::Part;
+use super::prepared::Prepared;
+use super::protocol::{Answer, GateKey};
+use super::queue::Queue;
+use super::settings::{Mode, Settings};
+use super::spec::SET_ASIDE;
+use super::summary::Summary;
+use crate::evidence::{Evidence, REDACTIONS, RedactionKey, Store, triage_folder};
+use crate::failure::Failure;
+use crate::ledger::Ledger;
+use crate::plan::{Gate, Transport};
+use crate::report;
+use crate::results::{self, GateState, Signer, Standing, State};
+
+struct Supervisor {
+    settings: Settings,
+    redaction: RedactionKey,
+    store: Store,
+    ledger: Ledger,
+    /// Stack, or why there is none. Made once, by the first gate that needs it.
+    ground: OnceCell<Result<Prepared, Failure>>,
+    queue: Queue,
+    gates: Mutex<BTreeMap<GateKey, watch::Receiver<Option<Answer>>>>,
+    running: Mutex<JoinSet<()>>,
+    summary: Mutex<Summary>,
+    /// Something is to be published.
+    news: Notify,
+    /// The followers of the gates' output that still write.
+    logs: watch::Sender<()>,
+    states: Mutex<BTreeMap<GateKey, GateState>>,
+    /// How many projects each gate has had.
+    projects: std::sync::Mutex<BTreeMap<(Gate, Transport), u32>>,
+    /// The number of this part of the run, from 1.
+    part: usize,
+    /// When the run was resumed, each time.
+    resumed: Vec<String>,
+    /// Set when it is written down what the run stands on.
+    inputs: OnceCell<()>,
+    /// The user's key, when the results are to be signed.
+    signer: Option<Signer>,
+}
+
+/// How long news may wait for more of them.
+const NEWS: Duration = Duration::from_secs(1);
+/// How long the last words of gates that were cut off may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+impl Supervisor {
+    /// That of a new run, or of an earlier one that is resumed.
+    fn new(
+        settings: Settings,
+        store: Store,
+        redaction: RedactionKey,
+        ledger: Ledger,
+        signer: Option<Signer>,
+        earlier: Option<&Earlier>,
+        owner: i32,
+    ) -> Self {
+        let lanes = match settings.mode {
+            Mode::Embedded => settings.lanes,
+            // One host, one set of ports: WorkerBee picks free ones by looking, and two starts pick the same.
+            Mode::External(_) => 1,
+        };
+        let part = Part::of_this_process(owner, &settings.base);
+        let kept: BTreeMap<GateKey, PathBuf> = earlier.iter().flat_map(|earlier| earlier.kept()).collect();
+        let summary = match earlier {
+            Some(earlier) => earlier.summary.clone().resumed(&settings, lanes, part, &kept.keys().copied().collect()),
+            None => Summary::new(&settings, lanes, part),
+        };
+        let answered = |(key, file): (&GateKey, &PathBuf)| {
+            let record = Answer::Record { run_dir: settings.run_dir.clone(), file: settings.run_dir.join(file) };
+            (*key, watch::channel(Some(record)).1)
+        };
+        let runs_of = |key: GateKey| ((key.gate, key.transport), summary.runs_of(key.gate, key.transport));
+        Self {
+            gates: Mutex::new(kept.iter().map(answered).collect()),
+            states: Mutex::new(summary.states().into_iter().filter(|(key, _)| kept.contains_key(key)).collect()),
+            projects: std::sync::Mutex::new(settings.keys().map(runs_of).collect()),
+            inputs: OnceCell::new(),
+            ground: OnceCell::new(),
+            part: summary.part(),
+            resumed: summary.parts[1..].iter().map(|part| part.started.to_string()).collect(),
+            settings,
+            redaction,
+            store,
+            ledger,
+            queue: Queue::new(lanes),
+            running: Mutex::default(),
+            summary: Mutex::new(summary),
+            news: Notify::new(),
+            logs: watch::Sender::new(()),
+            signer,
+        }
+    }
+
+    /// Makes the folder ready: what it keeps is sealed before anything in it is moved, so that a resume that is cut short
+    /// can be resumed itself.
+    async fn begin(&self, earlier: Option<(Earlier, Prepared)>) -> std::io::Result<()> {
+        let run_dir = &self.settings.run_dir;
+        if let Some((earlier, prepared)) = earlier {
+            self.store.remove_unfinished();
+            self.store.remember(earlier.redactions(run_dir));
+            self.seal(None, false).await;
+            self.publish(&*self.summary.lock().await);
+            earlier.set_aside(run_dir)?;
+            let _ = self.ground.set(Ok(prepared));
+            if run_dir.join(INPUTS).exists() {
+                let _ = self.inputs.set(());
+            }
+            // Gates that are still to come are in the seal too: the run is not complete without them.
+            let waiting = self.summary.lock().await.states();
+            let mut states = self.states.lock().await;
+            for (key, state) in waiting {
+                states.entry(key).or_insert(state);
+            }
+        }
+        self.publish(&*self.summary.lock().await);
+        std::fs::create_dir_all(run_dir.join("gates"))
+    }
+
+    /// Ends what still runs, and seals what there is.
+    async fn end(&self, mut answers: JoinSet<()>, news: JoinHandle<()>) {
+        // With the gates' tasks their processes are dropped, which kills them, and their lifelines, which ends the lanes.
+        self.running.lock().await.shutdown().await;
+        answers.shutdown().await;
+        news.abort();
+        {
+            let mut summary = self.summary.lock().await;
+            summary.over();
+            self.publish(&summary);
+        }
+        self.ledger.close().await;
+        // What a gate's process said at its end is written by then, unless something that it started holds its output open.
+        let _ = tokio::time::timeout(LAST_WORDS, self.logs.closed()).await;
+        self.store.remove_unfinished();
+        self.seal(None, true).await;
+    }
+
+    /// Writes down what the run stands on. With a gate that has ended and without it no run could be resumed.
+    async fn note_inputs(&self, prepared: &Prepared) {
+        let write = async {
+            let (settings, prepared) = (self.settings.clone(), prepared.clone());
+            if let Ok(inputs) = blocking(move || Inputs::of(&settings, &prepared)).await {
+                // As with the summary: a folder that cannot be written to is told of by the gates.
+                let _ = self.store.write_json(Path::new(INPUTS), &inputs);
+            }
+        };
+        self.inputs.get_or_init(|| write).await;
+    }
+
+    /// The gate's answer to come; asked for the first time, the gate is started.
+    async fn gate(self: &Arc<Self>, key: GateKey) -> watch::Receiver<Option<Answer>> {
+        let mut gates = self.gates.lock().await;
+        if let Some(running) = gates.get(&key) {
+            return running.clone();
+        }
+        let (sender, receiver) = watch::channel(None);
+        gates.insert(key, receiver.clone());
+        let project = self.next_project(key);
+        self.summary.lock().await.asked(key, project);
+        self.news.notify_one();
+        self.seal(Some((key, State::Waiting)), false).await;
+        let supervisor = Arc::clone(self);
+        self.running.lock().await.spawn(async move {
+            let answer = supervisor.turn(key).await;
+            sender.send_replace(Some(answer));
+        });
+        receiver
+    }
+
+    /// Waits for the gate's turn and runs it.
+    async fn turn(&self, key: GateKey) -> Answer {
+        let _turn = self.queue.turn(key).await;
+        self.summary.lock().await.began(key);
+        let begin = Instant::now();
+        self.news.notify_one();
+        self.seal(Some((key, State::Running)), false).await;
+        let project = self.summary.lock().await.project(key).unwrap_or_else(|| self.next_project(key));
+        let mut result = self.run(key, project, None).await;
+        if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
+            result = self.run(key, self.next_project(key), Some(kept)).await;
+        }
+        if let Some(Ok(prepared)) = self.ground.get() {
+            self.note_inputs(prepared).await;
+        }
+        {
+            let mut summary = self.summary.lock().await;
+            summary.ended(key, begin.elapsed(), result.as_deref());
+            self.publish(&summary);
+        }
+        let state = if result.is_ok() { State::Ended } else { State::Failed };
+        self.seal(Some((key, state)), false).await;
+        match result {
+            Ok(file) => Answer::Record { run_dir: self.settings.run_dir.clone(), file },
+            Err(failure) => Answer::Failed(failure),
+        }
+    }
+
+    /// Writes down what is known of the run. Its trials see the end of their gate only after that.
+    fn publish(&self, summary: &Summary) {
+        summary.write(&self.store);
+        // The page is made of evidence that is there; what cannot be written the gates say.
+        let _ = report::write(&self.store, &self.settings.run_dir);
+    }
+
+    /// Publishes news that nobody waits for, a moment later: they come many at once.
+    async fn publish_news(&self) {
+        loop {
+            self.news.notified().await;
+            tokio::time::sleep(NEWS).await;
+            self.publish(&*self.summary.lock().await);
+            self.seal(None, false).await;
+        }
+    }
+
+    /// What is said of all files: after them, each time that a gate has come further, so that a killed run has it too.
+    async fn seal(&self, step: Option<(GateKey, State)>, over: bool) {
+        let mut states = self.states.lock().await;
+        states.extend(step.map(|(key, state)| {
+            let name = self.settings.transports.name(key.gate, key.transport);
+            (key, GateState::new(name, key, state, self.part))
+        }));
+        let standing = Standing { gates: states.values().cloned().collect(), resumed: self.resumed.clone(), over };
+        let redactions = self.store.redactions().with_gates(&self.settings.run_dir);
+        // As with the summary: a folder that cannot be written to is told of by the gates.
+        let _ = self.store.write_json(Path::new(REDACTIONS), &redactions);
+        let _ = results::seal(&self.store, &standing, self.signer.as_ref());
+    }
+
+    /// A gate that ended in a conflict is run once more, in a fresh project: the runbook's advice. Both runs' evidence
+    /// stays.
+    fn set_conflict_aside(&self, file: &Path) -> Option<PathBuf> {
+        Evidence::load(&self.settings.run_dir, file).ok()?.record.conflict?;
+        let folder = file.parent()?;
+        // Not in place of an extension: that of a retry's folder is its attempt.
+        let name = folder.file_name()?.to_str()?;
+        let kept = folder.with_file_name(format!("{name}.{SET_ASIDE}"));
+        std::fs::rename(folder, &kept).ok()?;
+        let triage = |folder: &Path| self.settings.run_dir.join(triage_folder(folder));
+        let _ = std::fs::rename(triage(folder), triage(&kept));
+        Some(kept)
+    }
+
+    /// The project of the gate's next run: each has one of its own.
+    fn next_project(&self, key: GateKey) -> String {
+        // Nothing in here can panic half-way.
+        let mut projects = self.projects.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let nth = projects.entry((key.gate, key.transport)).or_default();
+        *nth += 1;
+        self.settings.project(key.gate, key.transport, *nth)
+    }
+}
+
+/// Runs what reads many files beside the tasks.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|error| Failure::new(format!("the run's folder could not be read: {error}")).remedy("report this"))
+}
