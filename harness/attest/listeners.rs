@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use procfs::ProcResult;
 
-/// Where Caddy is told to load another configuration, unless it is told to listen elsewhere. It shares that port with
+/// Where Caddy is told to load another configuration, unless it was told to listen elsewhere. It shares that port with
 /// every other Caddy (`SO_REUSEPORT`), and the kernel picks one of them for each connection.
-const ADMIN: u16 = 2019;
+pub(crate) const CADDY_ADMIN: u16 = 2019;
 
 /// A socket that waits for others.
 #[derive(Debug)]
@@ -34,23 +34,26 @@ pub(super) fn look() -> ProcResult<Vec<Listener>> {
     Ok(found)
 }
 
+/// How many servers share a TCP port at one address: more than one only where they let each other.
+pub(crate) fn servers_at(port: u16) -> ProcResult<usize> {
+    Ok(sharing(&look()?, port))
+}
+
+fn sharing(listeners: &[Listener], port: u16) -> usize {
+    let there = listeners.iter().filter(|one| one.protocol == "tcp" && one.address.port() == port);
+    let mut addresses: Vec<SocketAddr> = there.map(|one| one.address).collect();
+    addresses.sort_unstable();
+    addresses.chunk_by(|one, next| one == next).map(<[SocketAddr]>::len).max().unwrap_or_default()
+}
+
 /// What is to be told when more than one server listens where `WorkerBee` has its ingress loaded anew: each reload
 /// reaches either of them, and one that reaches the wrong one makes it serve the other's sites.
 pub fn shared_admin() -> Option<String> {
-    told(&look().ok()?)
-}
-
-fn told(listeners: &[Listener]) -> Option<String> {
-    let admins = listeners.iter().filter(|one| one.protocol == "tcp" && one.address.port() == ADMIN);
-    let mut addresses: Vec<SocketAddr> = admins.map(|one| one.address).collect();
-    addresses.sort_unstable();
-    let servers = addresses.chunk_by(|one, next| one == next).map(<[SocketAddr]>::len).max().unwrap_or_default();
-    (servers > 1).then(|| {
-        format!(
-            "{servers} servers share port {ADMIN}, Caddy's admin endpoint: what WorkerBee tells its ingress reaches any \
-             of them. Give it a port of its own: CADDY_ADMIN in an image that WORKERBEE_CADDY_IMAGE names"
-        )
-    })
+    let servers = servers_at(CADDY_ADMIN).ok().filter(|servers| *servers > 1)?;
+    Some(format!(
+        "{servers} servers share port {CADDY_ADMIN}, Caddy's admin endpoint: what WorkerBee tells its ingress reaches \
+         any of them. Give it a port of its own: CADDY_ADMIN in an image that WORKERBEE_CADDY_IMAGE names"
+    ))
 }
 
 #[cfg(test)]
@@ -63,27 +66,26 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::none(&[], false)]
-    #[case::one(&[("tcp", "127.0.0.1:2019")], false)]
-    #[case::two(&[("tcp", "127.0.0.1:2019"), ("tcp", "127.0.0.1:2019")], true)]
-    #[case::at_another_address(&[("tcp", "127.0.0.1:2019"), ("tcp", "[::1]:2019")], false)]
-    #[case::of_another_protocol(&[("tcp", "127.0.0.1:2019"), ("udp", "127.0.0.1:2019")], false)]
-    #[case::elsewhere(&[("tcp", "127.0.0.1:2019"), ("tcp", "127.0.0.1:2020")], false)]
-    fn an_admin_endpoint_is_one_servers(#[case] sockets: &[(&'static str, &str)], #[case] shared: bool) {
+    #[case::none(&[], 0)]
+    #[case::one(&[("tcp", "127.0.0.1:2019")], 1)]
+    #[case::two(&[("tcp", "127.0.0.1:2019"), ("tcp", "127.0.0.1:8765"), ("tcp", "127.0.0.1:2019")], 2)]
+    #[case::at_another_address(&[("tcp", "127.0.0.1:2019"), ("tcp", "[::1]:2019")], 1)]
+    #[case::of_another_protocol(&[("tcp", "127.0.0.1:2019"), ("udp", "127.0.0.1:2019")], 1)]
+    #[case::elsewhere(&[("tcp", "127.0.0.1:2020")], 0)]
+    fn who_shares_a_port_is_counted(#[case] sockets: &[(&'static str, &str)], #[case] servers: usize) {
         let listeners: Vec<Listener> = sockets
             .iter()
             .map(|(protocol, address)| Listener { protocol, address: address.parse().unwrap(), inode: 1 })
             .collect();
-        assert_eq!(told(&listeners).is_some(), shared);
+        assert_eq!(sharing(&listeners, CADDY_ADMIN), servers);
     }
 
     #[test]
     fn who_listens_is_seen() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let seen = || look().unwrap().iter().any(|one| one.protocol == "tcp" && one.address == address);
-        assert!(seen());
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(servers_at(port).unwrap(), 1);
         drop(listener);
-        assert!(!seen());
+        assert_eq!(servers_at(port).unwrap(), 0);
     }
 }

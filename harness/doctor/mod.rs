@@ -4,6 +4,7 @@
 //! the condition that is not met.
 
 mod ground;
+mod ingress;
 mod machine;
 
 use serde::Serialize;
@@ -61,7 +62,10 @@ pub fn examine(options: &Options) -> Vec<Condition> {
             conditions.push(machine::cgroups());
             conditions.push(machine::memory());
         }
-        Mode::External(external) => conditions.extend(ground::external(&settings, external)),
+        Mode::External(external) => {
+            conditions.extend(ground::external(&settings, external));
+            conditions.push(ingress::admin(&external.state_root));
+        }
     }
     conditions
 }

@@ -73,3 +73,10 @@ first, second = sorted(at(record, "validate") for record in records)
 print("users", [os.stat(file).st_uid for file in sys.argv[1:]], "waited for the token", waited, "second validate", round(second[0] - first[0], 1), "s after the first, which took", round(first[1], 1))
 assert max(waited) > 1 and second[0] - first[0] > 1, (waited, first, second)
 PYTHON
+admin() { # Whether the doctor finds the admin port of a state root's ingress to be no other's
+  env -u WORKERBEE_CADDY_IMAGE "WORKERBEE_CONTAINERD_STATE_ROOT=$1" "$GATES" doctor --json |
+    python3 -c 'import json, sys; print(next(one["ok"] for one in json.load(sys.stdin) if "admin port" in one["name"]))'
+}
+mkdir "$HERE/another"
+told="$(admin "$WORKERBEE_CONTAINERD_STATE_ROOT") $(admin "$HERE/another")"
+[ "$told" = "True False" ] || fail "the doctor says of the admin port: $told"
