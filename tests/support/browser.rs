@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -19,9 +19,9 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// Opens a page in a window of that size.
-    pub(crate) async fn open(page: &std::path::Path, width: u32) -> Self {
-        let (mut driver, port) = driver();
+    pub(crate) async fn open(page: &Path, width: u32) -> Self {
         let profile = tempfile::tempdir().unwrap();
+        let (mut driver, port) = driver(profile.path());
         let flags = [
             "--headless",
             "--no-sandbox",
@@ -89,10 +89,11 @@ fn program(names: &[&str]) -> PathBuf {
     found.unwrap_or_else(|| panic!("there is no {} on PATH: the page cannot be tested\n{REMEDY}", names[0]))
 }
 
-/// chromedriver on a free port, which it tells.
-fn driver() -> (Child, u16) {
+/// chromedriver on a free port, which it tells. Files that its browser makes beside its profile lie in that folder too.
+fn driver(folder: &Path) -> (Child, u16) {
     let mut driver = Command::new(program(&["chromedriver"]))
         .arg("--port=0")
+        .env("TMPDIR", folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
