@@ -66,7 +66,7 @@ sabotage: stack ## Break one thing at a time on the real stack, and see that jus
 	@$(CARGO) build --quiet --example ladder
 	@$(WITH_STACK) $(CARGO) nextest run --profile sabotage --test sabotage --test-threads $(ROWS) $(ARGS)
 
-test-kill: stack ## Cut real runs short at 20 points with each signal, and see that nothing is left of them
+test-kill: ## Cut real runs short at 20 points with each signal, and see that nothing is left of them
 	@K1S_GATES_KILL_POINTS=$${K1S_GATES_KILL_POINTS:-20} $(MAKE) --no-print-directory kill
 
 runs: stack ## Real runs that are stressed, retried, two at once, and whose failed projects are kept
@@ -76,7 +76,8 @@ runs: stack ## Real runs that are stressed, retried, two at once, and whose fail
 test-clock: ## Set this machine's clock forth and back while a gate runs, as root; it is put back
 	@$(MAKE) --no-print-directory runs ARGS='--run-ignored only'
 
-kill:
+kill: stack
+	@$(CARGO) build --quiet --example ladder
 	@$(WITH_STACK) $(CARGO) nextest run --profile kill --test kill $(ARGS)
 
 consumer: ## Build the example of a consumer and see that it lists the same trials

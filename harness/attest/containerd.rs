@@ -17,7 +17,7 @@ use containerd_client::services::v1::{
     ListNamespacesRequest, ListTasksRequest, PluginsRequest,
 };
 use containerd_client::tonic::transport::Channel;
-use containerd_client::tonic::{Request, Status};
+use containerd_client::tonic::{Code, Request, Status};
 use containerd_client::types::v1::Process;
 use serde::{Deserialize, Serialize};
 
@@ -205,7 +205,7 @@ impl Containerd {
         Ok(containers.into_iter().find(|container| container.name() == Some(name)).map(|container| container.id))
     }
 
-    /// Removes a namespace that holds no container any more, with its images.
+    /// Removes a namespace that holds no container any more, with its images. One that is not there is removed.
     pub async fn remove_namespace(&self, namespace: &str) -> Result<(), Failure> {
         let mut images = ImagesClient::new(self.channel.clone());
         for name in self.images(namespace).await? {
@@ -219,6 +219,8 @@ impl Containerd {
             let request = DeleteNamespaceRequest { name: namespace.to_owned() };
             match client.delete(timed(request)).await {
                 Ok(_) => return Ok(()),
+                // Killed before anything was made in it.
+                Err(status) if status.code() == Code::NotFound => return Ok(()),
                 // Snapshots and blobs go a moment after what held them.
                 Err(_) if begin.elapsed() < QUESTION => tokio::time::sleep(Duration::from_millis(200)).await,
                 Err(status) => return Err(self.refused(&status)),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::session::Session;
 use crate::attest::containerd::Container;
 use crate::failure::Failure;
+use crate::ledger;
 use crate::plan::Transport;
 use crate::workerbee::call::Call;
 use crate::workerbee::mcp::{Mcp, McpProblem};
@@ -32,7 +33,10 @@ impl Session<'_> {
         match (self.key.transport, request.arguments(&k1s_root)) {
             (Transport::Cli, Some(arguments)) => {
                 let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-                self.call(label, file, &arguments, limit).await
+                let mut cli = self.cli()?;
+                // Not what starts the daemon: that outlives its gate on purpose.
+                cli.env.extend(ledger::mark_of_calls(&self.spec.entry));
+                Ok(self.call_by(&cli, label, file, &arguments, limit).await)
             }
             _ => self.call_tool(label, file, request, limit).await,
         }

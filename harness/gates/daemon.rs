@@ -1,5 +1,6 @@
 //! The MCP daemon: accepted as it is, or restarted, as in the runbook.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize as _;
@@ -29,7 +30,12 @@ pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<M
     let port = session.mcp_port();
     let status = words("status", &port);
     let before = session.query("mcp-status-before", &files.before, &status).await?;
-    if !accepted(&before) {
+    if let Some(others) = stopped_by_a_restart(session, &before)? {
+        session.record.noticed.push(format!(
+            "the daemon was not restarted: WorkerBee would stop what runs in {others}; restart it by hand (`workerbee mcp \
+             restart`) when that may be"
+        ));
+    } else if !accepted(&before) {
         session.ground()?.seed_system().await?;
         let timeout = session.limits().restart;
         let text = timeout.to_string();
@@ -45,6 +51,25 @@ pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<M
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+}
+
+/// The projects that a restart would stop: `WorkerBee` stops the stacks of its whole state root with a daemon that it knows
+/// (`mcp_daemon.py`, `stop_mcp_daemon`). None when there is no need of one, or nobody else's stack; k1s profiles stay.
+fn stopped_by_a_restart(session: &Session<'_>, before: &Value) -> Result<Option<String>, Failure> {
+    let is = |member: &str| before.get(member).and_then(Value::as_bool);
+    let is_known = is("running") != Some(false) || is("stale") != Some(false);
+    if accepted(before) || !session.shares_its_host() || !is_known {
+        return Ok(None);
+    }
+    Ok(with_stacks(&session.ground()?.state_root.join("projects")))
+}
+
+fn with_stacks(projects: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(projects).into_iter().flatten().flatten();
+    let with_a_stack = entries.filter(|entry| entry.path().join("stack.json").exists());
+    let mut names: Vec<String> = with_a_stack.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// The same for a gate that needs the daemon and has no check for it: without one it cannot go on.
@@ -97,4 +122,21 @@ fn accepted(status: &Value) -> bool {
 
 fn running(status: &Value) -> bool {
     McpStatus::deserialize(status).is_ok_and(|status| status.running)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn projects_with_a_stack_are_named() -> std::io::Result<()> {
+        let projects = tempfile::tempdir()?;
+        for (project, file) in [("two", "stack.json"), ("one", "stack.json"), ("profile", "profiles.json")] {
+            std::fs::create_dir(projects.path().join(project))?;
+            std::fs::write(projects.path().join(project).join(file), "{}")?;
+        }
+        assert_eq!(with_stacks(projects.path()).as_deref(), Some("one, two"));
+        assert_eq!(with_stacks(&projects.path().join("none")), None);
+        Ok(())
+    }
 }

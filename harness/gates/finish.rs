@@ -31,14 +31,6 @@ pub(super) async fn refuse_existing(session: &Session<'_>) -> Result<(), Failure
         .remedy("set WB_PROJECT_BASE to a name that is not in use"))
 }
 
-/// How long what was stopped may take to be gone. `WorkerBee`'s daemon asks after the project at times, and a process of
-/// its own is gone in a moment too.
-const SETTLING: Duration = Duration::from_secs(5);
-/// How long what passes by itself may take when nothing else is left. A veth goes with the network namespace of its
-/// container, and the kernel keeps that while a connection of a server in it waits for a peer that went first: eight
-/// retries, 100 s. And each nerdctl that `WorkerBee`'s daemon asks is another process, as slow as the machine is busy.
-const PASSING: Duration = Duration::from_secs(120);
-
 /// The daemon, asked once more when all else has been looked at.
 const DAEMON: &str = "mcp-status-at-the-end";
 
@@ -101,27 +93,8 @@ async fn look_for_residue(
 ) -> Result<Vec<Kind>, Failure> {
     let begin = Instant::now();
     session.doing("proof of cleanup");
-    let in_lane = !session.shares_its_host();
-    let is_free =
-        |kind: Kind, sight: &Result<Sight, Failure>| sight.as_ref().is_ok_and(|one| one.left(kind).is_empty());
-    let passes = |kind: Kind, what: &str| match kind {
-        Kind::Bridges => what.starts_with("veth "),
-        Kind::Processes => what.contains(" nerdctl "),
-        _ => false,
-    };
-    let only_passing = |kind: Kind, sight: &Result<Sight, Failure>| {
-        sight.as_ref().is_ok_and(|sight| sight.left(kind).iter().all(|thing| passes(kind, &thing.what)))
-    };
-    let sights = loop {
-        let after = residue::look(owner).await;
-        let sights = Kind::ALL.map(|kind| (kind, Sight::new(kind, in_lane, [before, alive, &after])));
-        let limit = if sights.iter().all(|(kind, sight)| only_passing(*kind, sight)) { PASSING } else { SETTLING };
-        if sights.iter().all(|(kind, sight)| is_free(*kind, sight)) || begin.elapsed() > limit {
-            break sights;
-        }
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    };
-    let free = sights.iter().filter(|(kind, sight)| is_free(*kind, sight)).map(|(kind, _)| *kind).collect();
+    let sights = residue::settled(owner, !session.shares_its_host(), before, alive, |_, _| false).await;
+    let free = sights.iter().filter(|(kind, sight)| residue::is_free(*kind, sight)).map(|(kind, _)| *kind).collect();
     for (kind, sight) in sights {
         session.observe(kind.observation(), sight)?;
     }

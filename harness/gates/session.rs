@@ -113,9 +113,19 @@ impl<'a> Session<'a> {
     pub(super) async fn stand_on_ground(&mut self) -> Result<(), Failure> {
         let begin = Instant::now();
         self.doing("ground");
-        self.ground = Some(Ground::prepare(self.spec).await?);
+        let ground = Ground::prepare(self.spec).await;
+        self.ground = Some(ground.map_err(|failure| self.take_over(failure))?);
         self.phase("ground", begin);
         Ok(())
+    }
+
+    /// What a failure of the ground stands on lies in the lane, and would go with it.
+    fn take_over(&self, mut failure: Failure) -> Failure {
+        if let Some(bytes) = failure.evidence.as_ref().and_then(|file| std::fs::read(file).ok()) {
+            let kept = self.store.write(&self.spec.folder().join("ground.log"), &bytes);
+            failure.evidence = kept.ok().or(failure.evidence);
+        }
+        failure
     }
 
     pub(super) fn ground(&self) -> Result<&Ground, Failure> {
@@ -154,11 +164,23 @@ impl<'a> Session<'a> {
         args: &[&str],
         limit: Duration,
     ) -> Result<Value, Failure> {
+        let cli = self.cli()?;
+        Ok(self.call_by(&cli, label, file, args, limit).await)
+    }
+
+    pub(super) async fn call_by(
+        &mut self,
+        cli: &Cli,
+        label: &str,
+        file: &str,
+        args: &[&str],
+        limit: Duration,
+    ) -> Value {
         let begin = Instant::now();
         self.doing(label);
         let file = self.file(file);
-        let call = self.cli()?.call(&self.store, &file, args, limit).await;
-        Ok(self.keep_call(label, call, begin))
+        let call = cli.call(&self.store, &file, args, limit).await;
+        self.keep_call(label, call, begin)
     }
 
     /// A call that only asks.

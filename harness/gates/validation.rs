@@ -107,3 +107,36 @@ fn conflict(answer: &Value, led: Option<Leadership>, shared_ports: bool) -> Opti
     };
     Some(Conflict { cause, leader })
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::attest::leadership::Change;
+
+    const REFUSED: &str = "409 Client Error: Conflict for url: http://127.0.0.1:19608/apply";
+    const TAKEN: &str = "bind for 127.0.0.1:18645 failed: port is already allocated";
+
+    #[rstest]
+    #[case::controller_0_led(REFUSED, &[0], false, Some(Cause::ResourceVersionConflict))]
+    #[case::another_led(REFUSED, &[2], false, Some(Cause::NotLeader))]
+    #[case::another_led_meanwhile(REFUSED, &[0, 1, 0], false, Some(Cause::NotLeader))]
+    #[case::nobody_was_seen_to_lead(REFUSED, &[], false, Some(Cause::Unknown))]
+    #[case::port_taken_on_a_shared_host(TAKEN, &[0], true, Some(Cause::PortTaken))]
+    #[case::port_taken_in_a_lane(TAKEN, &[0], false, None)]
+    #[case::another_error("500 Server Error", &[1], true, None)]
+    fn a_conflict_is_told_apart(
+        #[case] message: &str,
+        #[case] led: &[u32],
+        #[case] shared: bool,
+        #[case] cause: Option<Cause>,
+    ) {
+        let changes =
+            led.iter().map(|number| Change { seconds: 1.0, leader: Some(format!("k1s-ha-min-controller-{number}")) });
+        let led = Leadership { looks: led.len(), changes: changes.collect() };
+        let answer = json!({ "ok": false, "error": { "message": message } });
+        assert_eq!(conflict(&answer, Some(led), shared).map(|conflict| conflict.cause), cause);
+    }
+}

@@ -4,6 +4,7 @@
 //! detached reaper, the next run or `k1s-gates sweep --execute` remove it. Only what an entry names is ever removed,
 //! after a look whether it still is what was written down.
 
+mod calls;
 mod cgroups;
 mod kept;
 mod owner;
@@ -81,8 +82,6 @@ pub(crate) struct OnHost<'a> {
     pub(crate) cli: &'a crate::workerbee::cli::Cli,
     /// containerd's socket.
     pub(crate) address: &'a Path,
-    /// Where evidence goes.
-    pub(crate) run_dir: &'a Path,
 }
 
 impl Ledger {
@@ -106,7 +105,7 @@ impl Ledger {
             cgroups.push(crate::workerbee::naming::system_namespace(plan.state_root));
         }
         let on_host = plan.on_host.as_ref();
-        let on_host = on_host.map(|host| Project::new(host.cli, host.address, host.run_dir)).transpose()?;
+        let on_host = on_host.map(|host| Project::new(host.cli, host.address)).transpose()?;
         let entry = Entry {
             owner: Owner::this_process(),
             written: SystemTime::now(),
@@ -151,6 +150,12 @@ pub(crate) fn claim(path: &Path) -> Result<(), Failure> {
     entry.on_host.as_ref().map_or(Ok(()), Project::claim)
 }
 
+/// The variable that calls of `WorkerBee` bear for the project that an entry names on the user's own host: by it they are
+/// found when they outlive their gate.
+pub(crate) fn mark_of_calls(path: &Path) -> Option<(String, String)> {
+    Some((calls::VARIABLE.to_owned(), read(path)?.on_host?.mark().to_owned()))
+}
+
 /// Removes what an entry names, and the entry when nothing of it is left.
 pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
     let Some(entry) = read(path) else {
@@ -162,9 +167,11 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
     if let Some(project) = &entry.on_host {
         project.remove(path).await?;
     }
-    cgroups::remove(&cgroups::existing(&entry.cgroups));
-    let left = cgroups::existing(&entry.cgroups);
+    let cgroups = not_in_use(path, entry.cgroups);
+    cgroups::remove(&cgroups::existing(&cgroups));
+    let left = cgroups::existing(&cgroups);
     if left.is_empty() {
+        let _ = fs::remove_dir_all(project::purges_of(path));
         let _ = fs::remove_file(path);
         return Ok(());
     }
@@ -172,6 +179,20 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
         .expected("empty cgroup folders, which can be removed")
         .seen(words(&left).join(", "))
         .remedy("end the processes in them (cgroup.procs), then `k1s-gates sweep --execute`"))
+}
+
+/// Two runs may have been given the same names for projects in lanes of their own, and then have the same cgroup folders:
+/// the last of them removes those.
+fn not_in_use(path: &Path, mut cgroups: Vec<String>) -> Vec<String> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    for (_, other) in entries(folder).into_iter().filter(|(other, _)| other != path) {
+        let Some(other) = other.filter(|other| other.owner.is_alive() || other.kept.as_ref().is_some_and(Kept::holds))
+        else {
+            continue;
+        };
+        cgroups.retain(|name| !other.cgroups.contains(name));
+    }
+    cgroups
 }
 
 /// What runs that are no more have left, and what their users asked to keep.

@@ -1,16 +1,20 @@
 //! A project on the user's own host: what a killed run leaves of it there, and its removal.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use procfs::process::Process as OwnProcess;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::calls;
 use crate::attest::containerd::Containerd;
+use crate::attest::residue::{self, Kind, Owner, Sights, Thing};
 use crate::evidence::{Redactor, Store};
 use crate::failure::Failure;
 use crate::workerbee::cli::Cli;
@@ -22,6 +26,9 @@ const REMOVAL: Duration = Duration::from_secs(180);
 const ENDING: Duration = Duration::from_secs(10);
 /// The file in a project's folder that says whose it is. No clock says that: it may have been set meanwhile.
 const MARK: &str = ".k1s-profile-gates";
+
+/// What `WorkerBee` says of the purge, beside the entry.
+const PURGE: &str = "profile-purge.json";
 
 /// A project that a gate is about to create on the user's own containerd.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,11 +43,10 @@ pub(super) struct Project {
     k1s_root: PathBuf,
     /// containerd's socket.
     address: PathBuf,
-    run_dir: PathBuf,
 }
 
 impl Project {
-    pub(super) fn new(cli: &Cli, address: &Path, run_dir: &Path) -> std::io::Result<Self> {
+    pub(super) fn new(cli: &Cli, address: &Path) -> std::io::Result<Self> {
         let mut drawn = [0; 16];
         getrandom::fill(&mut drawn).map_err(std::io::Error::other)?;
         Ok(Self {
@@ -51,8 +57,11 @@ impl Project {
             state_root: cli.state_root.clone(),
             k1s_root: cli.k1s_root.clone(),
             address: address.to_owned(),
-            run_dir: run_dir.to_owned(),
         })
+    }
+
+    pub(super) fn mark(&self) -> &str {
+        &self.mark
     }
 
     fn folder(&self) -> PathBuf {
@@ -90,7 +99,10 @@ impl Project {
         let made = || {
             std::fs::create_dir_all(self.state_root.join("projects"))?;
             std::fs::create_dir(&folder)?;
-            std::fs::write(folder.join(MARK), &self.mark)
+            let mut mark = File::create_new(folder.join(MARK))?;
+            mark.write_all(self.mark.as_bytes())?;
+            mark.sync_all()?;
+            File::open(&folder)?.sync_all()
         };
         made().map_err(|error: std::io::Error| {
             Failure::new(format!("the folder of the project `{}` could not be made", self.name))
@@ -103,39 +115,49 @@ impl Project {
     /// Purges it, after making sure that it is what was written down.
     pub(super) async fn remove(&self, entry: &Path) -> Result<(), Failure> {
         // Held to the end: two that remove the same project would be in each other's way.
-        let _lock = wait_for_the_gate(entry).await;
+        let _lock = self.wait_for_the_gate(entry).await?;
         if self.left().await?.is_empty() {
             return Ok(());
         }
         self.refuse_others().await?;
+        calls::end(&self.name, &self.mark);
         let containerd = Containerd::connect(&self.address).await?;
+        let mut owner = Owner::new(&self.address, &self.state_root, &self.name);
+        let alive = residue::look(&mut owner).await;
         // A gate that found no daemon has made nothing else: then nobody needs to be asked who may not answer.
         if containerd.namespaces().await?.contains(&self.namespace()) || self.holds_more_than_the_mark() {
-            self.empty(&containerd).await?;
+            self.empty(&containerd, entry).await?;
         }
+        let goes = |kind: Kind, thing: &Thing| self.goes_with_the_folder(kind, thing);
+        let sights = residue::settled(&mut owner, false, &residue::nothing(), &alive, goes).await;
+        self.refuse_residue(&sights)?;
         containerd.remove_namespace(&self.namespace()).await?;
         self.refuse_mounts()?;
         remove_folder(&self.folder()).map_err(|error| self.stays(&error.to_string()))
     }
 
     /// Purges until no container is left.
-    async fn empty(&self, containerd: &Containerd) -> Result<(), Failure> {
+    async fn empty(&self, containerd: &Containerd, entry: &Path) -> Result<(), Failure> {
         let begin = Instant::now();
         loop {
-            let said = self.purge().await;
+            let (said, file) = self.purge(entry).await;
+            // Through MCP the daemon goes on with what its dead gate has asked for, and makes more containers.
+            let is_at_work = said.contains("STATE_LOCKED");
             // A container that was being started when its starter was killed may come a moment late.
             tokio::time::sleep(Duration::from_millis(300)).await;
             let held = containerd.contents(&self.namespace()).await?;
-            if held.containers.is_empty() && held.tasks.is_empty() {
+            if held.containers.is_empty() && held.tasks.is_empty() && !is_at_work {
                 return Ok(());
             }
             if begin.elapsed() > REMOVAL {
-                return Err(self.stays(&said));
+                return Err(self.stays(&said).evidence(file));
             }
         }
     }
 
-    async fn purge(&self) -> String {
+    /// Returns what became of it, and the file of what `WorkerBee` said. It lies beside the entry and goes with it: the
+    /// run's folder is sealed.
+    async fn purge(&self, entry: &Path) -> (String, PathBuf) {
         let cli = Cli {
             bin: self.bin.clone(),
             state_root: self.state_root.clone(),
@@ -146,13 +168,16 @@ impl Project {
             hermetic: false,
         };
         let k1s_root = self.k1s_root.display().to_string();
-        let store = match Store::open(&self.run_dir, Redactor::default()) {
+        let store = match Store::open(&purges_of(entry), Redactor::default()) {
             Ok(store) => store,
-            Err(error) => return error.to_string(),
+            Err(error) => return (error.to_string(), purges_of(entry)),
         };
-        let file = format!("sweep/{}-profile-purge.json", self.name);
-        let call = cli.call(&store, &file, &["profile", "stop", "--k1s-root", &k1s_root, "--purge"], REMOVAL).await;
-        call.problem.map_or_else(|| format!("exit {:?}, see {file}", call.exit), |problem| problem.to_string())
+        let call = cli.call(&store, PURGE, &["profile", "stop", "--k1s-root", &k1s_root, "--purge"], REMOVAL).await;
+        let file = store.root().join(PURGE);
+        let answer: Option<Value> = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let error = answer.as_ref().and_then(|answer| answer.get("error")).map(Value::to_string);
+        let said = call.problem.map(|problem| problem.to_string()).or(error);
+        (said.unwrap_or_else(|| format!("exit {:?}", call.exit)), file)
     }
 
     /// What bears the project's name but not its mark, or belongs to another project, is not ours.
@@ -166,8 +191,12 @@ impl Project {
         let folder = self.folder();
         let is_marked = std::fs::read_to_string(folder.join(MARK)).is_ok_and(|mark| mark == self.mark);
         // Killed before it was marked: then nothing else was made either.
-        let is_empty = || std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_none());
-        if !is_marked && !is_empty() {
+        let is_of_the_mark = |entry: &std::fs::DirEntry| {
+            entry.file_name() == MARK && entry.metadata().is_ok_and(|about| about.len() == 0)
+        };
+        let is_bare =
+            || std::fs::read_dir(&folder).is_ok_and(|entries| entries.flatten().all(|entry| is_of_the_mark(&entry)));
+        if !is_marked && !is_bare() {
             return Err(refused(format!("{} has no such mark", folder.display())));
         }
         let labels = Containerd::connect(&self.address).await?.labels(&self.namespace(), "workerbee.project").await?;
@@ -182,13 +211,50 @@ impl Project {
         entries.into_iter().any(|entry| entry.file_name() != MARK)
     }
 
+    /// What the purge has left outside of the folder would be nobody's any more without the entry.
+    fn refuse_residue(&self, sights: &Sights) -> Result<(), Failure> {
+        // What cannot be looked at, without root, says nothing.
+        let seen = sights.iter().filter_map(|(kind, sight)| Some((*kind, sight.as_ref().ok()?.left(*kind))));
+        let mut left = seen.flat_map(|(kind, things)| things.into_iter().map(move |thing| (kind, thing)));
+        match left.next() {
+            None => Ok(()),
+            Some((kind, thing)) => {
+                let failure = self.stays(&format!("left after the purge: {thing}"));
+                let remedy = format!("{}; then `k1s-gates sweep --execute`", kind.remedy());
+                Err(failure.remedy(remedy))
+            }
+        }
+    }
+
+    fn goes_with_the_folder(&self, kind: Kind, thing: &Thing) -> bool {
+        let path = Path::new(&thing.what);
+        match kind {
+            Kind::StateFolder => path.starts_with(Path::new("projects").join(&self.name)),
+            Kind::Networks => path.starts_with(self.folder()),
+            _ => false,
+        }
+    }
+
     /// What is mounted in the folder would be deleted with it.
     fn refuse_mounts(&self) -> Result<(), Failure> {
-        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-        let folder = self.folder().display().to_string();
-        let inside =
-            mounts.lines().filter_map(|line| line.split(' ').nth(1)).find(|target| target.starts_with(&folder));
-        inside.map_or(Ok(()), |target| Err(self.stays(&format!("a mount on {target}"))))
+        let unread = |error: procfs::ProcError| self.stays(&format!("/proc/self/mountinfo cannot be read: {error}"));
+        let mounts = OwnProcess::myself().and_then(|own| own.mountinfo()).map_err(unread)?;
+        let inside = mounts.into_iter().find(|mount| mount.mount_point.starts_with(self.folder()));
+        inside.map_or(Ok(()), |mount| Err(self.stays(&format!("a mount on {}", mount.mount_point.display()))))
+    }
+
+    /// The gate's process holds its entry locked, and so does whoever removes the project: it may just be ending.
+    async fn wait_for_the_gate(&self, entry: &Path) -> Result<Option<File>, Failure> {
+        let Ok(file) = File::open(entry) else { return Ok(None) };
+        let begin = tokio::time::Instant::now();
+        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if begin.elapsed() > ENDING {
+                let failure = self.stays("its entry is locked: its gate has not ended, or somebody else removes it");
+                return Err(failure.evidence(entry).remedy("wait for it (`lsof` on the entry), then sweep once more"));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(Some(file))
     }
 
     fn stays(&self, seen: &str) -> Failure {
@@ -197,6 +263,11 @@ impl Project {
             .seen(seen)
             .remedy("see that containerd and WorkerBee answer, then `k1s-gates sweep --execute`")
     }
+}
+
+/// Where it is kept what `WorkerBee` said to the purge of an entry's project.
+pub(super) fn purges_of(entry: &Path) -> PathBuf {
+    entry.with_extension("purge")
 }
 
 /// Removes a project's folder. `WorkerBee`'s helper runs as root and leaves files of root's in it, whoever the user is.
@@ -214,16 +285,6 @@ pub(crate) fn remove_folder(folder: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The gate's process holds its entry locked: it may just be ending.
-async fn wait_for_the_gate(entry: &Path) -> Option<File> {
-    let file = File::open(entry).ok()?;
-    let begin = Instant::now();
-    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() && begin.elapsed() < ENDING {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Some(file)
-}
-
 /// Taken by a gate's process for as long as it lives.
 pub(crate) fn lock(entry: &Path) -> std::io::Result<File> {
     let file = File::open(entry)?;
@@ -238,10 +299,9 @@ mod tests {
 
     fn project(state_root: &Path) -> Project {
         let [name, privilege] = ["demo", "direct"].map(str::to_owned);
-        let [bin, k1s_root, address, run_dir] =
-            ["workerbee", "k1s", "containerd.sock", "run"].map(|name| state_root.join(name));
+        let [bin, k1s_root, address] = ["workerbee", "k1s", "containerd.sock"].map(|name| state_root.join(name));
         let mark = "2b".repeat(16);
-        Project { name, mark, bin, privilege, state_root: state_root.to_owned(), k1s_root, address, run_dir }
+        Project { name, mark, bin, privilege, state_root: state_root.to_owned(), k1s_root, address }
     }
 
     /// Why it would not be removed.
@@ -264,5 +324,28 @@ mod tests {
             assert!(refusal(&project).await.contains("has no such mark"));
         }
         assert!(project.folder().join(".lock").exists() && project.holds_more_than_the_mark());
+    }
+
+    #[tokio::test]
+    async fn a_folder_whose_mark_was_never_written_is_taken_for_the_gates() {
+        let root = tempfile::tempdir().unwrap();
+        let project = project(root.path());
+        project.claim().unwrap();
+        std::fs::write(project.folder().join(MARK), "").unwrap();
+        assert!(refusal(&project).await.contains("containerd"), "then containerd is asked, which is not there");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_project_in_the_hands_of_its_gate_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let project = project(root.path());
+        let entry = root.path().join("1-demo.json");
+        std::fs::write(&entry, "").unwrap();
+        let held = lock(&entry).unwrap();
+        project.claim().unwrap();
+        assert!(project.remove(&entry).await.unwrap_err().to_string().contains("locked"));
+        drop(held);
+        assert!(project.wait_for_the_gate(&entry).await.unwrap().is_some());
+        assert!(project.folder().exists());
     }
 }

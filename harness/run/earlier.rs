@@ -15,8 +15,6 @@ use crate::results::{self, GateResult, GateState, MANIFEST, Manifest, PublicKey,
 
 /// Where the files of gates that were cut short are put, in the run's folder, by the part of the run that left them.
 pub(crate) const INTERRUPTED: &str = "interrupted";
-/// Where a sweep keeps what `WorkerBee` said to it, after the run.
-const SWEEP: &str = "sweep";
 /// How many differences are named.
 const NAMED: usize = 10;
 
@@ -169,9 +167,7 @@ fn load(run_dir: &Path) -> Result<Summary, Failure> {
 /// The manifest, when every file is as it says.
 fn sound(run_dir: &Path, key: Option<&PublicKey>) -> Result<Manifest, Failure> {
     let unreadable = |error: String| unread(run_dir, MANIFEST, &error);
-    let mut found = results::verify(run_dir, key).map_err(|error| unreadable(error.to_string()))?;
-    // A sweep may have come later. What it did is no evidence of any gate.
-    found.added.retain(|file| !Path::new(file).starts_with(SWEEP));
+    let found = results::verify(run_dir, key).map_err(|error| unreadable(error.to_string()))?;
     if !found.is_sound() {
         let named = |what: &str, files: &BTreeSet<String>| -> Vec<String> {
             files.iter().map(|file| format!("{what}: {file}")).collect()
@@ -192,7 +188,7 @@ fn sound(run_dir: &Path, key: Option<&PublicKey>) -> Result<Manifest, Failure> {
 fn refuse_added(run_dir: &Path, manifest: &Manifest, finished: &[GateResult]) -> Result<(), Failure> {
     let listed: BTreeSet<&Path> = manifest.files.iter().map(|entry| Path::new(&entry.path)).collect();
     let added = results::files(run_dir).into_iter().filter(|file| {
-        let of_a_gate = !results::of_the_run(file) && !file.starts_with(INTERRUPTED) && !file.starts_with(SWEEP);
+        let of_a_gate = !results::of_the_run(file) && !file.starts_with(INTERRUPTED);
         of_a_gate && !listed.contains(file.as_path()) && finished.iter().any(|gate| gate.owns(file))
     });
     let added: Vec<String> = added.map(|file| format!("added: {}", file.display())).collect();

@@ -85,8 +85,8 @@ impl Spec {
             }
             Mode::External(external) => {
                 let ground = Ground::on_host(external);
-                let (cli, run_dir) = (ground.cli(self), &self.settings.run_dir);
-                let on_host = Some(OnHost { cli: &cli, address: &ground.address, run_dir });
+                let cli = ground.cli(self);
+                let on_host = Some(OnHost { cli: &cli, address: &ground.address });
                 ledger.write(&Plan { projects, state_root: &ground.state_root, on_host })
             }
         };

@@ -10,12 +10,30 @@ use crate::ladder::ladder;
 use crate::stand_in::{SEEDS, script};
 
 const SCRIPT: &str = include_str!("external.sh");
-/// Kills supervisor, gate and trial at once; with `also` the reaper too.
-pub(crate) fn killed(stack: &Stack, also: &str) -> Result<(), Failed> {
+
+/// How a run is ended: supervisor, gate and trial at once.
+pub(crate) struct End {
+    /// The signal.
+    pub(crate) signal: &'static str,
+    /// What the gate is at.
+    pub(crate) phase: &'static str,
+    /// By which way it asks.
+    pub(crate) transport: &'static str,
+    /// `reaper`, when that is killed too.
+    pub(crate) also: &'static str,
+}
+
+/// Ends a run so, and looks for what is left.
+pub(crate) fn ended(stack: &Stack, end: &End) -> Result<(), Failed> {
     let folder = tempfile::Builder::new().prefix("k1s-kill").tempdir_in("/tmp")?;
-    script(folder.path(), SEEDS);
+    // Through MCP nobody calls `validate` on the command line: the images come with the last call before it.
+    let by_mcp = SEEDS.replace("*' validate '*)", "*' mcp status '*)").replace(
+        "  namespace=",
+        "  [ -e \"$WORKERBEE_CONTAINERD_STATE_ROOT/projects/$project/.k1s-profile-gates\" ] || exec \"$REAL\" \"$@\"\n  namespace=",
+    );
+    script(folder.path(), if end.transport == "mcp" { &by_mcp } else { SEEDS });
     let output = Command::new(env!("CARGO_BIN_EXE_k1s-gates"))
-        .args(["lane", "--", "bash", "-c", SCRIPT, "external", also])
+        .args(["lane", "--", "bash", "-c", SCRIPT, "external", end.signal, end.phase, end.transport, end.also])
         .env("HERE", folder.path())
         .env("IMAGES", &stack.images)
         .env("LADDER", ladder())

@@ -44,8 +44,17 @@ fn main() -> ExitCode {
     trials.push(Trial::test("nextest-own-timeout", nextest_own_timeout));
     trials.push(Trial::test("nextest-fail-fast", nextest_fail_fast));
     trials.push(Trial::test("resumed", resumed::killed_and_resumed));
-    trials.push(Trial::test("external-reaper", || external::killed(&stack(), "")));
-    trials.push(Trial::test("external-sweep", || external::killed(&stack(), "reaper")));
+    let ends = [
+        ("external-reaper", "KILL", "attestations", "cli", ""),
+        ("external-sweep", "KILL", "attestations", "cli", "reaper"),
+        ("external-under-a-call", "KILL", "validate", "cli", ""),
+        ("external-under-a-call-through-mcp", "KILL", "validate", "mcp", ""),
+        ("external-interrupted", "INT", "validate", "cli", ""),
+    ];
+    for (name, signal, phase, transport, also) in ends {
+        let end = external::End { signal, phase, transport, also };
+        trials.push(Trial::test(name, move || external::ended(&stack(), &end)));
+    }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -66,6 +66,12 @@ pub(crate) fn by_two_users() -> Result<(), Failed> {
     ran
 }
 
+/// With somebody else's stack in the state root, which a restart of the daemon would stop.
+pub(crate) fn beside_a_foreign_stack() -> Result<(), Failed> {
+    let folder = tempfile::Builder::new().prefix("k1s-runs").tempdir_in("/tmp")?;
+    in_a_host(folder.path(), include_str!("foreign.sh"), "", "exec \"$REAL\" \"$@\"")
+}
+
 /// Runs a script in a lane, with a `WorkerBee` that does something of its own before the real one.
 pub(crate) fn in_a_host(folder: &std::path::Path, script: &str, argument: &str, workerbee: &str) -> Result<(), Failed> {
     stand_in::script(folder, workerbee);

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Trial::test("two-users-on-one-host", at_once::by_two_users),
         Trial::test("kept-in-a-lane", kept::in_a_lane),
         Trial::test("kept-on-the-host", kept::on_the_host),
+        Trial::test("foreign-stack", at_once::beside_a_foreign_stack),
         Trial::test("clock-set-forth", || clock::set(3600)).with_ignored_flag(true),
         Trial::test("clock-set-back", || clock::set(-3600)).with_ignored_flag(true),
     ];

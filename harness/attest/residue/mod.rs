@@ -11,9 +11,11 @@ mod mounts;
 mod owner;
 mod ports;
 mod processes;
+mod settled;
 mod sight;
 
 pub use owner::Owner;
+pub use settled::{Sights, is_free, settled};
 pub use sight::Sight;
 
 use std::collections::BTreeMap;
@@ -159,6 +161,11 @@ impl fmt::Display for Thing {
 
 /// Everything that one look saw, or why it could not look.
 pub type Look = BTreeMap<Kind, Result<Vec<Thing>, Failure>>;
+
+/// A look that saw nothing of any kind: before a project was made, where nobody looked then.
+pub fn nothing() -> Look {
+    Kind::ALL.into_iter().map(|kind| (kind, Ok(Vec::new()))).collect()
+}
 
 /// Looks at everything. What is learned of the project on the way (ids of containers) makes the next look see more.
 pub async fn look(owner: &mut Owner) -> Look {

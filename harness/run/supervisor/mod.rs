@@ -151,10 +151,17 @@ impl Supervisor {
         self.seal(None, true).await;
     }
 
-    /// Writes down what the run stands on. With a gate that has ended and without it no run could be resumed.
-    async fn note_inputs(&self, prepared: &Prepared) {
+    /// What the run stands on, or why there is nothing. Made once, by the first gate that needs it.
+    async fn prepared(&self) -> Result<Prepared, Failure> {
+        self.ground.get_or_init(|| Prepared::by(&self.settings, Some(&self.store))).await.clone()
+    }
+
+    /// Writes down what the run stands on: as it is when the first gate begins, and before one has ended, which could not be
+    /// resumed without.
+    async fn note_inputs(&self) {
+        let Ok(prepared) = self.prepared().await else { return };
         let write = async {
-            let (settings, prepared) = (self.settings.clone(), prepared.clone());
+            let settings = self.settings.clone();
             if let Ok(inputs) = blocking(move || Inputs::of(&settings, &prepared)).await {
                 // As with the summary: a folder that cannot be written to is told of by the gates.
                 let _ = self.store.write_json(Path::new(INPUTS), &inputs);
@@ -191,12 +198,9 @@ impl Supervisor {
         self.news.notify_one();
         self.seal(Some((key, State::Running)), false).await;
         let project = self.summary.lock().await.project(key).unwrap_or_else(|| self.next_project(key));
-        let mut result = self.run(key, project, None).await;
+        let (mut result, ()) = tokio::join!(self.run(key, project, None), self.note_inputs());
         if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
             result = self.run(key, self.next_project(key), Some(kept)).await;
-        }
-        if let Some(Ok(prepared)) = self.ground.get() {
-            self.note_inputs(prepared).await;
         }
         {
             let mut summary = self.summary.lock().await;

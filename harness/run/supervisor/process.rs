@@ -9,7 +9,6 @@ use tokio::io::AsyncWriteExt as _;
 use super::{LAST_WORDS, Supervisor};
 use crate::evidence::StoreError;
 use crate::failure::Failure;
-use crate::run::prepared::Prepared;
 use crate::run::protocol::GateKey;
 use crate::run::settings::{Limits, Mode};
 use crate::run::spec::{Spec, Work, gate_folder};
@@ -26,7 +25,7 @@ impl Supervisor {
         project: String,
         rerun_of: Option<PathBuf>,
     ) -> Result<PathBuf, Failure> {
-        let prepared = self.ground.get_or_init(|| Prepared::by(&self.settings, Some(&self.store))).await.clone()?;
+        let prepared = self.prepared().await?;
         self.summary.lock().await.environment.clone_from(&prepared.environment);
         let mut spec = Spec {
             work: Work::Gate(key),

@@ -58,9 +58,9 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     let signer = settings.signing_key_file.as_deref().map(Signer::read).transpose().map_err(std::io::Error::other)?;
     let mut ended_by_signal = end_by_signal()?;
     let alive = Alive::hold(&settings.run_dir)?;
-    // What cannot be removed stays in the ledger, for `k1s-gates sweep` to say.
-    drop(crate::ledger::sweep().await);
     let examined = async {
+        // What cannot be removed stays in the ledger, for `k1s-gates sweep` to say.
+        drop(crate::ledger::sweep().await);
         match &alive {
             Some(_) => examine(&settings, signer.as_ref()).await,
             None => Err(earlier::in_use(&settings.run_dir)),
