@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::{Deserialize, Serialize};
 
 use super::Subject;
@@ -29,6 +30,8 @@ pub struct App {
     pub container_port: i32,
     /// The port that its service is published on.
     pub service_port: i32,
+    /// The port of the container that its service leads to.
+    pub target_port: i32,
     /// The host name of its ingress.
     pub host: Option<String>,
 }
@@ -65,8 +68,10 @@ struct Port {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Published {
     port: i32,
+    target_port: Option<i32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,6 +97,7 @@ impl App {
             replicas,
             container_port: *container_port,
             service_port: service.port,
+            target_port: service.target_port.unwrap_or(*container_port),
             host: ingress.map(|rule| rule.host),
         })
     }
@@ -106,15 +112,32 @@ impl App {
         let ports = container.ports.as_deref().unwrap_or_default();
         let [port] = ports else { return Err(lacks(&format!("{} ports", ports.len()))) };
         let service = services.iter().find(|service| service.metadata.name.as_deref() == Some(&name));
-        let published = service.and_then(|service| service.spec.as_ref()?.ports.as_ref()?.first());
+        let published = service.and_then(|service| service.spec.as_ref()?.ports.as_deref()).unwrap_or_default();
+        let [published] = published else { return Err(lacks(&format!("a service with {} ports", published.len()))) };
+        let target_port = match &published.target_port {
+            None => published.port,
+            Some(IntOrString::Int(port)) => *port,
+            Some(IntOrString::String(name)) if port.name.as_ref() == Some(name) => port.container_port,
+            Some(IntOrString::String(name)) => return Err(lacks(&format!("a service to the port `{name}`"))),
+        };
         let ingress = ingresses.iter().find(|ingress| ingress.metadata.name.as_deref() == Some(&name));
-        let rule = ingress.and_then(|ingress| ingress.spec.as_ref()?.rules.as_ref()?.first());
+        let rules = ingress.and_then(|ingress| ingress.spec.as_ref()?.rules.as_deref()).unwrap_or_default();
+        let rule = match rules {
+            [] => None,
+            [rule] => Some(rule),
+            _ => return Err(lacks(&format!("an ingress with {} rules", rules.len()))),
+        };
+        let paths = rule.and_then(|rule| Some(rule.http.as_ref()?.paths.as_slice())).unwrap_or_default();
+        if let Some(other) = paths.iter().filter_map(|path| path.backend.service.as_ref()).find(|to| to.name != name) {
+            return Err(lacks(&format!("an ingress to the service `{}`", other.name)));
+        }
         Ok(Self {
             image: container.image.clone().ok_or_else(|| lacks("no image"))?,
             namespace: deployment.metadata.namespace.clone(),
             replicas: spec.replicas.unwrap_or(1),
             container_port: port.container_port,
-            service_port: published.ok_or_else(|| lacks("no service with a port"))?.port,
+            service_port: published.port,
+            target_port,
             host: rule.and_then(|rule| rule.host.clone()),
             name,
         })
@@ -144,7 +167,14 @@ pub fn deployed(subject: &Subject) -> Result<Vec<App>, Failure> {
 /// These are all the applications of the template: fewer would leave less to be checked.
 pub fn complete(apps: &[App]) -> Result<(), Wrong> {
     let names: Vec<&str> = apps.iter().map(|app| app.name.as_str()).collect();
-    if names == NAMES { Ok(()) } else { Err(Wrong::new(format!("not the apps {}", NAMES.join(", ")), &names)) }
+    if names != NAMES {
+        return Err(Wrong::new(format!("not the apps {}", NAMES.join(", ")), &names));
+    }
+    // Nothing of an app is no more than no app.
+    match apps.iter().find(|app| app.replicas < 1 || app.container_port < 1 || app.service_port < 1) {
+        None => Ok(()),
+        Some(app) => Err(Wrong::new(format!("{} is deployed to run nowhere", app.name), app)),
+    }
 }
 
 /// The application of that name.
@@ -213,6 +243,7 @@ spec:
             replicas: 1,
             container_port: 8080,
             service_port: 22924,
+            target_port: 8080,
             host: Some("api.demo.workerbee.localhost".into()),
         }
     }
@@ -272,6 +303,31 @@ spec:
         let (deployment, mut service, ingress) = kubernetes();
         assert_eq!(App::from_k8s(&deployment, &[service.clone()], &[]).unwrap().host, None);
         service.metadata.name = Some("another".into());
+        assert!(App::from_k8s(&deployment, &[service], &[ingress]).is_err());
+    }
+
+    #[rstest]
+    #[case::another_target("8080", "9999", true)]
+    #[case::target_by_a_name_of_no_port("8080", "\"web\"", false)]
+    #[case::a_second_port("\"ports\":[", "\"ports\":[{\"port\":1},", false)]
+    fn a_service_that_leads_elsewhere_is_another_app(#[case] from: &str, #[case] to: &str, #[case] read: bool) {
+        let (deployment, service, ingress) = kubernetes();
+        let text = serde_json::to_string(&service).unwrap();
+        assert!(text.contains(from));
+        let service = serde_json::from_str(&text.replacen(from, to, 1)).unwrap();
+        let app = App::from_k8s(&deployment, &[service], &[ingress]);
+        assert_eq!(app.is_ok(), read, "{app:?}");
+        assert!(app != Ok(backend()));
+    }
+
+    #[rstest]
+    #[case::a_second_rule(serde_json::json!([{ "host": "api.demo.workerbee.localhost" }, { "host": "another" }]))]
+    #[case::another_service(serde_json::json!([{ "host": "api.demo.workerbee.localhost", "http": { "paths": [
+        { "path": "/", "pathType": "Prefix", "backend": { "service": { "name": "another", "port": { "number": 1 } } } },
+    ]}}]))]
+    fn an_ingress_that_leads_elsewhere_is_refused(#[case] rules: serde_json::Value) {
+        let (deployment, service, mut ingress) = kubernetes();
+        ingress.spec.as_mut().unwrap().rules = serde_json::from_value(rules).unwrap();
         assert!(App::from_k8s(&deployment, &[service], &[ingress]).is_err());
     }
 }

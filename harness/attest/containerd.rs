@@ -247,7 +247,10 @@ fn timed<T>(message: T) -> Request<T> {
 pub(super) fn in_namespace<T>(message: T, namespace: &str) -> Result<Request<T>, Failure> {
     let mut request = timed(message);
     let value = namespace.parse().map_err(|_| {
-        Failure::new(format!("`{namespace}` is no namespace")).expected("ASCII letters, digits and dashes")
+        Failure::new(format!("`{namespace}` is no namespace"))
+            .expected("ASCII letters, digits and dashes")
+            .seen(format!("{namespace:?}"))
+            .remedy("see WB_PROJECT_BASE, which the project's name begins with")
     })?;
     request.metadata_mut().insert("containerd-namespace", value);
     Ok(request)

@@ -76,8 +76,9 @@ pub fn running(pids: &[u32]) -> Result<BTreeMap<u32, Running>, Failure> {
 ///
 /// A process is outside of any container when it is in the harness's own PID namespace: the kernel names one id for it
 /// there and, for one within a container, an id for each namespace down to its own (`NSpid`). Names of control groups
-/// say as much, in as many ways as there are runtimes.
-pub fn look() -> Result<Places, Failure> {
+/// say as much, in as many ways as there are runtimes. In a lane there is one, and all of k1s is the profile's: there a
+/// container of the profile is known by the control group of its containerd namespace, and any other is none.
+pub fn look(lane_of: Option<&str>) -> Result<Places, Failure> {
     let begin = Process::myself().and_then(|own| own.stat()).map_err(|error| unreadable(&error))?.starttime;
     let mut seen = Places::default();
     for process in all_processes().map_err(|error| unreadable(&error))?.flatten() {
@@ -93,14 +94,15 @@ pub fn look() -> Result<Places, Failure> {
                 .seen("no such line")
                 .remedy("use a newer kernel")
         })?;
-        if depth > 1 {
-            *seen.contained.entry(program).or_default() += 1;
-            continue;
-        }
         let cgroups = process.cgroups().map(|all| all.into_iter().map(|group| group.pathname)).into_iter().flatten();
         let mut cgroups: Vec<String> = cgroups.collect();
         cgroups.sort();
         cgroups.dedup();
+        let is_of = |namespace: &str| cgroups.iter().any(|path| path.split('/').any(|part| part == namespace));
+        if depth > 1 && lane_of.is_none_or(is_of) {
+            *seen.contained.entry(program).or_default() += 1;
+            continue;
+        }
         let stray = Stray { pid: process.pid, parent: stat.ppid, program, cgroups };
         if stat.starttime < begin { seen.earlier.push(stray) } else { seen.outside.push(stray) }
     }
@@ -112,7 +114,7 @@ pub fn judge(seen: &Places) -> Result<(), Wrong> {
     match (seen.scanned, seen.contained.is_empty(), seen.outside.first()) {
         (0, _, _) => Err("no process was looked at".into()),
         (_, _, Some(stray)) => {
-            Err(Wrong::new(format!("`{}` runs outside of any container", stray.program), &seen.outside))
+            Err(Wrong::new(format!("`{}` runs in no container of the profile", stray.program), &seen.outside))
         }
         (scanned, true, None) => Err(format!("{scanned} processes, and none of k1s's own among them").into()),
         (_, false, None) => Ok(()),
@@ -198,7 +200,7 @@ mod tests {
         let mut planted = Command::new("sh");
         planted.arg0("python").args(["-m", "ae.controller", "--token=x"]).current_dir(&folder);
         let mut planted = planted.stdin(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let (seen, alive) = (look(), running(&[planted.id()]));
+        let (seen, alive) = (look(None), running(&[planted.id()]));
         drop(planted.stdin.take());
         planted.wait()?;
         let (seen, alive) = (seen?, alive?);

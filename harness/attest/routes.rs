@@ -1,12 +1,13 @@
 //! The HTTPS routes of a profile: they answer, for WorkerBee's CA alone, and not everything to everybody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use hyper::Uri;
 use serde::{Deserialize, Serialize};
 
+use super::app::App;
 use super::ingress::Ingress;
 use super::tls::{Answer, Question, Trust};
 use super::{Subject, poll};
@@ -15,6 +16,9 @@ use crate::failure::Failure;
 
 /// The routes that the runbook asks for.
 pub const WANTED: [&str; 6] = ["api", "api_healthz", "controller", "controller_health", "dashboard", "docs"];
+
+/// The applications of `WorkerBee`'s template that are behind the ingress.
+const PUBLIC: [&str; 2] = ["backend", "frontend"];
 
 /// Routes that are no page but the root of an API, which answers below: what is asked for there.
 const ROOTS: [(&str, &str); 2] = [("api", "version"), ("apishim", "version")];
@@ -70,21 +74,32 @@ pub struct Guard {
     pub opens: u16,
 }
 
-/// Asks every route.
-pub async fn look(subject: &Subject) -> Result<Routes, Failure> {
+/// Asks every route: those of the profile, and those of the applications that were deployed into it.
+pub async fn look(subject: &Subject, apps: &[App]) -> Result<Routes, Failure> {
     let ingress = Ingress::of(subject)?;
     let stranger = Trust::stranger()?;
-    Ok(poll::until(SETTLED, async || once(&ingress, &stranger).await, |seen| judge(seen).is_ok()).await)
+    let mut urls = ingress.routes.clone();
+    for app in apps {
+        if let Some(host) = &app.host {
+            urls.insert(of_app(&app.name), ingress.at(host, "/healthz")?);
+        }
+    }
+    Ok(poll::until(SETTLED, async || once(&ingress, &stranger, &urls).await, |seen| judge(seen).is_ok()).await)
 }
 
-async fn once(ingress: &Ingress, stranger: &Trust) -> Routes {
-    let routes = join_all(ingress.routes.iter().map(async |(name, url)| {
+/// The name of an application's route.
+fn of_app(app: &str) -> String {
+    format!("app {app}")
+}
+
+async fn once(ingress: &Ingress, stranger: &Trust, urls: &BTreeMap<String, String>) -> Routes {
+    let routes = join_all(urls.iter().map(async |(name, url)| {
         let below = ROOTS.iter().find(|(root, _)| root == name).map_or("", |(_, below)| below);
         let url = format!("{url}{below}");
         let answer = ingress.trust.ask(Question::get(&url)).await.into();
         Route { name: name.clone(), url, answer }
     }));
-    let hosts: BTreeSet<(String, String)> = ingress.routes.values().filter_map(|url| origin(url)).collect();
+    let hosts: BTreeSet<(String, String)> = urls.values().filter_map(|url| origin(url)).collect();
     let strangers = join_all(hosts.iter().map(async |(host, origin)| Stranger {
         host: host.clone(),
         answer: stranger.ask(Question::get(origin)).await.into(),
@@ -120,14 +135,16 @@ fn origin(url: &str) -> Option<(String, String)> {
     Some((uri.host()?.to_owned(), format!("https://{}/", uri.authority()?)))
 }
 
+/// The rule of a gate that deployed applications: those behind the ingress have a route each, and all are as they should be.
+pub fn judge_with_apps(seen: &Routes) -> Result<(), Wrong> {
+    let apps = PUBLIC.map(of_app);
+    wanted(seen, &apps.each_ref().map(String::as_str))?;
+    judge(seen)
+}
+
 /// All of them answer 200 over TLS that verifies against `WorkerBee`'s CA alone; the guarded ones ask for credentials.
 pub fn judge(seen: &Routes) -> Result<(), Wrong> {
-    let missing: Vec<&str> =
-        WANTED.into_iter().filter(|name| !seen.routes.iter().any(|route| route.name == *name)).collect();
-    if !missing.is_empty() {
-        let names: Vec<&str> = seen.routes.iter().map(|route| route.name.as_str()).collect();
-        return Err(Wrong::new(format!("no route for {}", missing.join(", ")), &names));
-    }
+    wanted(seen, &WANTED)?;
     for route in &seen.routes {
         match &route.answer {
             // An empty page is Caddy's answer where it has no site.
@@ -150,6 +167,16 @@ pub fn judge(seen: &Routes) -> Result<(), Wrong> {
             return Err(Wrong::new(format!("nothing guarded was asked of the {name}"), &seen.guards));
         };
         guarded(guard)?;
+    }
+    Ok(())
+}
+
+fn wanted(seen: &Routes, names: &[&str]) -> Result<(), Wrong> {
+    let is_there = |name: &&str| seen.routes.iter().any(|route| route.name == *name);
+    let missing: Vec<&str> = names.iter().copied().filter(|name| !is_there(name)).collect();
+    if !missing.is_empty() {
+        let names: Vec<&str> = seen.routes.iter().map(|route| route.name.as_str()).collect();
+        return Err(Wrong::new(format!("no route for {}", missing.join(", ")), &names));
     }
     Ok(())
 }

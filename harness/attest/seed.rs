@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -26,6 +27,8 @@ const SETTLED: Duration = Duration::from_secs(15);
 pub struct Seed {
     /// The value that was written, and that nobody could know.
     pub written: String,
+    /// What each app's service answered on this machine.
+    pub services: Vec<Published>,
     /// What the database's service answered.
     pub database: Hop,
     /// What the backend's route answered, over TLS.
@@ -34,6 +37,17 @@ pub struct Seed {
     pub frontend: Hop,
     /// Whether the value from before was put back.
     pub restored: bool,
+}
+
+/// The service of an app, as k1s publishes it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Published {
+    /// Whose.
+    pub app: String,
+    /// What was asked.
+    pub url: String,
+    /// The status of the answer, or why there is none.
+    pub status: Result<u16, String>,
 }
 
 /// One station.
@@ -65,17 +79,28 @@ pub async fn look(subject: &Subject) -> Result<Seed, Failure> {
         SETTLED,
         async || {
             let database = database(db, &written).await;
-            let (backend, frontend) = tokio::join!(
+            let (services, backend, frontend) = tokio::join!(
+                join_all(apps.iter().map(published)),
                 hop(&ingress, backend, db, "/api/seed", "db", "/seed"),
                 hop(&ingress, frontend, backend, "/healthz", "backend", "/body"),
             );
-            Seed { written: written.clone(), database, backend, frontend, restored: false }
+            Seed { written: written.clone(), services, database, backend, frontend, restored: false }
         },
         |seen| stations(seen).is_ok(),
     )
     .await;
     seed.restored = database(db, SEED).await.value.as_deref() == Some(SEED);
     Ok(seed)
+}
+
+/// Asks an app by the port of its service, not through the ingress.
+async fn published(app: &App) -> Published {
+    let url = format!("http://127.0.0.1:{}/healthz", app.service_port);
+    let status = async {
+        let asked = client(QUESTION).map_err(|failure| failure.what)?.get(&url).send().await;
+        asked.map(|answer| answer.status().as_u16()).map_err(|error| error.without_url().to_string())
+    };
+    Published { app: app.name.clone(), status: status.await, url }
 }
 
 /// The database's own service, published on this machine.
@@ -145,6 +170,14 @@ fn stations(seen: &Seed) -> Result<(), Wrong> {
         let port = hop.peer_port.map(|port| format!(":{port}")).unwrap_or_default();
         if port.is_empty() || !hop.peer.as_ref().is_some_and(|peer| peer.ends_with(&port)) {
             return Err(Wrong::new(format!("the {name} does not reach its neighbour by the port of its service"), hop));
+        }
+    }
+    for name in app::NAMES {
+        let Some(service) = seen.services.iter().find(|service| service.app == name) else {
+            return Err(Wrong::new(format!("the service of {name} was not asked"), &seen.services));
+        };
+        if service.status != Ok(200) {
+            return Err(Wrong::new(format!("the service of {name} does not answer that all is well"), service));
         }
     }
     Ok(())

@@ -13,8 +13,7 @@ use crate::failure::Failure;
 use crate::plan::{Component, Profile};
 use crate::workerbee::naming;
 
-/// A single controller answers `/health` before its first turn writes its node down; in k1s-ha-min the controllers'
-/// presence and their leader are the first keys.
+/// A single controller answers `/health` before its first turn writes its node down.
 const LIMIT: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(100);
 /// What every SQLite file begins with.
@@ -22,6 +21,11 @@ const HEADER: &[u8] = b"SQLite format 3\0";
 /// A table of k1s's state store (`AE_STATE_DB`). The API shim has an SQLite file of its own in every profile,
 /// `apishim.db`, with one table `objects`: no state of the controllers.
 const STATE_TABLE: &str = "app_registry";
+/// The table of that file: a look that does not see it sees no SQLite file at all.
+const SHIM_TABLE: &str = "objects";
+/// What the keys of the controllers' presence and lease start with. k1s-ha-min writes those wherever its state is
+/// (`ae.controller.authority`), and nothing else before something is deployed (none seen in 30 s).
+const ELECTION: &str = "controlplane/";
 /// Keys are counted; so many are named.
 const NAMED: usize = 20;
 
@@ -41,8 +45,10 @@ pub struct State {
 pub struct Keys {
     /// What the profile's keys start with (`AE_ETCD_PREFIX`).
     pub prefix: String,
-    /// How many there are.
+    /// How many there are of k1s's state.
     pub count: usize,
+    /// How many there are of the controllers' presence and lease.
+    pub election: usize,
     /// The first of them.
     pub first: Vec<String>,
 }
@@ -56,12 +62,12 @@ pub struct File {
     pub tables: Vec<String>,
 }
 
-/// Looks until there is state somewhere.
-pub async fn look(subject: &Subject) -> Result<State, Failure> {
+/// Looks until there is state somewhere, of what was deployed or of nothing yet.
+pub async fn look(subject: &Subject, deployed: bool) -> Result<State, Failure> {
     let begin = Instant::now();
     loop {
         let state = once(subject).await?;
-        if state.in_etcd() || state.in_sqlite() || begin.elapsed() > LIMIT {
+        if state.in_etcd(deployed) || state.in_sqlite() || begin.elapsed() > LIMIT {
             return Ok(state);
         }
         tokio::time::sleep(AGAIN).await;
@@ -76,9 +82,11 @@ async fn once(subject: &Subject) -> Result<State, Failure> {
         Some(etcd) => {
             let prefix = format!("{}/", naming::etcd_prefix(&subject.project, profile));
             let mut first = etcd.keys(&prefix).await?;
+            let all = first.len();
+            first.retain(|key| !key.strip_prefix(&prefix).is_some_and(|key| key.starts_with(ELECTION)));
             let count = first.len();
             first.truncate(NAMED);
-            Some(Keys { prefix, count, first })
+            Some(Keys { prefix, count, election: all - count, first })
         }
     };
     let etcd_folder = folder.join("data/etcd").exists();
@@ -97,12 +105,14 @@ fn files(folder: &Path) -> Result<Vec<File>, String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(inner) = folders.pop() {
-        for entry in std::fs::read_dir(&inner).map_err(|error| format!("{}: {error}", inner.display()))?.flatten() {
+        let unread = |error: std::io::Error| format!("{}: {error}", inner.display());
+        for entry in std::fs::read_dir(&inner).map_err(unread)? {
+            let entry = entry.map_err(unread)?;
             let path = entry.path();
-            let kind = entry.file_type().map_err(|error| error.to_string())?;
+            let kind = entry.file_type().map_err(unread)?;
             if kind.is_dir() && path != folder.join("data") {
                 folders.push(path);
-            } else if kind.is_file() && is_sqlite(&path) {
+            } else if kind.is_file() && is_sqlite(&path).map_err(|error| format!("{}: {error}", path.display()))? {
                 let tables = tables(&path).map_err(|error| format!("{}: {error}", path.display()))?;
                 found.push(File { path: path.strip_prefix(folder).unwrap_or(&path).to_owned(), tables });
             }
@@ -112,10 +122,15 @@ fn files(folder: &Path) -> Result<Vec<File>, String> {
     Ok(found)
 }
 
-fn is_sqlite(path: &Path) -> bool {
+fn is_sqlite(path: &Path) -> std::io::Result<bool> {
     use std::io::Read as _;
-    let mut start = [0; HEADER.len()];
-    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *HEADER
+    let mut start = Vec::new();
+    match std::fs::File::open(path) {
+        Ok(file) => file.take(HEADER.len() as u64).read_to_end(&mut start).map(|_| start == HEADER),
+        // A journal goes when its transaction ends.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opened for reading only: a controller is writing to it.
@@ -134,18 +149,27 @@ fn unreadable(folder: &Path, error: &str) -> Failure {
 }
 
 impl State {
-    fn in_etcd(&self) -> bool {
-        self.etcd.as_ref().is_some_and(|keys| keys.count > 0)
+    fn in_etcd(&self, deployed: bool) -> bool {
+        self.etcd.as_ref().is_some_and(|keys| keys.count > 0 || (!deployed && keys.election > 0))
     }
 
     fn in_sqlite(&self) -> bool {
-        self.sqlite.iter().any(|file| file.tables.iter().any(|table| table == STATE_TABLE))
+        self.holds(STATE_TABLE)
     }
 
-    /// The state is where the profile keeps it, and nowhere else.
-    pub fn judge(&self, profile: Profile) -> Result<(), Wrong> {
+    fn holds(&self, table: &str) -> bool {
+        self.sqlite.iter().any(|file| file.tables.iter().any(|one| one == table))
+    }
+
+    /// The state is where the profile keeps it, and nowhere else. Where something was deployed there is more of it than the
+    /// controllers' election.
+    pub fn judge(&self, profile: Profile, deployed: bool) -> Result<(), Wrong> {
         let etcd = profile.components().contains(&Component::Etcd);
-        match (etcd, self.in_etcd(), self.in_sqlite()) {
+        if !self.holds(SHIM_TABLE) {
+            let what = "the look saw no SQLite file of the API shim's, which each profile has: it would see no other";
+            return Err(Wrong::new(what, &self.sqlite));
+        }
+        match (etcd, self.in_etcd(deployed), self.in_sqlite()) {
             (true, false, true) => Err("the state is in an SQLite file, not in etcd".into()),
             (true, true, true) => Err(Wrong::new("the state is in etcd, and in an SQLite file too", &self.sqlite)),
             (false, true, false) => Err("the state is in etcd, not in an SQLite file".into()),

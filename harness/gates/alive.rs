@@ -39,31 +39,34 @@ pub(super) async fn look(session: &mut Session<'_>, profile: Profile, answer: &V
 
 /// The looks at the profile itself, all at the same time.
 async fn inside(session: &mut Session<'_>, subject: &Subject) -> Result<(), Failure> {
+    let deployed = outside::has_apps(session.key.gate);
     let leader = async {
         match subject.profile {
             Profile::HaMin => Some(leader::look(subject).await),
             _ => None,
         }
     };
-    let (readiness, leader, state) = tokio::join!(readiness::look(subject), leader, state::look(subject));
+    let (readiness, leader, state) = tokio::join!(readiness::look(subject), leader, state::look(subject, deployed));
     session.observe("readiness", readiness)?;
     if let Some(leader) = leader {
         session.observe("leader", leader)?;
     }
     session.observe("state-backend", state)?;
-    session.observe("host-processes", processes::look())
+    let namespace = subject.namespace();
+    let lane_of = (!session.shares_its_host()).then_some(namespace.as_str());
+    session.observe("host-processes", processes::look(lane_of))
 }
 
 /// The checks over what was seen.
 pub(super) fn checks(gate: Gate) -> Vec<Check> {
-    let mut checks = gate.profile().map(inside_checks).unwrap_or_default();
+    let mut checks = gate.profile().map(|profile| inside_checks(profile, outside::has_apps(gate))).unwrap_or_default();
     if gate.profile().is_some() {
         checks.extend(outside::checks(gate));
     }
     checks
 }
 
-fn inside_checks(profile: Profile) -> Vec<Check> {
+fn inside_checks(profile: Profile, deployed: bool) -> Vec<Check> {
     let mut checks = vec![
         observed(
             "attest::containers",
@@ -95,7 +98,7 @@ fn inside_checks(profile: Profile) -> Vec<Check> {
                 "an SQLite file with k1s's state, and no etcd"
             },
             "compare AE_STATE_BACKEND in the controller's container with the profile",
-            move |seen: &State| seen.judge(profile),
+            move |seen: &State| seen.judge(profile, deployed),
         ),
     ];
     if profile == Profile::HaMin {

@@ -1,16 +1,20 @@
 //! What is seen of a live profile from outside it: through its ingress, by its APIs, and on disk.
 
 use super::session::Session;
-use crate::attest::{Subject, echo, exports, images, listeners, resources, routes, seed, websocket};
+use crate::attest::{Subject, app, echo, exports, images, listeners, resources, routes, seed, websocket};
 use crate::checks::{Check, observed};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
 
 /// Looks at what the gate's profile has: routes always, the rest where a workload was deployed.
 pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result<(), Failure> {
-    session.observe("routes", routes::look(subject).await)?;
+    let routes = async {
+        let apps = if has_apps(session.key.gate) { app::deployed(subject)? } else { Vec::new() };
+        routes::look(subject, &apps).await
+    };
+    session.observe("routes", routes.await)?;
     session.record.noticed.extend(listeners::shared_admin());
-    if !matches!(session.key.gate, Gate::Workload(_)) {
+    if !has_apps(session.key.gate) {
         return Ok(());
     }
     // The looks have nothing in common but the profile: side by side they take as long as the slowest.
@@ -38,6 +42,11 @@ pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result
     Ok(())
 }
 
+/// Whether a gate deploys applications.
+pub(super) fn has_apps(gate: Gate) -> bool {
+    matches!(gate, Gate::Workload(_))
+}
+
 /// The checks over it.
 pub(super) fn checks(gate: Gate) -> Vec<Check> {
     let mut checks = vec![observed(
@@ -46,7 +55,7 @@ pub(super) fn checks(gate: Gate) -> Vec<Check> {
         "every route answers 200 over TLS that verifies against WorkerBee's CA and no other; what is guarded asks for \
          a token",
         "ask the URL by hand, with `curl --cacert` and the CA in <state root>/global/caddy-local-root.crt",
-        routes::judge,
+        if has_apps(gate) { routes::judge_with_apps } else { routes::judge },
     )];
     if let Gate::Workload(profile) = gate {
         checks.extend(workload(profile));

@@ -129,7 +129,12 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn ground(&self) -> Result<&Ground, Failure> {
-        self.ground.as_ref().ok_or_else(|| Failure::new("the gate has no ground to stand on").remedy("report this"))
+        self.ground.as_ref().ok_or_else(|| {
+            Failure::new("the gate has no ground to stand on")
+                .expected("a containerd and a WorkerBee")
+                .seen("neither was prepared")
+                .remedy("report this")
+        })
     }
 
     pub(super) fn cli(&self) -> Result<Cli, Failure> {

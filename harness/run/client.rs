@@ -27,7 +27,10 @@ pub fn evidence(gate: Gate, transport: Transport) -> Result<Evidence, Failure> {
     match ask(stream, gate, &Request::Gate(this_time(gate, transport)))? {
         Answer::Record { run_dir, file } => Evidence::load(&run_dir, &file),
         Answer::Failed(failure) => Err(failure),
-        Answer::Noted => Err(Failure::new("the supervisor answered another question").remedy("report this")),
+        Answer::Noted => Err(Failure::new("the supervisor answered another question")
+            .expected("the gate's record")
+            .seen("a note that a verdict was taken")
+            .remedy("report this")),
     }
 }
 

@@ -21,7 +21,12 @@ pub(super) fn main(spec: &Path) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = Spec::read(spec).and_then(|spec| {
         let redaction = redaction_key()?;
-        let runtime = runtime.map_err(|error| Failure::new(format!("no runtime for the gate: {error}")))?;
+        let runtime = runtime.map_err(|error| {
+            Failure::new(format!("no runtime for the gate: {error}"))
+                .expected("threads and an epoll instance")
+                .seen(error.to_string())
+                .remedy("see the limits of processes and open files: ulimit -u -n")
+        })?;
         runtime.block_on(async {
             let work = async {
                 match &spec.work {
@@ -40,7 +45,10 @@ pub(super) fn main(spec: &Path) -> ExitCode {
                     tokio::select! {
                     result = work => result,
                     // What is dropped here ends the call that it was waiting for.
-                    _ = end_of_the_lifeline() => Err(Failure::new("the run ended before this gate did")),
+                    _ = end_of_the_lifeline() => Err(Failure::new("the run ended before this gate did")
+                        .expected("a supervisor until the gate's end")
+                        .seen("the end of its lifeline")
+                        .remedy("resume the run: make resume")),
                     }
                 }
             }
@@ -87,7 +95,10 @@ async fn command(spec: &Spec, line: &[String], projects: &[String]) -> Result<Ex
         .status()
         .await
         .map_err(|error| {
-            Failure::new(format!("{program} could not be started: {error}")).remedy("see that it is on PATH")
+            Failure::new(format!("{program} could not be started: {error}"))
+                .expected("a program")
+                .seen(error.to_string())
+                .remedy("see that it is on PATH")
         })?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -37,7 +37,10 @@ impl Ground {
         match (&spec.settings.mode, &spec.stack) {
             (Mode::External(external), _) => Ok(Self::on_host(external)),
             (Mode::Embedded, Some(stack)) => Self::in_lane(spec, stack).await,
-            (Mode::Embedded, None) => Err(Failure::new("a lane was started without a stack").remedy("report this")),
+            (Mode::Embedded, None) => Err(Failure::new("a lane was started without a stack")
+                .expected("the stack in the gate's specification")
+                .seen("none")
+                .remedy("report this")),
         }
     }
 

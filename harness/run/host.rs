@@ -18,9 +18,14 @@ pub async fn cleanup_dry_run() -> Result<Option<Value>, Failure> {
         return Ok(None);
     };
     let ground = Ground::on_host(external);
-    let folder = tempfile::tempdir().map_err(|error| Failure::new(format!("no folder for its answer: {error}")))?;
-    let store = Store::open(folder.path(), Redactor::default())
-        .map_err(|error| Failure::new(format!("no folder for its answer: {error}")))?;
+    let no_folder = |error: &dyn std::fmt::Display| {
+        Failure::new(format!("there is no folder for WorkerBee's answer: {error}"))
+            .expected("a temporary folder")
+            .seen(error.to_string())
+            .remedy("see that TMPDIR, or /tmp, can be written to")
+    };
+    let folder = tempfile::tempdir().map_err(|error| no_folder(&error))?;
+    let store = Store::open(folder.path(), Redactor::default()).map_err(|error| no_folder(&error))?;
     let cli = Cli {
         bin,
         state_root: ground.state_root.clone(),

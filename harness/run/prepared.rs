@@ -32,7 +32,12 @@ impl Prepared {
             Mode::Embedded => embedded(&settings, log.as_ref()),
             Mode::External(external) => external_ground(&settings, external),
         });
-        prepared.await.unwrap_or_else(|error| Err(Failure::new(format!("preparing the stack ended early: {error}"))))
+        prepared.await.unwrap_or_else(|error| {
+            Err(Failure::new(format!("preparing the stack ended early: {error}"))
+                .expected("a stack, or why there is none")
+                .seen(error.to_string())
+                .remedy("report this"))
+        })
     }
 }
 

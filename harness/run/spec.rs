@@ -60,6 +60,7 @@ impl Spec {
                 .expected("a file of the harness's own")
                 .seen(error)
                 .evidence(file)
+                .remedy("run again; somebody else has changed it")
         };
         let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
         serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::PROFILES;
 
 const HA: &[Gate] = &[Gate::Startup(Profile::HaMin), Gate::Workload(Profile::HaMin)];
+const HA_WORKLOAD: &[Gate] = &[Gate::Workload(Profile::HaMin)];
 const ETCD: &[Gate] = &[
     Gate::Startup(Profile::DevEtcdLabs),
     Gate::Startup(Profile::SingleEtcdContainerd),
@@ -149,15 +150,21 @@ lies! {
         let table = json!({"path": "state/controller.db", "tables": ["app_registry", "nodes"]});
         story.seen(STATE, "/sqlite").as_array_mut().unwrap().push(table);
         *story.seen(STATE, "/etcd/count") = json!(0);
+        *story.seen(STATE, "/etcd/election") = json!(0);
         *story.seen(STATE, "/etcd/first") = json!([]);
     } => ["attest::state-backend"];
     state_in_a_file_too at ETCD, |story| {
         *story.seen(STATE, "/sqlite/0/tables") = json!(["app_registry", "objects"]);
     } => ["attest::state-backend"];
-    etcd_empty at ETCD, |story| *story.seen(STATE, "/etcd/count") = json!(0) => ["attest::state-backend"];
+    etcd_empty at ETCD, |story| {
+        *story.seen(STATE, "/etcd/count") = json!(0);
+        *story.seen(STATE, "/etcd/election") = json!(0);
+    } => ["attest::state-backend"];
+    nothing_but_an_election at HA_WORKLOAD, |story| *story.seen(STATE, "/etcd/count") = json!(0) =>
+        ["attest::state-backend"];
     etcd_not_recorded at ETCD, |story| *story.seen(STATE, "/etcd") = Value::Null => ["attest::state-backend"];
     state_in_etcd at SQLITE, |story| {
-        *story.seen(STATE, "/etcd") = json!({"prefix": "k1s/", "count": 1, "first": ["k1s/nodes/core/0123456789ab"]});
+        *story.seen(STATE, "/etcd") = json!({"prefix": "k1s/", "count": 1, "election": 0, "first": ["k1s/nodes/core/0123456789ab"]});
         *story.seen(STATE, "/sqlite") = json!([]);
     } => ["attest::state-backend"];
     etcd_beside_the_file at SQLITE, |story| *story.seen(STATE, "/etcd_folder") = json!(true) =>
@@ -167,6 +174,7 @@ lies! {
             file["tables"] = json!([]);
         }
     } => ["attest::state-backend"];
+    no_shim_seen at ETCD, |story| *story.seen(STATE, "/sqlite") = json!([]) => ["attest::state-backend"];
     no_state at PROFILES, |story| {
         *story.seen(STATE, "/etcd") = Value::Null;
         *story.seen(STATE, "/sqlite") = json!([]);

@@ -32,6 +32,13 @@ lies! {
         *story.seen("routes", "/strangers/1/answer") = json!({ "failed": "tls handshake eof" });
     } => ["attest::routes"];
     no_other_ca_tried at PROFILES, |story| *story.seen("routes", "/strangers") = json!([]) => ["attest::routes"];
+    app_route_missing at WORKLOADS, |story| {
+        story.seen("routes", "/routes").as_array_mut().unwrap().retain(|route| route["name"] != "app backend");
+    } => ["attest::routes"];
+    app_route_for_any_ca at WORKLOADS, |story| {
+        let strangers = story.seen("routes", "/strangers").as_array_mut().unwrap();
+        strangers.retain(|stranger| stranger["host"] != "app.demo.workerbee.localhost");
+    } => ["attest::routes"];
     secrets_for_everybody at PROFILES, |story| {
         *story.seen("routes", "/guards/0/without/answered/status") = json!(200);
     } => ["attest::routes"];
@@ -166,6 +173,8 @@ lies! {
     jobs_refused at WORKLOADS, |story| {
         *story.seen("resources", "/counts/jobs") = json!({ "Err": "…/jobs: status 500" });
     } => ["attest::resources"];
+    deployed_to_run_nowhere at WORKLOADS, |story| *story.seen("resources", "/deployed/1/replicas") = json!(0) =>
+        ["attest::resources"];
     nothing_deployed at WORKLOADS, |story| *story.seen("resources", "/deployed") = json!([]) =>
         ["attest::resources"];
     resources_not_to_be_seen at WORKLOADS, |story| story.unseen("resources") => ["attest::resources"];
@@ -192,6 +201,11 @@ lies! {
             *story.seen("app", part) = json!("workerbee");
         }
     } => ["attest::app"];
+    service_not_published at WORKLOADS, |story| {
+        *story.seen("app", "/services/2/status") = json!({ "Err": "connection refused" });
+    } => ["attest::app"];
+    service_never_asked at WORKLOADS, |story| drop(story.seen("app", "/services").as_array_mut().unwrap().pop()) =>
+        ["attest::app"];
     seed_not_put_back at WORKLOADS, |story| *story.seen("app", "/restored") = json!(false) => ["attest::app"];
     app_not_to_be_seen at WORKLOADS, |story| story.unseen("app") => ["attest::app"];
 
@@ -262,6 +276,9 @@ lies! {
     } => ["attest::exports"];
     another_image_runs at WORKLOADS, |story| *story.seen("exports", "/running/backend") = json!("nginx:latest") =>
         ["attest::exports"];
+    export_of_another_target at WORKLOADS, |story| {
+        *story.seen("exports", "/formats/k8s/Ok/apps/1/target_port") = json!(9999);
+    } => ["attest::exports"];
     nothing_to_export at WORKLOADS, |story| *story.seen("exports", "/deployed") = json!([]) => ["attest::exports"];
     exports_not_to_be_seen at WORKLOADS, |story| story.unseen("exports") => ["attest::exports"];
 }

@@ -73,6 +73,10 @@ lies! {
             story.seen("residue-bridges", look).as_array_mut().unwrap().push(nobodys.clone());
         }
     } => ["cleanup::bridges"];
+    bridge_made_by_the_purge at PROFILES, |story| {
+        let made = json!({ "what": "bridge other0", "tie": null });
+        story.seen("residue-bridges", "/after").as_array_mut().unwrap().push(made);
+    } => ["cleanup::bridges"];
     no_bridges_seen at PROFILES, |story| blind(story, "residue-bridges") => ["cleanup::bridges"];
     bridges_never_looked_for at PROFILES, |story| drop(story.record.observations.remove("residue-bridges")) =>
         ["cleanup::bridges"];

@@ -13,6 +13,8 @@ use serde_json::Value;
 use crate::ladder::ladder;
 use crate::rows::Row;
 
+/// A message that lacks what was expected, the evidence's file or the remedy.
+const INCOMPLETE: &str = "incomplete";
 const WRAPPER: &str = include_str!("wrapper.sh");
 
 /// What the trials of the gate said.
@@ -65,7 +67,13 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
     let message = |name: &String| {
         let check =
             k1s_profile_gates::checks_of(row.gate, row.transport()).into_iter().find(|check| check.name == *name)?;
-        check.judge(&evidence).err().map(|failure| failure.to_string())
+        let failure = check.judge(&evidence).err()?;
+        let is_complete = !failure.expected.is_empty()
+            && !failure.remedy.is_empty()
+            && failure.evidence.as_ref().is_some_and(|file| file.exists());
+        // What names the cause is what was seen: what is expected and advised is the same whatever happened.
+        let seen = format!("{}\n{}", failure.what, failure.seen);
+        Some(if is_complete { seen } else { format!("{INCOMPLETE}: {failure}") })
     };
     // The supervisor writes its last words a moment after the program: into a folder that must still be there.
     while run::is_alive(&run_dir) {
@@ -151,8 +159,9 @@ impl Outcome {
         for (check, says) in row.red {
             match self.failed.get(*check) {
                 None => wrong.push(format!("stayed green: {check}")),
-                Some(message) if !message.contains(says) => {
-                    wrong.push(format!("red, but does not say `{says}`: {check}"));
+                Some(message) if message.starts_with(INCOMPLETE) => wrong.push(format!("{check}: {message}")),
+                Some(message) if says.is_empty() || !message.contains(says) => {
+                    wrong.push(format!("red, but does not say `{says}`: {check}: {message}"));
                 }
                 Some(_) => {}
             }

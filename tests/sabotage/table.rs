@@ -58,7 +58,8 @@ fn table(lines: &BTreeMap<Line, (BTreeSet<&str>, BTreeSet<&str>)>) -> String {
     let mut text = format!(
         "# Every check can fail\n\n\
          Written by `tests/sabotage` (`INSTA_UPDATE=always cargo test --test sabotage coverage`).\n\
-         Broken for real: rows that run on the real stack. Told: lies in evidence that is honest otherwise.\n\n\
+         Broken for real: rows that run on the real stack. Told: lies in evidence that is honest otherwise. Counted by kind of\n\
+         gate, as the checks of a kind are the same.\n\n\
          {covered} of {} checks are covered, {really} of them on the real stack.\n\n\
          | check | broken for real | told |\n|---|---|---|\n",
         lines.len()

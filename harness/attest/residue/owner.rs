@@ -65,9 +65,9 @@ impl Owner {
 /// project's name by a dash is a container's name, the namespace once more, or an id.
 fn names(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| {
-        let rest = &text[at + name.len()..];
-        let Some(next) = rest.chars().next() else { return true };
-        let part = rest[1.min(rest.len())..].split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let mut rest = text[at + name.len()..].chars();
+        let Some(next) = rest.next() else { return true };
+        let part = rest.as_str().split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
         match next {
             '-' => part == "k1s" || part == "workerbee" || (part.len() == 64 && is_hex(part)),
             '_' => false,
@@ -97,6 +97,8 @@ mod tests {
     #[case("workerbee-e7ad747c8f29-demo-two", false)]
     #[case("/var/lib/workerbee/projects/demo/profiles", true)]
     #[case("/var/lib/workerbee/projects/demolition", false)]
+    #[case("tail workerbee-e7ad747c8f29-demo…", true)]
+    #[case("workerbee-e7ad747c8f29-demoé", false)]
     fn a_text_names_the_project_and_not_its_neighbour(#[case] text: &str, #[case] named: bool) {
         let owner = Owner::new(Path::new("/x.sock"), Path::new("/var/lib/workerbee"), "demo");
         assert_eq!(owner.tie(text).is_some(), named);

@@ -25,7 +25,12 @@ impl Sight {
     /// Puts the looks at one kind side by side; whichever could not be taken says why.
     pub fn new(kind: Kind, in_lane: bool, [before, alive, after]: [&Look; 3]) -> Result<Self, Failure> {
         let seen = |look: &Look| {
-            look.get(&kind).cloned().unwrap_or_else(|| Err(Failure::new("a look was not taken").remedy("report this")))
+            look.get(&kind).cloned().unwrap_or_else(|| {
+                Err(Failure::new("a look was not taken")
+                    .expected(format!("{kind:?} looked at before, while and after"))
+                    .seen("no such look")
+                    .remedy("report this"))
+            })
         };
         let mut sight = Self {
             alone: in_lane && kind.is_the_lanes_own(),
@@ -52,8 +57,8 @@ impl Sight {
     /// What is left: everything that the project made and that is still there, but what stays by design.
     pub fn left(&self, kind: Kind) -> Vec<&Thing> {
         let names = |things: &[Thing]| things.iter().map(|thing| thing.what.clone()).collect::<BTreeSet<String>>();
-        let (before, alive) = (names(&self.before), names(&self.alive));
-        let is_ours = |thing: &&Thing| thing.tie.is_some() || (self.alone && alive.contains(&thing.what));
+        let before = names(&self.before);
+        let is_ours = |thing: &&Thing| thing.tie.is_some() || self.alone;
         self.after
             .iter()
             .filter(|thing| !before.contains(&thing.what))
@@ -117,6 +122,10 @@ mod tests {
         assert!(shared.before.is_empty() && shared.after.len() == 1);
         let lane = Sight::new(Kind::Bridges, true, [before, alive, after])?;
         assert_eq!(lane.left(Kind::Bridges).len(), 2);
+        // What the purge itself has made, too.
+        let made = look(&[("lo", None), ("y", None)]);
+        let lane = Sight::new(Kind::Bridges, true, [before, alive, &made])?;
+        assert_eq!(lane.left(Kind::Bridges).len(), 1);
         Ok(())
     }
 

@@ -273,5 +273,10 @@ impl Supervisor {
 /// Runs what reads many files beside the tasks.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
     let ended = tokio::task::spawn_blocking(work).await;
-    ended.map_err(|error| Failure::new(format!("the run's folder could not be read: {error}")).remedy("report this"))
+    ended.map_err(|error| {
+        Failure::new(format!("the run's folder could not be read: {error}"))
+            .expected("an answer, whatever is in it")
+            .seen(error.to_string())
+            .remedy("report this")
+    })
 }

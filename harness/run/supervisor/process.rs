@@ -64,6 +64,7 @@ impl Supervisor {
     async fn process(&self, spec: &Spec, file: &Path, log: &Path) -> Result<(ExitStatus, String), Failure> {
         let unstarted = |error: std::io::Error| {
             Failure::new(format!("the process of a gate could not be started: {error}"))
+                .expected("a process of this executable, in a lane or on the host")
                 .seen(error.to_string())
                 .remedy("see that util-linux (unshare) is installed")
         };

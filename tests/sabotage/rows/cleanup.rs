@@ -25,13 +25,13 @@ rows! {
             ("cleanup::state-folder", "/names/"), ("cleanup::namespace-removed", "is left"),
         ];
     network_left at SQLITE, r#"
-        after_purge() {
-            mkdir -p "/var/lib/cni/networks/$namespace"
-            echo left > "/var/lib/cni/networks/$namespace/10.4.9.9"
-        }"# => [("cleanup::networks", "10.4.9.9")];
-    bridge_left at SQLITE, r#"
-        after_purge() { ip link add "br-$(printf %s "$namespace" | sha256sum | cut -c1-12)" type bridge; }"# =>
-        [("cleanup::bridges", "br-")];
+        configuration() { find "$folder/containerd-cni-net.d" -name "*$namespace*.conflist"; }
+        before_stop() { mount --bind "$(configuration)" "$(configuration)"; }
+        after_purge() { umount "$(configuration)"; }"# =>
+        // Its removal fails, and WorkerBee says that all is well.
+        [("cleanup::networks", "conflist"), ("cleanup::bridges", "br-")];
+    bridge_left at SQLITE, "
+        after_purge() { ip link add left0 type bridge; }" => [("cleanup::bridges", "bridge left0")];
     firewall_rule_left at SQLITE, r#"
         after_purge() {
             iptables --append FORWARD --jump ACCEPT --match comment --comment "name: \"$namespace\" id: \"left\""

@@ -32,7 +32,7 @@ rows! {
         }"# => [("agent::tools", "no parameter `target`")];
     server_elsewhere at LIST, with &[THROUGH_MCP], r#"
         print_mcp_status() { edit 'it["mcp_url"] = "http://127.0.0.1:9/mcp"'; }"# => [
-        ("agent::tools", ""), ("ok", "no MCP server answers"), ("runtime-containerd", "127.0.0.1:9"),
+        ("agent::tools", "is missing from the gate's evidence"), ("ok", "no MCP server answers"), ("runtime-containerd", "127.0.0.1:9"),
         ("no-host-processes", "127.0.0.1:9"), ("expected-profiles", "127.0.0.1:9"), ("snapshot", "127.0.0.1:9"),
     ];
     a_hang_of_the_server at LIST, with &[THROUGH_MCP, ("K1S_GATES_QUERY_TIMEOUT", "3")], r#"

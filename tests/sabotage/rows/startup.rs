@@ -21,7 +21,7 @@ rows! {
     made_up_ids at SQLITE, r#"
         print_validate() {
             edit 'for n, one in enumerate(it["status"]["components"]): one["container_id"] = f"{n:064x}"'
-        }"# => [("attest::containers", "id")];
+        }"# => [("attest::containers", "is not in the container that WorkerBee reported")];
     controller_killed at SQLITE, r#"
         after_validate() { kill -9 "$(main_process controller-0)"; sleep 1; }"# => [
         ("attest::containers", "controller-0"), ("attest::readiness", "controller-0"), ("attest::routes", "502"),
@@ -31,16 +31,17 @@ rows! {
         after_validate() {
             mkdir -p "$TMPDIR/planted/ae"
             echo 'import time; time.sleep(600)' > "$TMPDIR/planted/ae/controller.py"
-            cd "$TMPDIR/planted" && leave "$python" -m ae.controller
+            cd "$TMPDIR/planted" && leave unshare --pid --fork "$python" -m ae.controller
         }"# => [("attest::host-processes", "ae.controller")];
     route_removed at SQLITE, r#"
         after_validate() {
             rm "$folder/caddy/k1s-profile.caddy"
             reload_ingress
-        }"# => [("attest::routes", "")];
+        }"# => [("attest::routes", "does not answer")];
     another_ca at SQLITE, r#"
         after_validate() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other \
-            -keyout /dev/null -out "$state_root/global/caddy-local-root.crt"; }"# => [("attest::routes", "")];
+            -keyout /dev/null -out "$state_root/global/caddy-local-root.crt"; }"# =>
+        [("attest::routes", "its certificate is not of WorkerBee's CA")];
     still_installing at HA, r#"
         before_validate() {
             leave bash -c 'until for one in /proc/[0-9]*; do
@@ -54,17 +55,17 @@ rows! {
                 "$(containers inspect --format '{{.Id}}' "$(named controller-0)")" workerbee.project=another
         }"# => [("attest::containers", "another")];
     state_in_no_file at SQLITE, r#"after_validate() { find "$folder" -name '*.db*' -delete; }"# =>
-        [("attest::state-backend", "")];
+        [("attest::state-backend", "no SQLite file")];
     etcd_paused at ETCD, r#"
         after_validate() { containers pause "$(named etcd)"; }
         before_stop() { containers unpause "$(named etcd)"; }"# => [
-        ("attest::containers", "etcd"), ("attest::readiness", "etcd"),
+        ("attest::containers", "PAUSED"), ("attest::readiness", "etcd does not answer"),
         ("attest::state-backend", "etcd does not answer"), ("attest::routes", "/health"),
         ("profile-status-after", "no longer ran"),
     ];
     state_lost at ETCD, r#"
         after_validate() { etcd deleterange '{"key": "AA==", "range_end": "AA=="}'; }"# =>
-        [("attest::state-backend", "")];
+        [("attest::state-backend", "no state at all")];
     second_controller_killed at HA, r#"
         after_validate() { kill -9 "$(main_process controller-1)"; sleep 1; }"# =>
         [

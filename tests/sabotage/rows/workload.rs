@@ -29,9 +29,9 @@ it["profile_start"]["readiness"]["ok"] = False
 it["checks"].append({"name": "brand-new", "ok": True})'
         }"# => [
         ("profile-start", "readiness"), ("images-built", "0 of at least 3"), ("manifest-deploy", "0 of at least 3"),
-        ("workload-status", "pods"), ("control-plane-urls", "0 of at least 1"), ("https-probes", "0 of at least 3"),
-        ("websocket-probe", "instead of"), ("exports", "helm"), ("no-unknown-checks", "brand-new"),
-        ("attest::images", ""), ("attest::exports", ""), ("snapshot", "not the accepted one"),
+        ("workload-status", "pods: status 200, 0 of them"), ("control-plane-urls", "0 of at least 1"), ("https-probes", "0 of at least 3"),
+        ("websocket-probe", "instead of"), ("exports", "helm: ok false, 0 files"), ("no-unknown-checks", "brand-new"),
+        ("attest::images", "this gate built no"), ("attest::exports", "export"), ("snapshot", "not the accepted one"),
     ];
     exports_emptied at AT, r#"
         after_validate() { find "$folder" -path '*/exports/helm/*' -type f -exec truncate --size 0 {} +; }"# =>
@@ -51,7 +51,7 @@ it["checks"].append({"name": "brand-new", "ok": True})'
                 sleep 0.5
             done
         }"# => [
-        ("attest::resources", "0 ready pods of db"), ("attest::app", "the database does not answer"),
-        ("attest::images", "0 containers of db"), ("attest::exports", ""),
+        ("attest::resources", "0 ready pods of db"), ("attest::routes", "healthz does not answer"), ("attest::app", "the database does not answer"),
+        ("attest::images", "0 containers of db"), ("attest::exports", "db does not run from"),
     ];
 }
