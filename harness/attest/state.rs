@@ -62,12 +62,13 @@ pub struct File {
     pub tables: Vec<String>,
 }
 
-/// Looks until there is state somewhere, of what was deployed or of nothing yet.
+/// Looks until there is state somewhere, of what was deployed or of nothing yet, and the API shim's file.
 pub async fn look(subject: &Subject, deployed: bool) -> Result<State, Failure> {
     let begin = Instant::now();
     loop {
         let state = once(subject).await?;
-        if state.in_etcd(deployed) || state.in_sqlite() || begin.elapsed() > LIMIT {
+        let is_there = state.in_etcd(deployed) || state.in_sqlite();
+        if (is_there && state.holds(SHIM_TABLE)) || begin.elapsed() > LIMIT {
             return Ok(state);
         }
         tokio::time::sleep(AGAIN).await;
