@@ -30,12 +30,14 @@ pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<M
     let port = session.mcp_port();
     let status = words("status", &port);
     let before = session.query("mcp-status-before", &files.before, &status).await?;
-    if let Some(others) = stopped_by_a_restart(session, &before)? {
+    if accepted(&before) {
+        // As it is.
+    } else if let Some(others) = stopped_by_a_restart(session, &before)? {
         session.record.noticed.push(format!(
             "the daemon was not restarted: WorkerBee would stop what runs in {others}; restart it by hand (`workerbee mcp \
              restart`) when that may be"
         ));
-    } else if !accepted(&before) {
+    } else {
         session.ground()?.seed_system().await?;
         let timeout = session.limits().restart;
         let text = timeout.to_string();
@@ -54,11 +56,11 @@ pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<M
 }
 
 /// The projects that a restart would stop: `WorkerBee` stops the stacks of its whole state root with a daemon that it knows
-/// (`mcp_daemon.py`, `stop_mcp_daemon`). None when there is no need of one, or nobody else's stack; k1s profiles stay.
+/// (`mcp_daemon.py`, `stop_mcp_daemon`). None when there is nobody else's stack; k1s profiles stay.
 fn stopped_by_a_restart(session: &Session<'_>, before: &Value) -> Result<Option<String>, Failure> {
     let is = |member: &str| before.get(member).and_then(Value::as_bool);
     let is_known = is("running") != Some(false) || is("stale") != Some(false);
-    if accepted(before) || !session.shares_its_host() || !is_known {
+    if !session.shares_its_host() || !is_known {
         return Ok(None);
     }
     Ok(with_stacks(&session.ground()?.state_root.join("projects")))

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use procfs::process::{Process, all_processes};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The variable that says to which project's entry a call belongs: its value is the entry's mark.
 pub(super) const VARIABLE: &str = "K1S_GATES_MARK";
@@ -12,12 +12,7 @@ pub(super) const VARIABLE: &str = "K1S_GATES_MARK";
 /// purpose, in a group of its own, is none.
 pub(super) fn end(project: &str, mark: &str) {
     for process in all_processes().into_iter().flatten().flatten() {
-        if !is_call(&process, project, mark) {
-            continue;
-        }
-        let Some(pid) = Pid::from_raw(process.pid()) else { continue };
-        // Held, and looked at once more: the number cannot have come to mean another process in between.
-        if pidfd_open(pid, PidfdFlags::empty()).is_ok() && is_call(&process, project, mark) {
+        if let Some(pid) = Pid::from_raw(process.pid()).filter(|_| is_call(&process, project, mark)) {
             let _ = kill_process_group(pid, Signal::KILL);
         }
     }

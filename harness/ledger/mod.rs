@@ -47,6 +47,12 @@ struct Entry {
     kept: Option<Kept>,
 }
 
+impl Entry {
+    fn is_kept(&self) -> bool {
+        self.kept.as_ref().is_some_and(Kept::holds)
+    }
+}
+
 /// What a run that is no more has left.
 #[derive(Debug, Serialize)]
 pub struct Remains {
@@ -161,7 +167,7 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
     let Some(entry) = read(path) else {
         return if path.exists() { Err(unreadable(path)) } else { Ok(()) };
     };
-    if entry.kept.as_ref().is_some_and(Kept::holds) {
+    if entry.is_kept() {
         return Ok(());
     }
     if let Some(project) = &entry.on_host {
@@ -186,11 +192,9 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
 fn not_in_use(path: &Path, mut cgroups: Vec<String>) -> Vec<String> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     for (_, other) in entries(folder).into_iter().filter(|(other, _)| other != path) {
-        let Some(other) = other.filter(|other| other.owner.is_alive() || other.kept.as_ref().is_some_and(Kept::holds))
-        else {
-            continue;
-        };
-        cgroups.retain(|name| !other.cgroups.contains(name));
+        if let Some(other) = other.filter(|other| other.owner.is_alive() || other.is_kept()) {
+            cgroups.retain(|name| !other.cgroups.contains(name));
+        }
     }
     cgroups
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use procfs::process::Process as OwnProcess;
+use procfs::process::Process;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
@@ -173,11 +173,9 @@ impl Project {
             Err(error) => return (error.to_string(), purges_of(entry)),
         };
         let call = cli.call(&store, PURGE, &["profile", "stop", "--k1s-root", &k1s_root, "--purge"], REMOVAL).await;
-        let file = store.root().join(PURGE);
-        let answer: Option<Value> = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let error = answer.as_ref().and_then(|answer| answer.get("error")).map(Value::to_string);
+        let error = call.answer_in(store.root()).and_then(|answer| answer.get("error").map(Value::to_string));
         let said = call.problem.map(|problem| problem.to_string()).or(error);
-        (said.unwrap_or_else(|| format!("exit {:?}", call.exit)), file)
+        (said.unwrap_or_else(|| format!("exit {:?}", call.exit)), store.root().join(PURGE))
     }
 
     /// What bears the project's name but not its mark, or belongs to another project, is not ours.
@@ -216,14 +214,9 @@ impl Project {
         // What cannot be looked at, without root, says nothing.
         let seen = sights.iter().filter_map(|(kind, sight)| Some((*kind, sight.as_ref().ok()?.left(*kind))));
         let mut left = seen.flat_map(|(kind, things)| things.into_iter().map(move |thing| (kind, thing)));
-        match left.next() {
-            None => Ok(()),
-            Some((kind, thing)) => {
-                let failure = self.stays(&format!("left after the purge: {thing}"));
-                let remedy = format!("{}; then `k1s-gates sweep --execute`", kind.remedy());
-                Err(failure.remedy(remedy))
-            }
-        }
+        let Some((kind, thing)) = left.next() else { return Ok(()) };
+        let remedy = format!("{}; then `k1s-gates sweep --execute`", kind.remedy());
+        Err(self.stays(&format!("left after the purge: {thing}")).remedy(remedy))
     }
 
     fn goes_with_the_folder(&self, kind: Kind, thing: &Thing) -> bool {
@@ -238,7 +231,7 @@ impl Project {
     /// What is mounted in the folder would be deleted with it.
     fn refuse_mounts(&self) -> Result<(), Failure> {
         let unread = |error: procfs::ProcError| self.stays(&format!("/proc/self/mountinfo cannot be read: {error}"));
-        let mounts = OwnProcess::myself().and_then(|own| own.mountinfo()).map_err(unread)?;
+        let mounts = Process::myself().and_then(|own| own.mountinfo()).map_err(unread)?;
         let inside = mounts.into_iter().find(|mount| mount.mount_point.starts_with(self.folder()));
         inside.map_or(Ok(()), |mount| Err(self.stays(&format!("a mount on {}", mount.mount_point.display()))))
     }

@@ -43,6 +43,5 @@ pub async fn cleanup_dry_run() -> Result<Option<Value>, Failure> {
             .seen(problem.to_string())
             .remedy("see that WORKERBEE_BIN and WORKERBEE_CONTAINERD_STATE_ROOT name your WorkerBee"));
     }
-    let bytes = std::fs::read(folder.path().join(&call.file)).unwrap_or_default();
-    Ok(serde_json::from_slice(&bytes).ok())
+    Ok(call.answer_in(folder.path()))
 }

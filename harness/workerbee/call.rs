@@ -1,6 +1,6 @@
 //! One call of `WorkerBee`, by whichever way, as the record of its gate keeps it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -165,6 +165,12 @@ impl Call {
     /// The answer in what the file holds.
     pub fn answer<'a>(&self, whole: &'a Value) -> Option<&'a Value> {
         whole.pointer(&self.base)
+    }
+
+    /// The answer in the file, below the folder that the call was kept in; none where there is no JSON.
+    pub fn answer_in(&self, folder: &Path) -> Option<Value> {
+        let whole = serde_json::from_slice(&std::fs::read(folder.join(&self.file)).ok()?).ok()?;
+        self.answer(&whole).cloned()
     }
 
     /// What a good end is, in words.

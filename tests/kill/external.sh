@@ -73,6 +73,13 @@ if [ -n "$also" ]; then
   gone && fail "removed by nobody that was left"
   # Without WorkerBee's own dry run, which leaves files of nerdctl's in everybody's folders.
   env --unset WORKERBEE_CONTAINERD_STATE_ROOT "$SWEEP" sweep | grep -q '^project kext' || fail "the sweep does not say what is left"
+  # What a purge leaves outside of the folder keeps the entry, and is said.
+  rule="--jump ACCEPT --match comment --comment of-$namespace"
+  iptables --append FORWARD $rule
+  "$SWEEP" sweep --execute > "$HERE/refused" 2>&1 && fail "a firewall rule was left, and the sweep is content"
+  grep -q "left after the purge: .*of-$namespace" "$HERE/refused" || fail "the rule is not named: $(cat "$HERE/refused")"
+  ls "$XDG_STATE_HOME"/k1s-profile-gates/ledger/*.json > /dev/null || fail "the entry is gone"
+  iptables --delete FORWARD $rule
   "$SWEEP" sweep --execute || fail "the sweep failed"
 fi
 eventually gone
