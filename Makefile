@@ -80,10 +80,14 @@ kill: stack
 	@$(CARGO) build --quiet --example ladder
 	@$(WITH_STACK) $(CARGO) nextest run --profile kill --test kill $(ARGS)
 
+# Each list is a file of its own, so that a cargo that fails is seen, and an empty list is no agreement.
+consumer: TRIALS = $(or $(CARGO_TARGET_DIR),target)
 consumer: ## Build the example of a consumer and see that it lists the same trials
-	@$(CARGO) test --quiet --test gates -- --list | sort > target/trials.own
-	@$(CARGO) test --quiet --manifest-path examples/k1s-consumer/Cargo.toml --target-dir target --test gates -- --list | sort > target/trials.consumer
-	@diff target/trials.own target/trials.consumer && echo "the consumer lists the same $$(grep -c ': test$$' target/trials.own) trials"
+	@mkdir -p "$(TRIALS)"
+	@$(CARGO) test --quiet --test gates -- --list > "$(TRIALS)/trials.own"
+	@$(CARGO) test --quiet --manifest-path examples/k1s-consumer/Cargo.toml --target-dir "$(TRIALS)" --test gates -- --list > "$(TRIALS)/trials.consumer"
+	@grep -q ': test$$' "$(TRIALS)/trials.own" || { echo "the harness lists no trials: see $(TRIALS)/trials.own" >&2; exit 1; }
+	@diff "$(TRIALS)/trials.own" "$(TRIALS)/trials.consumer" && echo "the consumer lists the same $$(grep -c ': test$$' "$(TRIALS)/trials.own") trials"
 
 bench: stack ## Measure the gates against the runbook by hand, in turn (ROUNDS=2)
 	@bench/compare.sh

@@ -1,8 +1,10 @@
 //! The trials: every check of every gate under its own name, run by libtest-mimic.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -99,11 +101,14 @@ impl Harness {
         if let Some(name) = arguments.filter.as_ref().filter(unknown) {
             return Err(Wrong::NoSuchTrial(name.clone()));
         }
-        Ok(wanted.into_iter().map(trial).collect())
+        let of_gate = |gate: Gate| -> Arc<[Wanted]> { wanted.iter().filter(|one| one.gate == gate).cloned().collect() };
+        let gates: BTreeMap<Gate, Arc<[Wanted]>> = Gate::ALL.into_iter().map(|gate| (gate, of_gate(gate))).collect();
+        Ok(wanted.iter().map(|one| trial(one.clone(), Arc::clone(&gates[&one.gate]))).collect())
     }
 }
 
 /// A trial to be.
+#[derive(Clone)]
 struct Wanted {
     name: String,
     gate: Gate,
@@ -122,23 +127,19 @@ enum Wrong {
     NoSuchTrial(String),
 }
 
-fn trial(wanted: Wanted) -> Trial {
+fn trial(wanted: Wanted, of_gate: Arc<[Wanted]>) -> Trial {
     let Wanted { name, gate, transport, check } = wanted;
     Trial::test(name, move || {
-        // Both ways at once: each has a gate of its own.
-        let asked = std::thread::scope(|both| {
-            let other = check.is_parity().then(|| both.spawn(move || run::evidence(gate, Transport::Mcp)));
-            let own = run::evidence(gate, transport);
-            match other.map(std::thread::ScopedJoinHandle::join) {
-                Some(Ok(Err(failure))) => Err(failure),
-                _ => own,
-            }
-        });
+        let attempt = run::attempt();
+        // A retry counts for the whole gate, and so needs all of its evidence.
+        let both = check.is_parity() || (attempt > 1 && of_gate.iter().any(|one| one.check.is_parity()));
+        let asked = evidence(gate, transport, both);
         let judged = asked.and_then(|evidence| {
             let judged = judge(&check, &evidence);
             let outcome = judged.clone().map_or_else(Outcome::Failed, |()| Outcome::Passed);
             run::tell(gate, transport, Verdict::new(&check, outcome, evidence.readings()));
-            judged
+            judged?;
+            if attempt > 1 { whole_gate(&of_gate, &evidence, attempt) } else { Ok(()) }
         });
         judged.map_err(|failure| {
             // On standard error for nextest, which takes JUnit's message from the line that starts with `Error: `.
@@ -148,6 +149,35 @@ fn trial(wanted: Wanted) -> Trial {
             Failed::without_message()
         })
     })
+}
+
+/// The evidence of a gate over one transport; with `both`, its counterpart's is made sure of at the same time.
+fn evidence(gate: Gate, transport: Transport, both: bool) -> Result<Evidence, Failure> {
+    std::thread::scope(|scope| {
+        let other = both.then(|| scope.spawn(move || run::evidence(gate, transport.other())));
+        let own = run::evidence(gate, transport);
+        match other.map(std::thread::ScopedJoinHandle::join) {
+            Some(Ok(Err(failure))) => Err(failure),
+            _ => own,
+        }
+    })
+}
+
+/// Judges all checks of a gate on the evidence of a retry.
+///
+/// nextest retries only the trials that were red. Judged alone, each of two attempts could be red in another check, and
+/// every trial still be green once: a verdict put together from two halves.
+fn whole_gate(of_gate: &[Wanted], evidence: &Evidence, attempt: u32) -> Result<(), Failure> {
+    for Wanted { name, transport, check, .. } in of_gate {
+        let counterpart = if *transport == evidence.record.transport { None } else { Some(evidence.beside()?) };
+        let judged = judge(check, counterpart.as_ref().unwrap_or(evidence));
+        judged.map_err(|failure| Failure {
+            what: format!("this check is green at attempt {attempt}, but `{name}` is not: {}", failure.what),
+            remedy: format!("a retry counts only when its whole gate is green; {}", failure.remedy),
+            ..failure
+        })?;
+    }
+    Ok(())
 }
 
 fn judge(check: &Check, evidence: &Evidence) -> Result<(), Failure> {

@@ -292,28 +292,88 @@ fn a_planted_secret_reaches_no_output(#[case] body: &str) {
 }
 
 #[test]
+fn a_retry_is_green_only_when_its_whole_gate_is() {
+    // As when a first attempt was red in `ok` alone: the second answer is `ok`, and lacks a profile.
+    let machine = Machine::new(HONEST).set("NEXTEST_ATTEMPT", Some("2"));
+    std::fs::write(machine.at("answer.json"), ANSWER.replace("\"k1s-ha-min\"", "\"k1s-other\"")).unwrap();
+    let output = machine.run(&["--exact", "inventory::ok"]);
+    let errors = errors(&output);
+    assert!(!output.status.success() && errors.len() == 1, "{errors:?}");
+    for words in ["green at attempt 2", "`inventory::expected-profiles` is not"] {
+        assert!(errors[0].contains(words), "{errors:?}");
+    }
+    machine.leaves_nothing();
+}
+
+#[rstest]
+#[case::first_attempt("1")]
+#[case::retry("2")]
+fn an_honest_answer_is_green_at_each_attempt(#[case] attempt: &str) {
+    let machine = Machine::new(HONEST).set("NEXTEST_ATTEMPT", Some(attempt));
+    whole_answer(&machine);
+    let output = machine.run(&["--exact", "inventory::ok"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The stand-in of a version without accepted shapes.
+const NEWER: &str = r#"case "$*" in *--version*) echo 'workerbee 0.9.0'; exit;; esac; cat "$HERE/answer.json""#;
+
+/// Fills in the members of WorkerBee's answer that no check reads, and that its shape has.
+fn whole_answer(machine: &Machine) {
+    let mut answer: Value = serde_json::from_str(ANSWER).unwrap();
+    for profile in answer["profiles"].as_array_mut().unwrap() {
+        for member in ["advanced", "external_core", "ha_mode", "requires_bootstrap"] {
+            profile[member] = json!(false);
+        }
+        for member in ["description", "workload_runtime"] {
+            profile[member] = json!("text");
+        }
+    }
+    std::fs::write(machine.at("answer.json"), answer.to_string()).unwrap();
+}
+
+#[test]
 fn an_answer_of_another_shape_than_the_accepted_one_is_red() {
-    let machine = Machine::new(HONEST).set("CARGO_MANIFEST_DIR", Some("@"));
-    let accepted = machine.at("snapshots/workerbee-0.1.7");
-    std::fs::create_dir_all(&accepted).unwrap();
-    let update = |machine: Machine, how| machine.set("INSTA_UPDATE", Some(how));
+    let consumer = |workerbee: &str, update: &str| {
+        Machine::new(workerbee).set("CARGO_MANIFEST_DIR", Some("@")).set("INSTA_UPDATE", Some(update))
+    };
+    let change = |machine: &Machine| {
+        std::fs::write(machine.at("answer.json"), ANSWER.replace("\"etcd\"", "\"etcd3\"")).unwrap();
+    };
     let trial = ["--exact", "inventory::snapshot"];
-    let machine = update(machine, "no");
-    assert!(!machine.run(&trial).status.success(), "nothing was accepted yet");
-    let machine = update(machine, "always").set("RUN_DIR", Some("@/run-2"));
-    machine.run(&trial);
-    let machine = update(machine, "no").set("RUN_DIR", Some("@/run-3"));
+
+    // A consumer that keeps no snapshots has those of the harness.
+    let machine = consumer(HONEST, "no");
+    whole_answer(&machine);
     let output = machine.run(&trial);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    std::fs::write(machine.at("answer.json"), ANSWER.replace("\"etcd\"", "\"etcd3\"")).unwrap();
-    std::fs::remove_dir_all(machine.at("run")).unwrap();
-    let machine = machine.set("RUN_DIR", Some("@/run"));
+    assert!(!machine.at("snapshots").exists());
+
+    let machine = consumer(HONEST, "no").set("INSTA_FORCE_PASS", Some("1"));
+    change(&machine);
     let output = machine.run(&trial);
-    assert!(!output.status.success());
-    assert_eq!(errors(&output).len(), 1);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && errors(&output).len() == 1, "{text}");
+    assert!(text.contains("/profiles/0/etcd is gone") && text.contains("/profiles/0/etcd3 is new"), "{text}");
     // Only its trial can judge it: it has told the run.
     eventually("the run has the trial's verdict", || {
         let checks = machine.summary()["gates"]["inventory"]["checks"].as_array().cloned().unwrap_or_default();
         checks.iter().any(|verdict| verdict["check"] == "snapshot" && verdict["outcome"]["failed"]["what"].is_string())
     });
+
+    // What is accepted lies beside the consumer's manifest, and counts from then on.
+    let machine = consumer(HONEST, "always");
+    change(&machine);
+    let output = machine.run(&trial);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(machine.at("snapshots/workerbee-0.1.7/inventory.snap").is_file());
+    eventually("the first run is over", || machine.processes().is_empty());
+    let machine = machine.set("INSTA_UPDATE", Some("no")).set("RUN_DIR", Some("@/run-2"));
+    assert!(machine.run(&trial).status.success());
+
+    let machine = consumer(NEWER, "no");
+    let output = machine.run(&trial);
+    let errors = errors(&output);
+    assert!(!output.status.success() && errors[0].contains("no accepted shape"), "{errors:?}");
+    assert!(errors[0].contains("WorkerBee 0.9.0"), "{errors:?}");
 }

@@ -207,8 +207,7 @@ impl Evidence {
     /// The same gate at the same attempt, asked the other way.
     pub(crate) fn beside(&self) -> Result<Self, Failure> {
         let Record { gate, transport, iteration, attempt, .. } = self.record;
-        let transport = if transport == Transport::Cli { Transport::Mcp } else { Transport::Cli };
-        let file = gate_folder(GateKey { gate, transport, iteration, attempt }).join("record.json");
+        let file = gate_folder(GateKey { gate, transport: transport.other(), iteration, attempt }).join("record.json");
         Self::load(&self.run_dir, &self.run_dir.join(file))
     }
 

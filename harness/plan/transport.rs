@@ -23,6 +23,17 @@ pub enum Transport {
     Mcp,
 }
 
+impl Transport {
+    /// The one that is not this.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Cli => Self::Mcp,
+            Self::Mcp => Self::Cli,
+        }
+    }
+}
+
 /// The ways by which the gates of a run ask.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -45,10 +45,18 @@ pub(crate) fn tell(gate: Gate, transport: Transport, verdict: Verdict) {
 
 /// A retry must never see the verdict of the try before it, nor one stress iteration that of another.
 fn this_time(gate: Gate, transport: Transport) -> GateKey {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
-    let attempt = number("NEXTEST_ATTEMPT").unwrap_or(1).max(1);
     // nextest counts iterations from 0, and without --stress-count says `none`.
-    GateKey { gate, transport, iteration: number("NEXTEST_STRESS_CURRENT").unwrap_or(0) + 1, attempt }
+    let iteration = number("NEXTEST_STRESS_CURRENT").unwrap_or(0) + 1;
+    GateKey { gate, transport, iteration, attempt: attempt() }
+}
+
+/// nextest's attempt at this trial, from 1.
+pub(crate) fn attempt() -> u32 {
+    number("NEXTEST_ATTEMPT").unwrap_or(1).max(1)
+}
+
+fn number(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok().and_then(|value| value.parse().ok())
 }
 
 fn connect(key: &RunKey) -> Result<UnixStream, Failure> {

@@ -36,7 +36,7 @@ pub(crate) use settings::MCP_PORT;
 pub use settings::{External, Limits, Mode, Settings};
 pub use summary::{GateSummary, NoRun, Outcome, State, Summary, Verdict};
 
-pub(crate) use client::tell;
+pub(crate) use client::{attempt, tell};
 pub(crate) use earlier::INTERRUPTED;
 pub(crate) use ground::Ground;
 pub(crate) use inputs::INPUTS;
