@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Why a check is red, or why a gate could not be run at all.
 ///
@@ -69,6 +70,29 @@ impl fmt::Display for Failure {
             }
         }
         Ok(())
+    }
+}
+
+/// What differs from the expected in one observation: in one line, and the part that shows it.
+#[derive(Debug)]
+pub struct Mismatch {
+    /// What differs.
+    pub what: String,
+    /// The part of the observation that shows it; none when all of it does.
+    pub seen: Option<Value>,
+}
+
+impl Mismatch {
+    /// What differs, with the part of the observation that shows it.
+    pub fn new(what: impl Into<String>, seen: &impl Serialize) -> Self {
+        Self { what: what.into(), seen: serde_json::to_value(seen).ok() }
+    }
+}
+
+/// Something that all of the observation shows.
+impl<T: Into<String>> From<T> for Mismatch {
+    fn from(what: T) -> Self {
+        Self { what: what.into(), seen: None }
     }
 }
 

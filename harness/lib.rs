@@ -25,22 +25,20 @@
 //! }
 //! ```
 //!
-//! The map of the library:
+//! The map of the library, each imports only those before it:
 //!
-//! - [`plan`]: the gates, their profiles and projects.
-//! - `gates`: what each gate does and what is checked of it, one file each.
-//! - [`checks`]: the building blocks of checks.
-//! - [`workerbee`]: its command line, its MCP server, its JSON, its names.
-//! - [`attest`]: what the harness sees for itself.
+//! - [`plan`]: the gates, their profiles and projects. [`stack`]: what the harness provides where the user brings nothing.
 //! - [`evidence`]: the run's folder, records, redaction, shapes.
+//! - [`workerbee`]: its command line, its MCP server, its JSON, its names.
+//! - [`checks`]: the building blocks of checks. [`attest`]: what the harness sees for itself.
 //! - [`ledger`]: what is about to be created, written down before, and its removal after a killed run.
+//! - [`lane`]: a run's settings, and the sandbox of a gate.
+//! - `gates`: what each gate does and what is checked of it, one file each.
 //! - [`parity`]: what is said on the command line against what is said through MCP.
-//! - [`results`]: what is said over a whole run: manifest, statement, JUnit, bundle.
-//! - [`run`]: the supervisor that a run's trials share, and lanes.
-//! - [`report`]: the page that people read, and what is told beside it.
-//! - [`compare`]: two runs side by side.
-//! - [`doctor`]: what the machine lacks for a run, each with its remedy.
-//! - [`stack`]: what the harness provides where the user brings nothing.
+//! - `suite`: the checks of a gate in a run. [`summary`]: what is known of a run, gate by gate.
+//! - [`results`]: what is said over a whole run: manifest, statement, JUnit, bundle. [`report`]: the page that people read.
+//! - [`run`]: the supervisor that a run's trials share.
+//! - [`compare`]: two runs side by side. [`doctor`]: what the machine lacks for a run, each with its remedy.
 
 pub mod attest;
 pub mod checks;
@@ -49,13 +47,19 @@ pub mod doctor;
 pub mod evidence;
 mod failure;
 mod gates;
+pub mod lane;
+#[cfg(test)]
+mod layers;
 pub mod ledger;
 pub mod parity;
 pub mod plan;
 pub mod report;
 pub mod results;
 pub mod run;
+pub mod signing;
 pub mod stack;
+mod suite;
+pub mod summary;
 mod trials;
 pub mod workerbee;
 
@@ -71,7 +75,7 @@ pub fn checks_of(gate: plan::Gate, transport: plan::Transport) -> Vec<Check> {
 
 /// The same of a gate in a run: one that asks both ways compares what it was told.
 pub fn checks_of_run(gate: plan::Gate, transport: plan::Transport, transports: plan::Transports) -> Vec<Check> {
-    gates::checks_of_run(gate, transport, transports)
+    suite::checks_of_run(gate, transport, transports)
 }
 
 /// Runs the gates as the command line asks: the whole of a test target's `main`.

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::checks::Check;
-use crate::evidence::{Evidence, Redactor};
+use crate::evidence::{Evidence, Redactor, how_to_look};
 use crate::failure::Failure;
 use crate::plan::{Gate, Transport, Transports, UnknownTransport};
-use crate::run::{Outcome, Verdict};
-use crate::{gates, ledger, run};
+use crate::run;
+use crate::suite::checks_of_run;
+use crate::summary::{Outcome, Verdict};
 
 /// The gates, with the checks of the harness and of its consumer.
 #[derive(Debug, Default)]
@@ -60,7 +61,7 @@ impl Harness {
         for gate in Gate::ALL {
             for transport in transports.each().iter().copied() {
                 let own = self.checks.iter().filter(|(at, _)| *at == gate).map(|(_, check)| check.clone());
-                let checks = gates::checks_of_run(gate, transport, transports).into_iter().chain(own);
+                let checks = checks_of_run(gate, transport, transports).into_iter().chain(own);
                 let name = transports.name(gate, transport);
                 wanted.extend(checks.map(|check| Wanted {
                     name: format!("{name}::{}", check.name),
@@ -89,17 +90,17 @@ impl Harness {
         }
     }
 
-    fn trials(&self, arguments: &Arguments) -> Result<Vec<Trial>, Wrong> {
+    fn trials(&self, arguments: &Arguments) -> Result<Vec<Trial>, TrialsError> {
         let wanted = self.wanted(Transports::from_env()?);
         let mut names: Vec<&String> = wanted.iter().map(|one| &one.name).collect();
         names.sort();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Wrong::Harness(HarnessError::Duplicate(twice[0].clone())));
+            return Err(TrialsError::Harness(HarnessError::Duplicate(twice[0].clone())));
         }
         // libtest passes when a name matches nothing; under nextest that would be a trial that passes unseen.
         let unknown = |name: &&String| arguments.exact && !arguments.list && !names.contains(name);
         if let Some(name) = arguments.filter.as_ref().filter(unknown) {
-            return Err(Wrong::NoSuchTrial(name.clone()));
+            return Err(TrialsError::NoSuchTrial(name.clone()));
         }
         let of_gate = |gate: Gate| -> Arc<[Wanted]> { wanted.iter().filter(|one| one.gate == gate).cloned().collect() };
         let gates: BTreeMap<Gate, Arc<[Wanted]>> = Gate::ALL.into_iter().map(|gate| (gate, of_gate(gate))).collect();
@@ -118,7 +119,7 @@ struct Wanted {
 
 /// Why there are no trials.
 #[derive(Debug, thiserror::Error)]
-enum Wrong {
+enum TrialsError {
     #[error(transparent)]
     Harness(#[from] HarnessError),
     #[error(transparent)]
@@ -195,7 +196,7 @@ fn judge(check: &Check, evidence: &Evidence) -> Result<(), Failure> {
             let _ = write!(failure.seen, "; the gate met a conflict: {conflict}");
         }
         if evidence.record.project_kept {
-            let how = ledger::how_to_look(&evidence.record.project);
+            let how = how_to_look(&evidence.record.project);
             if failure.remedy != how {
                 let _ = write!(failure.remedy, "; the project is kept: {how}");
             }

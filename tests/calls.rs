@@ -8,8 +8,8 @@ mod stand_in;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use k1s_profile_gates::evidence::call::{Call, CallProblem};
 use k1s_profile_gates::evidence::{Redactor, Store};
-use k1s_profile_gates::workerbee::call::{Call, CallProblem};
 use k1s_profile_gates::workerbee::cli::Cli;
 use rstest::rstest;
 use stand_in::{eventually, script};

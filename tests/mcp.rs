@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use k1s_profile_gates::evidence::{Redactor, Store};
+use k1s_profile_gates::evidence::call::{Call, CallProblem};
+use k1s_profile_gates::evidence::{McpProblem, Redactor, Store};
 use k1s_profile_gates::plan::Profile;
-use k1s_profile_gates::workerbee::call::{Call, CallProblem};
-use k1s_profile_gates::workerbee::mcp::{Mcp, McpProblem, drift};
+use k1s_profile_gates::workerbee::mcp::{Mcp, drift};
 use k1s_profile_gates::workerbee::request::{Request, Tool};
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ mod run_dir;
 use k1s_profile_gates::evidence::{Redactor, Store};
 use k1s_profile_gates::plan::{Gate, Profile};
 use k1s_profile_gates::report::{self, RunReport};
-use k1s_profile_gates::run::State;
+use k1s_profile_gates::summary::State;
 use rstest::rstest;
 use run_dir::{RunDir, red};
 use serde_json::json;

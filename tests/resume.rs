@@ -156,8 +156,8 @@ fn a_gate_that_is_not_asked_for_again_is_still_missing() {
     machine.leaves_nothing();
     let found = verify(&machine.at("run"), None).unwrap();
     assert!(found.is_sound() && !found.is_complete() && found.unfinished.contains("inventory"), "{found:?}");
-    let run: k1s_profile_gates::run::Summary = serde_json::from_value(machine.summary()).unwrap();
-    assert_eq!(run.state(&run.gates["inventory"]), k1s_profile_gates::run::State::CutShort);
+    let run: k1s_profile_gates::summary::Summary = serde_json::from_value(machine.summary()).unwrap();
+    assert_eq!(run.state(&run.gates["inventory"]), k1s_profile_gates::summary::State::CutShort);
 }
 
 /// The content of every file of the run's folder.
@@ -298,7 +298,7 @@ fn a_run_that_is_signed_is_resumed_with_its_key_alone() {
     let machine = machine.set("K1S_GATES_SIGNING_KEY", Some(&own));
     machine.run(&TRIALS);
     machine.leaves_nothing();
-    let signer = k1s_profile_gates::results::Signer::read(std::path::Path::new(&own)).unwrap();
+    let signer = k1s_profile_gates::signing::Signer::read(std::path::Path::new(&own)).unwrap();
     let found = verify(&machine.at("run"), Some(&signer.public())).unwrap();
     assert!(found.is_sound() && found.is_complete(), "{found:?}");
 }

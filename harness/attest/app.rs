@@ -9,8 +9,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::{Deserialize, Serialize};
 
 use super::Subject;
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 
 /// The applications of `WorkerBee`'s template realtime-web-db, which it deploys to validate a profile.
 pub const NAMES: [&str; 3] = ["backend", "db", "frontend"];
@@ -165,15 +164,15 @@ pub fn deployed(subject: &Subject) -> Result<Vec<App>, Failure> {
 }
 
 /// These are all the applications of the template: fewer would leave less to be checked.
-pub fn complete(apps: &[App]) -> Result<(), Wrong> {
+pub fn complete(apps: &[App]) -> Result<(), Mismatch> {
     let names: Vec<&str> = apps.iter().map(|app| app.name.as_str()).collect();
     if names != NAMES {
-        return Err(Wrong::new(format!("not the apps {}", NAMES.join(", ")), &names));
+        return Err(Mismatch::new(format!("not the apps {}", NAMES.join(", ")), &names));
     }
     // Nothing of an app is no more than no app.
     match apps.iter().find(|app| app.replicas < 1 || app.container_port < 1 || app.service_port < 1) {
         None => Ok(()),
-        Some(app) => Err(Wrong::new(format!("{} is deployed to run nowhere", app.name), app)),
+        Some(app) => Err(Mismatch::new(format!("{} is deployed to run nowhere", app.name), app)),
     }
 }
 

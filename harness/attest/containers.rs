@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use super::Subject;
 use super::containerd::{Container, Containerd, Task};
 use super::processes::{self, Running};
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 use crate::plan::{Component, Profile};
 
 /// `WorkerBee`'s label of all that belongs to a k1s profile, and its value.
@@ -91,24 +90,24 @@ impl Containers {
     }
 
     /// Every component of the profile as it should be, and nothing else that calls itself one.
-    pub fn judge(&self, profile: Profile) -> Result<(), Wrong> {
+    pub fn judge(&self, profile: Profile) -> Result<(), Mismatch> {
         if self.components.is_empty() {
             return Err("no container was looked for".into());
         }
         for component in profile.components() {
             let end = format!("-{profile}-{component}");
             let sight = self.components.iter().find(|one| one.name.ends_with(&end));
-            let sight = sight.ok_or_else(|| Wrong::from(format!("{component} was not looked for")))?;
+            let sight = sight.ok_or_else(|| Mismatch::from(format!("{component} was not looked for")))?;
             self.as_it_should_be(component, sight)?;
         }
         match self.others.first() {
             None => Ok(()),
-            Some(other) => Err(Wrong::new(format!("{other} is no component of {profile}"), &self.others)),
+            Some(other) => Err(Mismatch::new(format!("{other} is no component of {profile}"), &self.others)),
         }
     }
 
-    fn as_it_should_be(&self, component: Component, seen: &Sight) -> Result<(), Wrong> {
-        let wrong = |what: String, part: Value| Wrong::new(format!("{component} {what}"), &part);
+    fn as_it_should_be(&self, component: Component, seen: &Sight) -> Result<(), Mismatch> {
+        let wrong = |what: String, part: Value| Mismatch::new(format!("{component} {what}"), &part);
         let container = seen.container.as_ref().ok_or_else(|| wrong("has no container".into(), json!(seen)))?;
         if seen.reported.as_ref() != Some(&container.id) {
             let ids = json!({ "container": container.id, "reported": seen.reported });

@@ -16,8 +16,7 @@ use super::app::{self, App, read};
 use super::containerd::Containerd;
 use super::images::{app_of, applications};
 use super::resources::Seen;
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 
 /// The formats that the runbook asks for.
 pub const FORMATS: [&str; 3] = ["helm", "k1s", "k8s"];
@@ -191,55 +190,55 @@ async fn lint(helm: &Path, folder: &Path) -> Lint {
 }
 
 /// Each format says the same of the applications as what was deployed and what runs.
-pub fn judge(seen: &Exports) -> Result<(), Wrong> {
+pub fn judge(seen: &Exports) -> Result<(), Mismatch> {
     app::complete(&seen.deployed)?;
     for app in &seen.deployed {
         let image = seen.running.get(&app.name).map(|image| image.trim_start_matches("localhost/"));
         if image != Some(app.image.as_str()) {
-            return Err(Wrong::new(format!("{} does not run from {}", app.name, app.image), &seen.running));
+            return Err(Mismatch::new(format!("{} does not run from {}", app.name, app.image), &seen.running));
         }
     }
     let images: BTreeSet<&str> = seen.deployed.iter().map(|app| app.image.as_str()).collect();
     for format in FORMATS {
         let export = match seen.formats.get(format) {
             Some(Ok(export)) => export,
-            Some(Err(error)) => return Err(Wrong::new(format!("the {format} export cannot be read"), error)),
-            None => return Err(Wrong::new(format!("no {format} export"), &seen.formats.keys().collect::<Vec<_>>())),
+            Some(Err(error)) => return Err(Mismatch::new(format!("the {format} export cannot be read"), error)),
+            None => return Err(Mismatch::new(format!("no {format} export"), &seen.formats.keys().collect::<Vec<_>>())),
         };
         if export.apps != seen.deployed {
             let other: Vec<&App> = export.apps.iter().filter(|app| !seen.deployed.contains(app)).collect();
-            return Err(Wrong::new(
+            return Err(Mismatch::new(
                 format!("the {format} export is of another workload than the one that runs"),
                 &other,
             ));
         }
         if export.images.iter().map(String::as_str).collect::<BTreeSet<_>>() != images {
             let what = format!("images.json of the {format} export names other images than those that run");
-            return Err(Wrong::new(what, &export.images));
+            return Err(Mismatch::new(what, &export.images));
         }
         if export.files < seen.deployed.len() {
-            return Err(Wrong::new(format!("the answer names too few files of the {format} export"), &export.files));
+            return Err(Mismatch::new(format!("the answer names too few files of the {format} export"), &export.files));
         }
     }
     helm(seen)
 }
 
-fn helm(seen: &Exports) -> Result<(), Wrong> {
-    let chart = seen.chart.as_ref().map_err(|error| Wrong::new("Chart.yaml cannot be read", error))?;
+fn helm(seen: &Exports) -> Result<(), Mismatch> {
+    let chart = seen.chart.as_ref().map_err(|error| Mismatch::new("Chart.yaml cannot be read", error))?;
     let semantic = chart.version.split('.').filter(|part| part.parse::<u32>().is_ok()).count() == 3;
     if chart.api_version != "v2" || chart.name.is_empty() || !semantic {
-        return Err(Wrong::new("Chart.yaml is of no chart that helm installs", chart));
+        return Err(Mismatch::new("Chart.yaml is of no chart that helm installs", chart));
     }
-    let values = seen.values.as_ref().map_err(|error| Wrong::new("values.yaml cannot be read", error))?;
+    let values = seen.values.as_ref().map_err(|error| Mismatch::new("values.yaml cannot be read", error))?;
     for app in &seen.deployed {
         let same = (values.images.get(&app.name), values.replicas.get(&app.name), Some(&values.namespace))
             == (Some(&app.image), Some(&app.replicas), app.namespace.as_ref());
         if !same {
-            return Err(Wrong::new(format!("values.yaml has {} otherwise than it runs", app.name), values));
+            return Err(Mismatch::new(format!("values.yaml has {} otherwise than it runs", app.name), values));
         }
     }
     match &seen.lint {
-        Some(lint) if lint.exit != Some(0) => Err(Wrong::new("helm lint finds fault with the chart", lint)),
+        Some(lint) if lint.exit != Some(0) => Err(Mismatch::new("helm lint finds fault with the chart", lint)),
         _ => Ok(()),
     }
 }

@@ -16,8 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::Subject;
 use super::app::{self, App};
 use super::containerd::{Containerd, in_namespace};
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 
 /// The label by which k1s marks the containers of an application; its value is project and name.
 const APP: &str = "ae.app";
@@ -162,15 +161,15 @@ fn builds(answer: &Value) -> Vec<Built> {
 }
 
 /// Each application runs from the image that this gate built for it, and on that image's layers.
-pub fn judge(seen: &Images) -> Result<(), Wrong> {
+pub fn judge(seen: &Images) -> Result<(), Mismatch> {
     app::complete(&seen.deployed)?;
     for app in &seen.deployed {
         let Some(built) = seen.builds.iter().find(|built| built.tag == app.image) else {
-            return Err(Wrong::new(format!("this gate built no {}", app.image), &seen.builds));
+            return Err(Mismatch::new(format!("this gate built no {}", app.image), &seen.builds));
         };
         let of_app: Vec<&Running> = seen.containers.iter().filter(|container| container.app == app.name).collect();
         if i32::try_from(of_app.len()) != Ok(app.replicas) {
-            return Err(Wrong::new(
+            return Err(Mismatch::new(
                 format!("{} containers of {} instead of {}", of_app.len(), app.name, app.replicas),
                 &of_app,
             ));
@@ -178,19 +177,22 @@ pub fn judge(seen: &Images) -> Result<(), Wrong> {
         for container in of_app {
             // Images that are built here have no registry: nerdctl files them under `localhost/`.
             if container.image != app.image && container.image != format!("localhost/{}", app.image) {
-                return Err(Wrong::new(format!("{} does not run from {}", app.name, app.image), container));
+                return Err(Mismatch::new(format!("{} does not run from {}", app.name, app.image), container));
             }
             if !built.digests.contains(&container.manifest) && !built.digests.contains(&container.configuration) {
                 let what = format!("{} runs from another {} than this gate built", app.name, app.image);
-                return Err(Wrong::new(what, container));
+                return Err(Mismatch::new(what, container));
             }
             if container.layers.is_empty() || container.layers != container.stands_on {
-                return Err(Wrong::new(format!("{} stands on other layers than its image has", app.name), container));
+                return Err(Mismatch::new(
+                    format!("{} stands on other layers than its image has", app.name),
+                    container,
+                ));
             }
         }
     }
     match seen.containers.iter().find(|container| !seen.deployed.iter().any(|app| app.name == container.app)) {
-        Some(other) => Err(Wrong::new(format!("a container of {}, which nobody deployed", other.app), other)),
+        Some(other) => Err(Mismatch::new(format!("a container of {}, which nobody deployed", other.app), other)),
         None => Ok(()),
     }
 }

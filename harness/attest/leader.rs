@@ -8,8 +8,7 @@ use serde_json::Value;
 
 use super::Subject;
 use super::etcd::Etcd;
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 use crate::plan::{Component, Profile};
 use crate::workerbee::naming;
 use crate::workerbee::reply::ProfileRecord;
@@ -133,7 +132,7 @@ pub async fn look(subject: &Subject) -> Result<Lease, Failure> {
 
 impl Lease {
     /// One of the profile's controllers leads by a lease that is alive and is its own.
-    pub fn judge(&self, profile: Profile) -> Result<(), Wrong> {
+    pub fn judge(&self, profile: Profile) -> Result<(), Mismatch> {
         let leader = self.leader.as_ref().ok_or("nobody leads")?;
         let named = |component: &Component| {
             matches!(component, Component::Controller(_)) && leader.controller == format!("{profile}-{component}")
@@ -142,7 +141,7 @@ impl Lease {
             return Err(format!("{} leads, which is no controller of {profile}", leader.controller).into());
         }
         if leader.attached == 0 || leader.attached != leader.claimed || !self.keys.contains(&self.key) {
-            return Err(Wrong::new(format!("{} leads without a lease of its own", leader.controller), leader));
+            return Err(Mismatch::new(format!("{} leads without a lease of its own", leader.controller), leader));
         }
         match self.seconds_left {
             Some(seconds) if seconds > 0 => Ok(()),

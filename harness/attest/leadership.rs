@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::AbortHandle;
 
 use super::leader;
-use crate::checks::Wrong;
+use crate::failure::Mismatch;
 use crate::plan::{Component, Profile};
 
 /// How often the key is read.
@@ -89,8 +89,8 @@ impl Leadership {
     }
 
     /// One of the profile's controllers led, and the same one all along.
-    pub fn judge(&self, profile: Profile) -> Result<(), Wrong> {
-        let first = self.changes.first().ok_or_else(|| Wrong::new("nobody led at any time", &self.looks))?;
+    pub fn judge(&self, profile: Profile) -> Result<(), Mismatch> {
+        let first = self.changes.first().ok_or_else(|| Mismatch::new("nobody led at any time", &self.looks))?;
         let controllers: Vec<String> = profile
             .components()
             .iter()
@@ -100,7 +100,7 @@ impl Leadership {
         let is_known = |change: &Change| change.leader.as_ref().is_none_or(|leader| controllers.contains(leader));
         if let Some(change) = self.changes.iter().find(|change| !is_known(change)) {
             let leader = change.leader.as_deref().unwrap_or_default();
-            return Err(Wrong::new(format!("{leader} led, which is no controller of {profile}"), &self.changes));
+            return Err(Mismatch::new(format!("{leader} led, which is no controller of {profile}"), &self.changes));
         }
         match self.changes.get(1) {
             None if first.leader.is_some() => Ok(()),
@@ -108,7 +108,7 @@ impl Leadership {
             Some(change) => {
                 let name = |change: &Change| change.leader.clone().unwrap_or_else(|| "nobody".to_owned());
                 let what = format!("{} led no longer after {:.1} s, but {}", name(first), change.seconds, name(change));
-                Err(Wrong::new(what, &self.changes))
+                Err(Mismatch::new(what, &self.changes))
             }
         }
     }

@@ -6,8 +6,7 @@ use procfs::ProcError;
 use procfs::process::{Process, all_processes};
 use serde::{Deserialize, Serialize};
 
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 
 /// A process without its arguments: k1s's tokens stand among those.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,11 +109,11 @@ pub fn look(lane_of: Option<&str>) -> Result<Places, Failure> {
 }
 
 /// No program of k1s runs outside of a container, and the scan is not blind: it saw those that run in one.
-pub fn judge(seen: &Places) -> Result<(), Wrong> {
+pub fn judge(seen: &Places) -> Result<(), Mismatch> {
     match (seen.scanned, seen.contained.is_empty(), seen.outside.first()) {
         (0, _, _) => Err("no process was looked at".into()),
         (_, _, Some(stray)) => {
-            Err(Wrong::new(format!("`{}` runs in no container of the profile", stray.program), &seen.outside))
+            Err(Mismatch::new(format!("`{}` runs in no container of the profile", stray.program), &seen.outside))
         }
         (scanned, true, None) => Err(format!("{scanned} processes, and none of k1s's own among them").into()),
         (_, false, None) => Ok(()),

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::containerd::Containerd;
 use super::{Subject, client};
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 use crate::plan::{Component, Profile};
 
 /// `WorkerBee` waits for controller 0 and the API shim only. The other controllers of k1s-ha-min need a moment more:
@@ -116,18 +115,18 @@ fn local_address(table: &str) -> Option<Ipv4Addr> {
 
 impl Readiness {
     /// Every component of the profile answered 200.
-    pub fn judge(&self, profile: Profile) -> Result<(), Wrong> {
+    pub fn judge(&self, profile: Profile) -> Result<(), Mismatch> {
         if self.components.is_empty() {
             return Err("no component was asked".into());
         }
         for component in profile.components() {
             let end = format!("-{profile}-{component}");
             let answer = self.components.iter().find(|one| one.name.ends_with(&end));
-            let answer = answer.ok_or_else(|| Wrong::from(format!("{component} was not asked")))?;
+            let answer = answer.ok_or_else(|| Mismatch::from(format!("{component} was not asked")))?;
             match answer.status {
                 Some(200) => {}
-                Some(status) => return Err(Wrong::new(format!("{component} answers {status}"), answer)),
-                None => return Err(Wrong::new(format!("{component} does not answer"), answer)),
+                Some(status) => return Err(Mismatch::new(format!("{component} answers {status}"), answer)),
+                None => return Err(Mismatch::new(format!("{component} does not answer"), answer)),
             }
         }
         Ok(())

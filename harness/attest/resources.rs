@@ -14,8 +14,7 @@ use super::app::{self, App};
 use super::ingress::Ingress;
 use super::tls::Question;
 use super::{Subject, poll};
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 use crate::plan::Profile;
 
 /// k1s mirrors what it deploys into its API a moment later, and probes readiness every two seconds.
@@ -186,7 +185,7 @@ fn deployment(deployment: &Deployment, services: &[Service], ingresses: &[Ingres
 /// k1s mirrors deployments, services and ingresses into its API in k1s-ha-min alone: the API of a single controller
 /// keeps a store of its own, in which none of them was seen 47 s after the deployment. There the controller is asked
 /// for them, and the published ports answer for the services (`attest::app`).
-pub fn judge(profile: Profile, seen: &Resources) -> Result<(), Wrong> {
+pub fn judge(profile: Profile, seen: &Resources) -> Result<(), Mismatch> {
     app::complete(&seen.deployed)?;
     pods(seen)?;
     controller(seen)?;
@@ -194,34 +193,34 @@ pub fn judge(profile: Profile, seen: &Resources) -> Result<(), Wrong> {
     for (kind, count) in [("jobs", &seen.counts.jobs), ("stateful sets", &seen.counts.statefulsets)] {
         match count {
             Ok(0) => {}
-            Ok(count) => return Err(Wrong::new(format!("{count} {kind} that nobody deployed"), &seen.counts)),
-            Err(error) => return Err(Wrong::new(format!("no list of {kind}"), error)),
+            Ok(count) => return Err(Mismatch::new(format!("{count} {kind} that nobody deployed"), &seen.counts)),
+            Err(error) => return Err(Mismatch::new(format!("no list of {kind}"), error)),
         }
     }
     Ok(())
 }
 
-fn pods(seen: &Resources) -> Result<(), Wrong> {
-    let pods = seen.pods.as_ref().map_err(|error| Wrong::new("no list of pods", error))?;
+fn pods(seen: &Resources) -> Result<(), Mismatch> {
+    let pods = seen.pods.as_ref().map_err(|error| Mismatch::new("no list of pods", error))?;
     for app in &seen.deployed {
         let ready = pods.iter().filter(|pod| pod.app == app.name && pod.phase == "Running" && pod.ready).count();
         if i32::try_from(ready) != Ok(app.replicas) {
-            return Err(Wrong::new(format!("{ready} ready pods of {} instead of {}", app.name, app.replicas), pods));
+            return Err(Mismatch::new(format!("{ready} ready pods of {} instead of {}", app.name, app.replicas), pods));
         }
     }
     let wanted: i32 = seen.deployed.iter().map(|app| app.replicas).sum();
     if i32::try_from(pods.len()) == Ok(wanted) {
         Ok(())
     } else {
-        Err(Wrong::new(format!("{} pods instead of {wanted}", pods.len()), pods))
+        Err(Mismatch::new(format!("{} pods instead of {wanted}", pods.len()), pods))
     }
 }
 
-fn controller(seen: &Resources) -> Result<(), Wrong> {
-    let statuses = seen.controller.as_ref().map_err(|error| Wrong::new("no status of the controller's", error))?;
+fn controller(seen: &Resources) -> Result<(), Mismatch> {
+    let statuses = seen.controller.as_ref().map_err(|error| Mismatch::new("no status of the controller's", error))?;
     for app in &seen.deployed {
         let Some(status) = statuses.iter().find(|status| status.name == app.name) else {
-            return Err(Wrong::new(format!("the controller knows nothing of {}", app.name), statuses));
+            return Err(Mismatch::new(format!("the controller knows nothing of {}", app.name), statuses));
         };
         let wanted = (app.replicas, app.replicas, "ready", &app.image, &app.host, &app.namespace);
         let is = (
@@ -233,21 +232,25 @@ fn controller(seen: &Resources) -> Result<(), Wrong> {
             &status.namespace,
         );
         if is != wanted {
-            return Err(Wrong::new(format!("the controller has {} otherwise than it was deployed", app.name), status));
+            return Err(Mismatch::new(
+                format!("the controller has {} otherwise than it was deployed", app.name),
+                status,
+            ));
         }
     }
     if statuses.len() == seen.deployed.len() {
         Ok(())
     } else {
-        Err(Wrong::new(
+        Err(Mismatch::new(
             format!("the controller knows {} apps instead of {}", statuses.len(), seen.deployed.len()),
             statuses,
         ))
     }
 }
 
-fn objects(mirrored: bool, seen: &Resources) -> Result<(), Wrong> {
-    let objects = seen.objects.as_ref().map_err(|error| Wrong::new("no deployments, services and ingresses", error))?;
+fn objects(mirrored: bool, seen: &Resources) -> Result<(), Mismatch> {
+    let objects =
+        seen.objects.as_ref().map_err(|error| Mismatch::new("no deployments, services and ingresses", error))?;
     let mut listed: Vec<&App> = objects.iter().map(|object| &object.app).collect();
     listed.sort();
     let counts = (seen.counts.services.as_ref().ok(), seen.counts.ingresses.as_ref().ok());
@@ -255,15 +258,18 @@ fn objects(mirrored: bool, seen: &Resources) -> Result<(), Wrong> {
         return Ok(());
     }
     if listed != seen.deployed.iter().collect::<Vec<_>>() {
-        return Err(Wrong::new("deployments, services and ingresses are not those that were deployed", objects));
+        return Err(Mismatch::new("deployments, services and ingresses are not those that were deployed", objects));
     }
     if let Some(unready) = objects.iter().find(|object| object.ready != object.app.replicas) {
-        return Err(Wrong::new(format!("{} of the deployment {} are ready", unready.ready, unready.app.name), unready));
+        return Err(Mismatch::new(
+            format!("{} of the deployment {} are ready", unready.ready, unready.app.name),
+            unready,
+        ));
     }
     let hosts = seen.deployed.iter().filter(|app| app.host.is_some()).count();
     if counts == (Some(&seen.deployed.len()), Some(&hosts)) {
         Ok(())
     } else {
-        Err(Wrong::new("there are other services or ingresses than were deployed", &seen.counts))
+        Err(Mismatch::new("there are other services or ingresses than were deployed", &seen.counts))
     }
 }

@@ -11,8 +11,7 @@ use super::app::App;
 use super::ingress::Ingress;
 use super::tls::{Answer, Question, Trust};
 use super::{Subject, poll};
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 
 /// The routes that the runbook asks for.
 pub const WANTED: [&str; 6] = ["api", "api_healthz", "controller", "controller_health", "dashboard", "docs"];
@@ -136,66 +135,66 @@ fn origin(url: &str) -> Option<(String, String)> {
 }
 
 /// The rule of a gate that deployed applications: those behind the ingress have a route each, and all are as they should be.
-pub fn judge_with_apps(seen: &Routes) -> Result<(), Wrong> {
+pub fn judge_with_apps(seen: &Routes) -> Result<(), Mismatch> {
     let apps = PUBLIC.map(of_app);
     wanted(seen, &apps.each_ref().map(String::as_str))?;
     judge(seen)
 }
 
 /// All of them answer 200 over TLS that verifies against `WorkerBee`'s CA alone; the guarded ones ask for credentials.
-pub fn judge(seen: &Routes) -> Result<(), Wrong> {
+pub fn judge(seen: &Routes) -> Result<(), Mismatch> {
     wanted(seen, &WANTED)?;
     for route in &seen.routes {
         match &route.answer {
             // An empty page is Caddy's answer where it has no site.
             Answer::Answered { status: 200, bytes: 1.. } => {}
             Answer::Answered { .. } => {
-                return Err(Wrong::new(format!("{} does not answer as it should", route.url), route));
+                return Err(Mismatch::new(format!("{} does not answer as it should", route.url), route));
             }
             Answer::BadCertificate(_) => {
-                return Err(Wrong::new(
+                return Err(Mismatch::new(
                     format!("{}: its certificate is not of WorkerBee's CA for that name", route.url),
                     route,
                 ));
             }
-            Answer::Failed(_) => return Err(Wrong::new(format!("{} does not answer", route.url), route)),
+            Answer::Failed(_) => return Err(Mismatch::new(format!("{} does not answer", route.url), route)),
         }
     }
     strangers(seen)?;
     for name in ["api", "controller"] {
         let Some(guard) = seen.guards.iter().find(|guard| guard.name == name) else {
-            return Err(Wrong::new(format!("nothing guarded was asked of the {name}"), &seen.guards));
+            return Err(Mismatch::new(format!("nothing guarded was asked of the {name}"), &seen.guards));
         };
         guarded(guard)?;
     }
     Ok(())
 }
 
-fn wanted(seen: &Routes, names: &[&str]) -> Result<(), Wrong> {
+fn wanted(seen: &Routes, names: &[&str]) -> Result<(), Mismatch> {
     let is_there = |name: &&str| seen.routes.iter().any(|route| route.name == *name);
     let missing: Vec<&str> = names.iter().copied().filter(|name| !is_there(name)).collect();
     if !missing.is_empty() {
         let names: Vec<&str> = seen.routes.iter().map(|route| route.name.as_str()).collect();
-        return Err(Wrong::new(format!("no route for {}", missing.join(", ")), &names));
+        return Err(Mismatch::new(format!("no route for {}", missing.join(", ")), &names));
     }
     Ok(())
 }
 
-fn strangers(seen: &Routes) -> Result<(), Wrong> {
+fn strangers(seen: &Routes) -> Result<(), Mismatch> {
     for route in &seen.routes {
         let host = origin(&route.url).map(|(host, _)| host).unwrap_or_default();
         match seen.strangers.iter().find(|stranger| stranger.host == host) {
             Some(Stranger { answer: Answer::BadCertificate(_), .. }) => {}
             Some(other) => {
-                return Err(Wrong::new(format!("{host} is not refused by one who trusts another CA alone"), other));
+                return Err(Mismatch::new(format!("{host} is not refused by one who trusts another CA alone"), other));
             }
-            None => return Err(Wrong::new(format!("{host} was not asked trusting another CA"), &seen.strangers)),
+            None => return Err(Mismatch::new(format!("{host} was not asked trusting another CA"), &seen.strangers)),
         }
     }
     Ok(())
 }
 
-fn guarded(guard: &Guard) -> Result<(), Wrong> {
+fn guarded(guard: &Guard) -> Result<(), Mismatch> {
     let refused = |answer: &Answer| matches!(answer.status(), Some(401 | 403));
     let what = if !refused(&guard.without) {
         "does not refuse a request without credentials"
@@ -206,5 +205,5 @@ fn guarded(guard: &Guard) -> Result<(), Wrong> {
     } else {
         return Ok(());
     };
-    Err(Wrong::new(format!("{} {what}", guard.url), guard))
+    Err(Mismatch::new(format!("{} {what}", guard.url), guard))
 }

@@ -13,8 +13,7 @@ use super::app::{self, App};
 use super::ingress::Ingress;
 use super::tls::Question;
 use super::{Subject, client, poll};
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 
 /// What the app is seeded with; `WorkerBee` looks for it in the backend's answer.
 const SEED: &str = "workerbee";
@@ -145,39 +144,42 @@ fn innermost(wrapped: Option<&Value>) -> Option<String> {
 }
 
 /// The value came through all stations, each of which has it from its neighbour's service.
-pub fn judge(seen: &Seed) -> Result<(), Wrong> {
+pub fn judge(seen: &Seed) -> Result<(), Mismatch> {
     stations(seen)?;
     if seen.restored {
         Ok(())
     } else {
-        Err(Wrong::new("the database did not take its first value back", &seen.database))
+        Err(Mismatch::new("the database did not take its first value back", &seen.database))
     }
 }
 
-fn stations(seen: &Seed) -> Result<(), Wrong> {
+fn stations(seen: &Seed) -> Result<(), Mismatch> {
     if !seen.written.starts_with(SEED) || seen.written == SEED {
-        return Err(Wrong::new("nothing was written that nobody could know", &seen.written));
+        return Err(Mismatch::new("nothing was written that nobody could know", &seen.written));
     }
     for (name, hop) in [("database", &seen.database), ("backend", &seen.backend), ("frontend", &seen.frontend)] {
         if !hop.ok {
-            return Err(Wrong::new(format!("the {name} does not answer that all is well"), hop));
+            return Err(Mismatch::new(format!("the {name} does not answer that all is well"), hop));
         }
         if hop.value.as_ref() != Some(&seen.written) {
-            return Err(Wrong::new(format!("the {name} does not have what was written into the database"), hop));
+            return Err(Mismatch::new(format!("the {name} does not have what was written into the database"), hop));
         }
     }
     for (name, hop) in [("backend", &seen.backend), ("frontend", &seen.frontend)] {
         let port = hop.peer_port.map(|port| format!(":{port}")).unwrap_or_default();
         if port.is_empty() || !hop.peer.as_ref().is_some_and(|peer| peer.ends_with(&port)) {
-            return Err(Wrong::new(format!("the {name} does not reach its neighbour by the port of its service"), hop));
+            return Err(Mismatch::new(
+                format!("the {name} does not reach its neighbour by the port of its service"),
+                hop,
+            ));
         }
     }
     for name in app::NAMES {
         let Some(service) = seen.services.iter().find(|service| service.app == name) else {
-            return Err(Wrong::new(format!("the service of {name} was not asked"), &seen.services));
+            return Err(Mismatch::new(format!("the service of {name} was not asked"), &seen.services));
         };
         if service.status != Ok(200) {
-            return Err(Wrong::new(format!("the service of {name} does not answer that all is well"), service));
+            return Err(Mismatch::new(format!("the service of {name} does not answer that all is well"), service));
         }
     }
     Ok(())

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Subject;
 use super::etcd::Etcd;
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 use crate::plan::{Component, Profile};
 use crate::workerbee::naming;
 
@@ -164,15 +163,15 @@ impl State {
 
     /// The state is where the profile keeps it, and nowhere else. Where something was deployed there is more of it than the
     /// controllers' election.
-    pub fn judge(&self, profile: Profile, deployed: bool) -> Result<(), Wrong> {
+    pub fn judge(&self, profile: Profile, deployed: bool) -> Result<(), Mismatch> {
         let etcd = profile.components().contains(&Component::Etcd);
         if !self.holds(SHIM_TABLE) {
             let what = "the look saw no SQLite file of the API shim's, which each profile has: it would see no other";
-            return Err(Wrong::new(what, &self.sqlite));
+            return Err(Mismatch::new(what, &self.sqlite));
         }
         match (etcd, self.in_etcd(deployed), self.in_sqlite()) {
             (true, false, true) => Err("the state is in an SQLite file, not in etcd".into()),
-            (true, true, true) => Err(Wrong::new("the state is in etcd, and in an SQLite file too", &self.sqlite)),
+            (true, true, true) => Err(Mismatch::new("the state is in etcd, and in an SQLite file too", &self.sqlite)),
             (false, true, false) => Err("the state is in etcd, not in an SQLite file".into()),
             (_, false, false) => Err("there is no state at all".into()),
             (false, _, true) if self.etcd.is_some() || self.etcd_folder => {

@@ -37,8 +37,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::ingress::Ingress;
 use super::tls::Trust;
 use super::{Subject, app};
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 
 /// What the app puts before what it echoes.
 const PREFIX: &str = "echo:";
@@ -219,30 +218,30 @@ fn echoed(turn: &Turn) -> bool {
 }
 
 /// All is echoed, in order, and the connection then ends. Of 64 KiB all comes back or nothing.
-pub fn judge(seen: &WebSocket) -> Result<(), Wrong> {
+pub fn judge(seen: &WebSocket) -> Result<(), Mismatch> {
     for (what, turn) in
         [("a text", &seen.text), ("a binary message", &seen.binary), ("a message of 65,530 bytes", &seen.longest)]
     {
         match turn {
-            Turn::Refused(_) => return Err(Wrong::new(format!("no WebSocket for {what}"), turn)),
+            Turn::Refused(_) => return Err(Mismatch::new(format!("no WebSocket for {what}"), turn)),
             Turn::Answered { echoed: true, end: End::Closed | End::Ended, .. } => {}
             Turn::Answered { echoed: true, .. } => {
-                return Err(Wrong::new(format!("the connection does not end after {what} was echoed"), turn));
+                return Err(Mismatch::new(format!("the connection does not end after {what} was echoed"), turn));
             }
-            _ => return Err(Wrong::new(format!("{what} is not echoed"), turn)),
+            _ => return Err(Mismatch::new(format!("{what} is not echoed"), turn)),
         }
     }
     if !matches!(seen.longest, Turn::Answered { sent: LONGEST, .. }) {
-        return Err(Wrong::new("the longest message was none of 65,530 bytes", &seen.longest));
+        return Err(Mismatch::new("the longest message was none of 65,530 bytes", &seen.longest));
     }
     if seen.in_order != MESSAGES || seen.out_of_order.is_some() {
         let what = format!("{} of {MESSAGES} messages were echoed in order", seen.in_order);
-        return Err(seen.out_of_order.as_ref().map_or_else(|| what.as_str().into(), |turn| Wrong::new(&what, turn)));
+        return Err(seen.out_of_order.as_ref().map_or_else(|| what.as_str().into(), |turn| Mismatch::new(&what, turn)));
     }
     match &seen.too_long {
         Turn::Unanswered(End::Ended | End::Closed | End::Broken(_)) => Ok(()),
         turn if echoed(turn) => Ok(()),
-        turn => Err(Wrong::new("64 KiB neither come back as they were sent nor are left unanswered", turn)),
+        turn => Err(Mismatch::new("64 KiB neither come back as they were sent nor are left unanswered", turn)),
     }
 }
 

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::evidence::call::Call;
 use crate::evidence::{Evidence, outline};
-use crate::failure::Failure;
-use crate::workerbee::call::Call;
+use crate::failure::{Failure, Mismatch};
 
 /// A rule over a gate's evidence.
 type Judge = dyn Fn(&Evidence) -> Result<(), Failure> + Send + Sync;
@@ -75,41 +75,20 @@ impl fmt::Debug for Check {
     }
 }
 
-/// What is not as expected in what the harness saw: in one line, and the part that shows it.
-#[derive(Debug)]
-pub struct Wrong {
-    what: String,
-    seen: Option<Value>,
-}
-
-impl Wrong {
-    /// What is wrong, with the part of the sight that shows it.
-    pub fn new(what: impl Into<String>, seen: &impl serde::Serialize) -> Self {
-        Self { what: what.into(), seen: serde_json::to_value(seen).ok() }
-    }
-}
-
-/// What is wrong about all that was seen.
-impl<T: Into<String>> From<T> for Wrong {
-    fn from(what: T) -> Self {
-        Self { what: what.into(), seen: None }
-    }
-}
-
 /// A rule over what the harness saw for itself when it looked at `name`.
 pub fn observed<T: DeserializeOwned>(
     check: &str,
     name: &'static str,
     expected: impl Into<String>,
     remedy: &'static str,
-    judge: impl Fn(&T) -> Result<(), Wrong> + Send + Sync + 'static,
+    judge: impl Fn(&T) -> Result<(), Mismatch> + Send + Sync + 'static,
 ) -> Check {
     let (named, expected) = (check.to_owned(), expected.into());
     let words = expected.clone();
     let check = Check::new(check, move |evidence| {
         let (json, file): (Value, _) = evidence.observation(name)?;
         // A file of the harness's own: of another shape it was written by another version, or by nobody.
-        let sight = T::deserialize(&json).map_err(|error| Wrong::from(error.to_string()));
+        let sight = T::deserialize(&json).map_err(|error| Mismatch::from(error.to_string()));
         sight.and_then(|sight| judge(&sight)).map_err(|wrong| {
             Failure::new(format!("{named}: {}", wrong.what))
                 .expected(&expected)

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use k1s_profile_gates::run::{self, State, Summary};
+use k1s_profile_gates::run;
+use k1s_profile_gates::summary::{State, Summary};
 
 #[derive(Args)]
 #[command(after_help = "\

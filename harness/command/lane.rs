@@ -4,7 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Args;
-use k1s_profile_gates::run;
+use k1s_profile_gates::lane;
 use k1s_profile_gates::stack::{self, Options};
 
 #[derive(Args)]
@@ -21,6 +21,6 @@ pub(crate) struct Lane {
 impl Lane {
     pub(crate) fn run(self) -> Result<ExitCode, Box<dyn Error>> {
         let stack = stack::ensure(&Options::from_env(), &mut |progress| eprintln!("stack: {progress}"))?;
-        Ok(run::run_command(stack, self.projects, self.line)?)
+        Ok(lane::run_command(stack, self.projects, self.line)?)
     }
 }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use k1s_profile_gates::checks_of_run;
-use k1s_profile_gates::plan::{Gate, Transport};
-use k1s_profile_gates::run::{GateKey, Limits, Settings};
+use k1s_profile_gates::lane::{Limits, Settings};
+use k1s_profile_gates::plan::{Gate, GateKey, Transport};
 use k1s_profile_gates::stack::{self, Options};
 use k1s_profile_gates::workerbee::naming;
 use serde::Serialize;

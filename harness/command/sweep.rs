@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use k1s_profile_gates::Failure;
+use k1s_profile_gates::evidence::how_to_look;
 use k1s_profile_gates::ledger::{self, Remains};
 use k1s_profile_gates::run;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ impl Sweep {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (left, why) = if self.execute {
-            let left = runtime.block_on(ledger::sweep());
+            let left = runtime.block_on(run::sweep());
             left.into_iter().unzip()
         } else {
             (runtime.block_on(ledger::remains()), Vec::new())
@@ -82,7 +83,7 @@ fn print_kept(remains: &[Remains]) {
             owner.pid,
             kept.run_dir.display()
         );
-        println!("  {}", ledger::how_to_look(&one.project));
+        println!("  {}", how_to_look(&one.project));
     }
 }
 

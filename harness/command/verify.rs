@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use k1s_profile_gates::results::{self, PublicKey, Seal, Verification};
+use k1s_profile_gates::results::{self, Seal, Verification};
 use k1s_profile_gates::run;
+use k1s_profile_gates::signing::PublicKey;
 
 /// A file has changed, is missing or was added; or the signature is not that of the key.
 const UNSOUND: u8 = 1;

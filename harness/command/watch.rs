@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use k1s_profile_gates::ledger::{how_to_look, is_kept};
+use k1s_profile_gates::evidence::{REPORT, how_to_look};
+use k1s_profile_gates::ledger::is_kept;
 use k1s_profile_gates::report::{self, RunReport};
-use k1s_profile_gates::run::{self, State};
+use k1s_profile_gates::run;
+use k1s_profile_gates::summary::{State, Summary};
 use serde_json::json;
 
 use super::print;
@@ -81,7 +83,7 @@ impl Watch {
         let since = jiff::Timestamp::now();
         // What lives in the folder already is somebody else's run.
         let begun =
-            || run::Summary::load(run_dir).is_ok_and(|run| run.parts.last().is_some_and(|part| part.started >= since));
+            || Summary::load(run_dir).is_ok_and(|run| run.parts.last().is_some_and(|part| part.started >= since));
         while !begun() {
             if !Path::new(&format!("/proc/{pid}")).exists() {
                 return false;
@@ -128,7 +130,7 @@ fn said_at_the_end(run: &RunReport) {
         let project = &gate.summary.project;
         lines.push(format!("the project {project} of {} is kept: {}", gate.name, how_to_look(project)));
     }
-    lines.push(format!("{}: {}\n", report::word(verdict), run.dir.join(report::FILE).display()));
+    lines.push(format!("{}: {}\n", report::word(verdict), run.dir.join(REPORT).display()));
     let _ = std::io::stderr().write_all(lines.join("\n").as_bytes());
 }
 
@@ -212,7 +214,7 @@ impl Teller for Json {
     }
 
     fn end(&mut self, run: &RunReport) {
-        let line = json!({ "verdict": run.summary.verdict(), "report": run.dir.join(report::FILE) });
+        let line = json!({ "verdict": run.summary.verdict(), "report": run.dir.join(REPORT) });
         let _ = writeln!(std::io::stdout(), "{line}");
     }
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::report::{GateReport, RunReport};
-use crate::run::{NoRun, Outcome};
+use crate::summary::{NoRun, Outcome};
 
 /// What differs between two runs.
 #[derive(Debug, Serialize)]

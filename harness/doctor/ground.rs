@@ -4,7 +4,9 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use super::Condition;
-use crate::run::{External, GateKey, Settings, meeting_place};
+use crate::lane::{External, Settings};
+use crate::plan::GateKey;
+use crate::run::meeting_place;
 use crate::stack;
 use crate::workerbee::naming;
 

@@ -9,7 +9,7 @@ mod machine;
 
 use serde::Serialize;
 
-use crate::run::{Mode, Settings};
+use crate::lane::{Mode, Settings};
 use crate::stack::Options;
 
 /// One thing that a run needs.

@@ -1,5 +1,8 @@
 //! Evidence: what a gate leaves in the run's folder.
 
+pub mod call;
+pub(crate) mod layout;
+mod problem;
 mod record;
 mod redact;
 mod redactions;
@@ -7,12 +10,12 @@ mod shape;
 mod store;
 mod triage;
 
+pub use layout::{MANIFEST, REPORT, STATEMENT};
+pub use problem::McpProblem;
 pub(crate) use record::outline;
-pub use record::{Cause, Conflict, Evidence, Observation, Phase, Progress, Reading, Record};
+pub use record::{Cause, Conflict, Evidence, Observation, Phase, Progress, Reading, Record, how_to_look};
 pub use redact::{Kind, Learned, LearnedSecret, Place, Redaction, RedactionKey, Redactor};
-pub(crate) use redactions::REDACTIONS;
 pub use redactions::Redactions;
 pub use shape::shape;
-pub(crate) use store::UNFINISHED;
 pub use store::{Store, StoreError};
-pub(crate) use triage::{INDEX, Item, Red, Triage, triage_folder};
+pub(crate) use triage::{Item, Red, Triage};

@@ -8,12 +8,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::call::{Call, Ending};
+use super::layout::{GATES, INTERRUPTED, RECORD, gate_folder, moved};
 use crate::failure::Failure;
-use crate::plan::{Gate, Transport, Transports};
-use crate::run::{GateKey, INTERRUPTED, gate_folder};
-use crate::workerbee::call::{Call, Ending};
-
-use super::redactions::moved;
+use crate::plan::{Gate, GateKey, Transport, Transports};
 
 /// The record of one gate, `gates/<gate>/record.json` in the run's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,7 +61,7 @@ impl Record {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let kept = name.strip_prefix(&self.project).is_some_and(|rest| rest.starts_with('-'));
         let mut calls = self.calls.values().flat_map(|call| std::iter::once(&call.file).chain(call.stderr.as_ref()));
-        (kept && !file.starts_with("gates") && !file.starts_with(INTERRUPTED)) || calls.any(|known| known == file)
+        (kept && !file.starts_with(GATES) && !file.starts_with(INTERRUPTED)) || calls.any(|known| known == file)
     }
 }
 
@@ -207,7 +205,7 @@ impl Evidence {
     /// The same gate at the same attempt, asked the other way.
     pub(crate) fn beside(&self) -> Result<Self, Failure> {
         let Record { gate, transport, iteration, attempt, .. } = self.record;
-        let file = gate_folder(GateKey { gate, transport: transport.other(), iteration, attempt }).join("record.json");
+        let file = gate_folder(GateKey { gate, transport: transport.other(), iteration, attempt }).join(RECORD);
         Self::load(&self.run_dir, &self.run_dir.join(file))
     }
 
@@ -234,7 +232,7 @@ impl Evidence {
     /// Where a file is in the run's folder now.
     pub(crate) fn moved(&self, file: &Path) -> PathBuf {
         let folder = self.file.parent().and_then(|folder| folder.strip_prefix(&self.run_dir).ok());
-        let folder = folder.filter(|folder| folder.starts_with("gates"));
+        let folder = folder.filter(|folder| folder.starts_with(GATES));
         folder.and_then(|folder| moved(file, folder)).unwrap_or_else(|| file.to_owned())
     }
 
@@ -345,7 +343,7 @@ impl Evidence {
                 .expected(what)
                 .seen("K1S_GATES_KEEP=failed, and a gate that failed")
                 .evidence(&self.file)
-                .remedy(crate::ledger::how_to_look(&self.record.project)),
+                .remedy(how_to_look(&self.record.project)),
             None => Failure::new(format!("{what} is missing from the gate's evidence"))
                 .expected(what)
                 .seen("nothing under that name")
@@ -353,6 +351,11 @@ impl Evidence {
                 .remedy("the harness did not run it: report this with the record attached"),
         }
     }
+}
+
+/// How to look at a kept project, and how to remove it.
+pub fn how_to_look(project: &str) -> String {
+    format!("`k1s-gates enter {project}` to look at it, `k1s-gates release {project}` to remove it")
 }
 
 /// JSON in one line: its members by name and, where they are short, by value.

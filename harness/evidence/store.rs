@@ -7,11 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
+use super::layout::UNFINISHED;
 use super::redact::Redactor;
 use super::redactions::Redactions;
-
-/// What the names of files start with that are being written.
-pub(crate) const UNFINISHED: &str = ".part-";
 
 /// A folder that evidence is written to.
 #[derive(Debug, Clone)]

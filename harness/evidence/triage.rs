@@ -1,18 +1,9 @@
 //! The triage of a failed gate, `triage/<gate>/` in the run's folder: what its index says.
 
 use std::fmt::{self, Display, Formatter};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-
-/// The index's name in the folder of a triage, for programs; for people it ends in `.txt`.
-pub(crate) const INDEX: &str = "index.json";
-
-/// Where the triage of a gate lies, by the gate's own folder (`gates/<gate>`): a folder that is set aside takes its
-/// triage with it.
-pub(crate) fn triage_folder(gate_folder: &Path) -> PathBuf {
-    Path::new("triage").join(gate_folder.file_name().unwrap_or_default())
-}
 
 /// What was looked at when a gate failed, and where to begin.
 #[derive(Debug, Clone, Serialize, Deserialize)]

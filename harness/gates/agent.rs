@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::asking::TOOLS;
 use super::session::Session;
 use crate::attest::app;
-use crate::checks::{Check, Wrong, observed, otherwise, succeeded};
-use crate::failure::Failure;
+use crate::checks::{Check, observed, otherwise, succeeded};
+use crate::evidence::McpProblem;
+use crate::failure::{Failure, Mismatch};
 use crate::plan::{Gate, Transport};
-use crate::workerbee::mcp::{McpProblem, Offered, drift};
+use crate::workerbee::mcp::{Offered, drift};
 use crate::workerbee::request::Request;
 
 const SESSION: &str = "session-start";
@@ -55,7 +56,7 @@ pub(super) fn checks(gate: Gate) -> Vec<Check> {
             let drifts: Vec<McpProblem> = drifts.collect();
             let Some(first) = drifts.first() else { return Ok(()) };
             let said: Vec<String> = drifts.iter().map(ToString::to_string).collect();
-            Err(Wrong::new(format!("{}, of {}: {}", first.cause(), drifts.len(), first.expected()), &said))
+            Err(Mismatch::new(format!("{}, of {}: {}", first.cause(), drifts.len(), first.expected()), &said))
         },
     )];
     if gate.profile().is_none() {

@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::session::Session;
 use crate::attest::containerd::Container;
+use crate::evidence::McpProblem;
+use crate::evidence::call::Call;
 use crate::failure::Failure;
 use crate::ledger;
 use crate::plan::Transport;
-use crate::workerbee::call::Call;
-use crate::workerbee::mcp::{Mcp, McpProblem};
+use crate::workerbee::mcp::Mcp;
 use crate::workerbee::naming;
 use crate::workerbee::request::Request;
 

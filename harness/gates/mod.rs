@@ -20,9 +20,8 @@ mod workload;
 use crate::checks::Check;
 use crate::evidence::RedactionKey;
 use crate::failure::Failure;
-use crate::parity;
-use crate::plan::{Gate, Transport, Transports};
-use crate::run::{GateKey, Spec};
+use crate::lane::Spec;
+use crate::plan::{Gate, GateKey, Transport};
 use session::Session;
 
 /// Everything that is checked of a gate: the same both ways, and what agents alone can ask.
@@ -35,15 +34,6 @@ pub(crate) fn checks(gate: Gate, transport: Transport) -> Vec<Check> {
     };
     if transport == Transport::Mcp {
         checks.extend(agent::checks(gate));
-    }
-    checks
-}
-
-/// The same in a run: one that asks both ways compares them too, beside what the command line said.
-pub(crate) fn checks_of_run(gate: Gate, transport: Transport, transports: Transports) -> Vec<Check> {
-    let mut checks = checks(gate, transport);
-    if (transport, transports) == (Transport::Cli, Transports::Both) {
-        checks.extend(parity::checks(gate));
     }
     checks
 }

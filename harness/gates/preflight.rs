@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::daemon;
 use super::session::Session;
-use crate::checks::{Check, Wrong, observed, part};
-use crate::failure::Failure;
-use crate::plan::{Component, Gate};
-use crate::run::GateKey;
+use crate::checks::{Check, observed, part};
+use crate::failure::{Failure, Mismatch};
+use crate::lane::is_ours;
+use crate::plan::{Component, Gate, GateKey};
 use crate::workerbee::naming;
 use crate::workerbee::reply::McpStatus;
 use crate::workerbee::request::Request;
@@ -115,7 +115,9 @@ pub(super) fn checks() -> Vec<Check> {
             |seen: &Vec<Usage>| match (seen.len(), seen.iter().find(|one| !one.free())) {
                 (0, _) => Err("no project was looked for".into()),
                 (_, None) => Ok(()),
-                (_, Some(used)) => Err(Wrong::new(format!("`{}` of {} exists already", used.project, used.gate), used)),
+                (_, Some(used)) => {
+                    Err(Mismatch::new(format!("`{}` of {} exists already", used.project, used.gate), used))
+                }
             },
         ),
         observed(
@@ -129,7 +131,7 @@ pub(super) fn checks() -> Vec<Check> {
                 (_, Some(long)) => {
                     let (project, gate, limit) = (&long.project, long.gate, long.limit);
                     let length = project.len();
-                    Err(Wrong::new(format!("`{project}` of {gate} has {length} characters of {limit}"), long))
+                    Err(Mismatch::new(format!("`{project}` of {gate} has {length} characters of {limit}"), long))
                 }
             },
         ),
@@ -184,7 +186,7 @@ async fn projects_unused(session: &mut Session<'_>) -> Result<(), Failure> {
     let of_gate = |key: GateKey| {
         let (gate, project) = (key.gate, settings.project(key.gate, key.transport, 1));
         // The other gates of this run may have begun with theirs: those are known by what this run wrote down.
-        let ours = crate::run::is_ours(&settings.run_dir, &project);
+        let ours = is_ours(&settings.run_dir, &project);
         let namespace = !ours && namespaces.contains(&naming::namespace(&state_root, &project));
         let folder = !ours && state_root.join("projects").join(&project).exists();
         Usage { gate, project, namespace, folder }

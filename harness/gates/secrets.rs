@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::session::Session;
-use crate::checks::{Check, Wrong, observed};
-use crate::evidence::{Kind, Learned, Place, triage_folder};
-use crate::failure::Failure;
+use crate::checks::{Check, observed};
+use crate::evidence::layout::{files, triage_folder};
+use crate::evidence::{Kind, Learned, Place};
+use crate::failure::{Failure, Mismatch};
 
 /// Where `WorkerBee` keeps secrets in clear, in a project's folder, and where in these files the rules must find some.
 /// A file in which they find none is one that has changed, and whose secrets would go by unseen.
@@ -65,7 +66,7 @@ pub(super) fn look(session: &mut Session<'_>) -> Result<(), Failure> {
     let folder = session.spec.folder();
     let triage = triage_folder(&folder);
     let own = |file: &PathBuf| file.starts_with(&folder) || file.starts_with(&triage) || session.record.owns(file);
-    let scanned: Vec<PathBuf> = crate::results::files(&root).into_iter().filter(own).collect();
+    let scanned: Vec<PathBuf> = files(&root).into_iter().filter(own).collect();
     let left = |file: &PathBuf| {
         let bytes = std::fs::read(root.join(file)).unwrap_or_default();
         redactor.scan_known(&bytes).into_iter().map(|place| Left { file: file.clone(), place }).collect::<Vec<_>>()
@@ -100,7 +101,7 @@ pub(super) fn checks() -> Vec<Check> {
                 (_, None) => Ok(()),
                 (_, Some(left)) => {
                     let (file, place) = (left.file.display(), &left.place);
-                    Err(Wrong::new(format!("a secret stands in {file} at {place}"), left))
+                    Err(Mismatch::new(format!("a secret stands in {file} at {place}"), left))
                 }
             },
         ),
@@ -108,18 +109,18 @@ pub(super) fn checks() -> Vec<Check> {
 }
 
 /// What the rules should have found in a file and did not.
-fn missing(seen: &Sight, file: &str, pointers: &[&str]) -> Result<(), Wrong> {
+fn missing(seen: &Sight, file: &str, pointers: &[&str]) -> Result<(), Mismatch> {
     let learned = seen.known.iter().find(|known| Path::new(&known.file) == Path::new(file));
-    let Some(learned) = learned else { return Err(Wrong::new(format!("{file} was not looked at"), &seen.known)) };
+    let Some(learned) = learned else { return Err(Mismatch::new(format!("{file} was not looked at"), &seen.known)) };
     let at = |pointer: &&&str| {
         let place = Place::Pointer((**pointer).to_owned());
         learned.secrets.iter().any(|secret| secret.place == place && secret.kind == Kind::Token)
     };
     if let Some(pointer) = pointers.iter().find(|pointer| !at(pointer)) {
-        return Err(Wrong::new(format!("{file} has no token at {pointer}"), learned));
+        return Err(Mismatch::new(format!("{file} has no token at {pointer}"), learned));
     }
     if learned.secrets.is_empty() {
-        return Err(Wrong::new(format!("{file} was not there, or holds nothing that is secret"), learned));
+        return Err(Mismatch::new(format!("{file} was not there, or holds nothing that is secret"), learned));
     }
     Ok(())
 }

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::clock::Clock;
 use crate::attest::containerd::Containerd;
+use crate::evidence::call::Call;
 use crate::evidence::{
-    Observation, Phase, Progress, REDACTIONS, Record, RedactionKey, Redactor, Store, StoreError, Triage,
+    Observation, Phase, Progress, Record, RedactionKey, Redactor, Store, StoreError, Triage, layout,
 };
 use crate::failure::Failure;
-use crate::plan::Transport;
-use crate::run::{GateKey, Ground, Limits, MCP_PORT, Mode, Spec, StartToken};
-use crate::workerbee::call::Call;
+use crate::lane::{Ground, Limits, MCP_PORT, Mode, Spec, StartToken};
+use crate::plan::{GateKey, Transport};
 use crate::workerbee::cli::Cli;
 use crate::workerbee::mcp::Mcp;
 use crate::workerbee::naming;
@@ -39,7 +39,7 @@ impl<'a> Session<'a> {
     pub(super) fn open(key: GateKey, spec: &'a Spec, redaction: RedactionKey) -> Result<Self, Failure> {
         let store = Store::open(&spec.settings.run_dir, Redactor::keyed(redaction))
             .map_err(|error| unwritable(&error))?
-            .logging_redactions(spec.folder().join(REDACTIONS));
+            .logging_redactions(spec.folder().join(layout::REDACTIONS));
         let record = Record {
             gate: key.gate,
             transport: key.transport,
@@ -72,14 +72,14 @@ impl<'a> Session<'a> {
         if let Some(ground) = self.ground.take().filter(|_| self.record.project_kept) {
             ground.stay();
         }
-        let file = self.spec.folder().join("record.json");
+        let file = self.spec.folder().join(layout::RECORD);
         self.store.write_json(&file, &self.record).map_err(|error| unwritable(&error))?;
         let _ = std::fs::remove_file(self.store.root().join(self.progress_file()));
         Ok(())
     }
 
     fn progress_file(&self) -> PathBuf {
-        self.spec.folder().join("progress.json")
+        self.spec.folder().join(layout::PROGRESS)
     }
 
     /// Says what the gate is doing now, to those who watch the run and to whom it leaves no record.
@@ -122,7 +122,7 @@ impl<'a> Session<'a> {
     /// What a failure of the ground stands on lies in the lane, and would go with it.
     fn take_over(&self, mut failure: Failure) -> Failure {
         if let Some(bytes) = failure.evidence.as_ref().and_then(|file| std::fs::read(file).ok()) {
-            let kept = self.store.write(&self.spec.folder().join("ground.log"), &bytes);
+            let kept = self.store.write(&self.spec.folder().join(layout::ENVIRONMENT_LOG), &bytes);
             failure.evidence = kept.ok().or(failure.evidence);
         }
         failure
@@ -221,7 +221,7 @@ impl<'a> Session<'a> {
     pub(super) fn observe(&mut self, name: &str, seen: Result<impl serde::Serialize, Failure>) -> Result<(), Failure> {
         let observation = match seen {
             Ok(seen) => {
-                let file = self.spec.folder().join("seen").join(format!("{name}.json"));
+                let file = self.spec.folder().join(layout::OBSERVATIONS).join(format!("{name}.json"));
                 self.store.write_json(&file, &seen).map_err(|error| unwritable(&error))?;
                 Observation::Seen(file)
             }
@@ -242,7 +242,7 @@ impl<'a> Session<'a> {
         self.doing("waiting for the start token");
         let (of, token) = match &self.spec.settings.mode {
             Mode::Embedded => {
-                let folder = self.spec.settings.run_dir.join("gates");
+                let folder = self.spec.settings.run_dir.join(layout::GATES);
                 (folder.display().to_string(), StartToken::of_folder(&folder).await)
             }
             Mode::External(_) => ("this host".to_owned(), StartToken::of_host().await),

@@ -10,9 +10,9 @@ use crate::attest::leader;
 use crate::attest::leadership::{Leadership, Watch};
 use crate::evidence::{Cause, Conflict};
 use crate::failure::Failure;
+use crate::lane::{Limits, StartToken};
 use crate::ledger;
 use crate::plan::{Gate, Profile};
-use crate::run::{Limits, StartToken};
 use crate::workerbee::request::Request;
 
 /// The label of the call that the gate is about.

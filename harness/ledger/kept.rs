@@ -38,11 +38,6 @@ struct Lane {
     namespace: u64,
 }
 
-/// How to look at a kept project, and how to remove it.
-pub fn how_to_look(project: &str) -> String {
-    format!("`k1s-gates enter {project}` to look at it, `k1s-gates release {project}` to remove it")
-}
-
 /// Marks what an entry names as kept. In a lane, by the lane's own processes: before they let go of the run that started
 /// them.
 pub(crate) fn keep(

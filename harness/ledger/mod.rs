@@ -12,7 +12,7 @@ mod project;
 
 pub(crate) use cgroups::mounts as cgroup_mounts;
 pub(crate) use kept::keep;
-pub use kept::{Kept, enter, how_to_look, is_kept, release};
+pub use kept::{Kept, enter, is_kept, release};
 pub use owner::Owner;
 pub(crate) use project::{lock, remove_folder};
 
@@ -224,8 +224,7 @@ pub async fn remains() -> Vec<Remains> {
 }
 
 /// Settles what runs that are no more have left. Returns what could not be removed, and why.
-pub async fn sweep() -> Vec<(Remains, Failure)> {
-    crate::run::forget_meetings();
+pub(crate) async fn sweep() -> Vec<(Remains, Failure)> {
     let mut kept = Vec::new();
     for one in remains().await.into_iter().filter(|one| one.kept.is_none()) {
         if let Err(failure) = settle(&one.entry).await {

@@ -1,8 +1,11 @@
 //! The plan: which gates there are, which profile each starts, and what its project is called.
 
+mod key;
 mod profile;
 mod transport;
 
+pub use key::GateKey;
+pub(crate) use key::{ATTEMPT, ITERATION};
 pub use profile::{Component, Profile};
 pub use transport::{Transport, Transports, UnknownTransport, VARIABLE as TRANSPORT_VARIABLE};
 

@@ -7,7 +7,7 @@ use super::layout::{counted, prose, seconds, sign};
 use super::run::{GateReport, RunReport};
 use super::triage::told;
 use crate::evidence::{Observation, Record};
-use crate::run::{Outcome, State, Verdict};
+use crate::summary::{Outcome, State, Verdict};
 
 pub(super) fn render(run: &RunReport, room: &Room) -> Markup {
     html! {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::excerpt::visible;
 use super::run::RunReport;
-use crate::run::Mode;
+use crate::lane::Mode;
 
 pub(super) fn render(run: &RunReport) -> Markup {
     let summary = &run.summary;

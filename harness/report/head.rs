@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::excerpt::visible;
 use super::layout::{counted, seconds, sign};
 use super::run::RunReport;
-use crate::run::{Outcome, State};
+use crate::summary::{Outcome, State};
 
 pub(super) fn render(run: &RunReport) -> Markup {
     let verdict = run.summary.verdict();

@@ -22,11 +22,8 @@ use std::path::{Path, PathBuf};
 
 use maud::html;
 
-use crate::evidence::{Store, StoreError};
-use crate::run::NoRun;
-
-/// The page's name in the run's folder.
-pub const FILE: &str = "report.html";
+use crate::evidence::{REPORT, Store, StoreError};
+use crate::summary::NoRun;
 
 /// A report that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +39,7 @@ pub enum ReportError {
 /// Writes the page of a run anew, atomically.
 pub fn write(store: &Store, run_dir: &Path) -> Result<PathBuf, ReportError> {
     let page = page(&RunReport::load(run_dir)?);
-    Ok(store.write(Path::new(FILE), page.as_bytes())?)
+    Ok(store.write(Path::new(REPORT), page.as_bytes())?)
 }
 
 /// The page of a run.

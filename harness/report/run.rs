@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::layout::seconds;
-use crate::evidence::{Phase, Progress, Record};
-use crate::run::{GateSummary, NoRun, State, Summary};
+use crate::evidence::{Phase, Progress, Record, layout};
+use crate::summary::{GateSummary, NoRun, State, Summary};
 use crate::workerbee::reply::ProfileStatus;
 
 /// A run, read from its folder.
@@ -45,15 +45,15 @@ impl RunReport {
         let summary = Summary::load(dir)?;
         let gates = summary.in_order().into_iter().map(|(name, gate)| {
             let file = |name: &str| dir.join(&gate.folder).join(name);
-            let record: Option<Record> = gate.ended.and_then(|_| read(&file("record.json")));
+            let record: Option<Record> = gate.ended.and_then(|_| read(&file(layout::RECORD)));
             let kept = record.as_ref().and_then(|record| record.rerun_of.as_ref()).and_then(|kept| kept.file_name());
             GateReport {
                 name: name.to_owned(),
                 state: summary.state(gate),
                 kept: summary.is_kept(gate),
                 summary: gate.clone(),
-                conflict: kept.and_then(|kept| read(&dir.join("gates").join(kept).join("record.json"))),
-                progress: gate.began.filter(|_| record.is_none()).and_then(|_| read(&file("progress.json"))),
+                conflict: kept.and_then(|kept| read(&dir.join(layout::GATES).join(kept).join(layout::RECORD))),
+                progress: gate.began.filter(|_| record.is_none()).and_then(|_| read(&file(layout::PROGRESS))),
                 record,
             }
         });

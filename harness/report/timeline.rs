@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::excerpt::visible;
 use super::layout::{seconds, sign};
 use super::run::{GateReport, RunReport};
-use crate::run::State;
+use crate::summary::State;
 
 /// One bar of a gate.
 struct Bar {

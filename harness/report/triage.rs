@@ -8,10 +8,10 @@ use maud::{Markup, html};
 use super::excerpt::{self, Room, visible};
 use super::layout::{counted, prose};
 use super::run::{GateReport, RunReport};
-use crate::evidence::{INDEX, Red, Triage, triage_folder};
+use crate::evidence::layout::{INDEX, triage_folder};
+use crate::evidence::{Red, Triage, how_to_look};
 use crate::failure::Failure;
-use crate::ledger::how_to_look;
-use crate::run::State;
+use crate::summary::State;
 
 /// Failures of one gate that one cause explains.
 struct Cause<'a> {

@@ -3,60 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use super::manifest::{MANIFEST, Manifest};
-use crate::evidence::{Evidence, triage_folder};
+use crate::checks::Check;
+use crate::evidence::Evidence;
+use crate::evidence::layout::{GATES, RECORD, gate_folder, gate_of_folder, triage_folder};
 use crate::failure::Failure;
-use crate::gates;
-use crate::plan::{Gate, Transport, Transports};
-use crate::run::{self, GateKey, Summary, gate_folder, gate_of_folder};
-
-/// How far a gate came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// A trial asked for it; its turn had not come.
-    Waiting,
-    /// It had begun and not ended.
-    Running,
-    /// It left a record, whatever its checks say.
-    Ended,
-    /// It ended without a record.
-    Failed,
-}
-
-/// A gate of a run and how far it came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct GateState {
-    /// What the names of its trials start with, such as `startup::k1s-ha-min`.
-    pub gate: String,
-    /// By which way `WorkerBee` is asked.
-    pub transport: Transport,
-    /// The iteration of a stress run, from 1.
-    pub iteration: u32,
-    /// 1, or more when a trial of it was retried.
-    pub attempt: u32,
-    /// How far it came.
-    pub state: State,
-    /// The part of the run that ran it, from 1: an earlier one than the last when it was kept.
-    pub part: usize,
-}
-
-impl GateState {
-    /// Which gate it is; none when there is no gate of that name.
-    pub fn key(&self) -> Option<GateKey> {
-        let gate = self.gate.strip_suffix("::mcp").unwrap_or(&self.gate).parse().ok()?;
-        Some(GateKey { gate, transport: self.transport, iteration: self.iteration, attempt: self.attempt })
-    }
-
-    /// Of a gate whose trials' names start so.
-    pub(crate) fn new(gate: String, key: GateKey, state: State, part: usize) -> Self {
-        let GateKey { transport, iteration, attempt, .. } = key;
-        Self { gate, transport, iteration, attempt, state, part }
-    }
-}
+use crate::plan::{Gate, GateKey, Transport, Transports};
+use crate::suite::checks_of_run;
+use crate::summary::{self, GateState, GateSummary, Stage, Summary};
 
 /// What a check says.
 #[derive(Debug, Clone)]
@@ -88,7 +41,7 @@ pub struct GateResult {
     /// By which ways the gates of its run ask.
     pub transports: Transports,
     /// How far it came.
-    pub state: State,
+    pub state: Stage,
     /// Its folder in the run's folder.
     pub folder: PathBuf,
     /// Whether it ended in a conflict and was run again: its folder was set aside.
@@ -100,19 +53,15 @@ pub struct GateResult {
 }
 
 /// The gates of a run, in the order of the runbook; a gate that was run several times, from the first time to the last.
-pub fn gates(run_dir: &Path) -> Vec<GateResult> {
-    gates_with(run_dir, &Manifest::read(&run_dir.join(MANIFEST)).map(|manifest| manifest.gates).unwrap_or_default())
-}
-
-/// The same, with what is known of their states; of others their folders tell.
+/// `states` says what is known of their states; of others their folders tell.
 pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult> {
-    let states: BTreeMap<GateKey, State> =
+    let states: BTreeMap<GateKey, Stage> =
         states.iter().filter_map(|known| Some((known.key()?, known.state))).collect();
     let mut found: Vec<GateResult> = Vec::new();
-    for folder in std::fs::read_dir(run_dir.join("gates")).into_iter().flatten().flatten() {
+    for folder in std::fs::read_dir(run_dir.join(GATES)).into_iter().flatten().flatten() {
         let Some((key, set_aside)) = folder.file_name().to_str().and_then(gate_of_folder) else { continue };
         let state = states.get(&key).copied().filter(|_| !set_aside);
-        found.push(result(run_dir, key, Path::new("gates").join(folder.file_name()), set_aside, state));
+        found.push(result(run_dir, key, Path::new(GATES).join(folder.file_name()), set_aside, state));
     }
     for (key, state) in &states {
         if !found.iter().any(|gate| gate.key == *key && !gate.set_aside) {
@@ -141,21 +90,21 @@ fn transports(mut seen: impl Iterator<Item = Transport> + Clone) -> Transports {
     }
 }
 
-fn result(run_dir: &Path, key: GateKey, folder: PathBuf, set_aside: bool, state: Option<State>) -> GateResult {
-    let evidence = Evidence::load(run_dir, &run_dir.join(&folder).join("record.json")).ok();
+fn result(run_dir: &Path, key: GateKey, folder: PathBuf, set_aside: bool, state: Option<Stage>) -> GateResult {
+    let evidence = Evidence::load(run_dir, &run_dir.join(&folder).join(RECORD)).ok();
     let state = match (&evidence, state) {
-        (Some(_), _) => State::Ended,
+        (Some(_), _) => Stage::Ended,
         // It left no record that can be read, whatever is said of it.
-        (None, Some(State::Ended)) => State::Failed,
+        (None, Some(Stage::Ended)) => Stage::Failed,
         (None, Some(known)) => known,
-        (None, _) => State::Running,
+        (None, _) => Stage::Running,
     };
     let verdicts = evidence.as_ref().map(judged).unwrap_or_default();
     GateResult { key, transports: Transports::default(), state, folder, set_aside, evidence, verdicts }
 }
 
 fn judged(evidence: &Evidence) -> Vec<Verdict> {
-    let judge = |check: crate::Check| {
+    let judge = |check: Check| {
         if check.is_of_its_trial() {
             return Verdict { check: check.name, outcome: Outcome::NotJudged, files: BTreeSet::new() };
         }
@@ -163,25 +112,25 @@ fn judged(evidence: &Evidence) -> Vec<Verdict> {
         Verdict { check: check.name, outcome: verdict.map_or_else(Outcome::Failed, |()| Outcome::Passed), files }
     };
     let record = &evidence.record;
-    gates::checks_of_run(record.gate, record.transport, record.transports).into_iter().map(judge).collect()
+    checks_of_run(record.gate, record.transport, record.transports).into_iter().map(judge).collect()
 }
 
 impl GateResult {
     /// Takes what trials have told the run's summary of checks that only they can judge: comparisons with snapshots, and
     /// a consumer's own checks.
     fn hear(&mut self, summary: &Summary) {
-        let own = |gate: &&run::GateSummary| gate.key() == self.key;
+        let own = |gate: &&GateSummary| gate.key() == self.key;
         for told in summary.gates.values().filter(own).flat_map(|gate| &gate.checks) {
             let outcome = match &told.outcome {
-                run::Outcome::Passed => Outcome::Passed,
-                run::Outcome::Failed(failure) => Outcome::Failed(failure.clone()),
-                run::Outcome::Unjudged => continue,
+                summary::Outcome::Passed => Outcome::Passed,
+                summary::Outcome::Failed(failure) => Outcome::Failed(failure.clone()),
+                summary::Outcome::Unjudged => continue,
             };
             let files = told.read.iter().map(|reading| reading.file.clone()).collect();
             let heard = Verdict { check: told.check.clone(), outcome, files };
             match self.verdicts.iter_mut().find(|verdict| verdict.check == told.check) {
                 Some(verdict) if matches!(verdict.outcome, Outcome::NotJudged) => *verdict = heard,
-                None if self.state == State::Ended => self.verdicts.push(heard),
+                None if self.state == Stage::Ended => self.verdicts.push(heard),
                 Some(_) | None => {}
             }
         }

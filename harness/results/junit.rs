@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
-use super::folder::{GateResult, Outcome, State, Verdict, gates};
-use super::manifest::{MANIFEST, Manifest};
-use crate::evidence::{Evidence, Redactor};
+use super::folder::{GateResult, Outcome, Verdict};
+use super::manifest::{Manifest, gates};
+use crate::evidence::layout::GATE_LOG;
+use crate::evidence::{Evidence, MANIFEST, Redactor};
 use crate::failure::Failure;
+use crate::suite::checks_of_run;
+use crate::summary::Stage;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +88,7 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
     suite.add_properties(noticed.map(|noticed| Property::new("flaky", noticed)));
     let names: Vec<String> = match gate.verdicts.as_slice() {
         [] => {
-            let checks = crate::gates::checks_of_run(gate.key.gate, gate.key.transport, gate.transports);
+            let checks = checks_of_run(gate.key.gate, gate.key.transport, gate.transports);
             checks.into_iter().map(|check| check.name).collect()
         }
         verdicts => verdicts.iter().map(|verdict| verdict.check.clone()).collect(),
@@ -140,24 +143,24 @@ fn chrono_of(text: &str) -> Result<chrono::DateTime<chrono::FixedOffset>, chrono
 fn status(run_dir: &Path, gate: &GateResult, verdict: Option<&Verdict>) -> TestCaseStatus {
     let of_gate = |message: String, kind: &str| {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        let log = run_dir.join(&gate.folder).join("gate.log");
+        let log = run_dir.join(&gate.folder).join(GATE_LOG);
         status.set_description(format!("{message}\n  evidence: {}", log.display()));
         status.set_message(message).set_type(kind);
         status
     };
     match (gate.state, verdict.map(|verdict| &verdict.outcome)) {
-        (State::Ended, Some(Outcome::Passed)) => TestCaseStatus::success(),
-        (State::Ended, Some(Outcome::Failed(failure))) => {
+        (Stage::Ended, Some(Outcome::Passed)) => TestCaseStatus::success(),
+        (Stage::Ended, Some(Outcome::Failed(failure))) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_message(one_line(failure)).set_type("check").set_description(failure.to_string());
             status
         }
-        (State::Ended, Some(Outcome::NotJudged)) => {
+        (Stage::Ended, Some(Outcome::NotJudged)) => {
             skipped("shapes are compared by the trial alone, and it was not asked for or did not end")
         }
-        (State::Waiting, _) => skipped("the run ended before this gate began"),
-        (State::Running, _) => of_gate("the run ended before this gate did".into(), "gate-cut-off"),
-        (State::Failed | State::Ended, _) => of_gate("the gate left no readable record".into(), "gate-without-record"),
+        (Stage::Waiting, _) => skipped("the run ended before this gate began"),
+        (Stage::Running, _) => of_gate("the run ended before this gate did".into(), "gate-cut-off"),
+        (Stage::Failed | Stage::Ended, _) => of_gate("the gate left no readable record".into(), "gate-without-record"),
     }
 }
 

@@ -1,33 +1,18 @@
 //! The manifest: every file of a run, with its digest, its gate, and the checks that rest on it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use walkdir::WalkDir;
 
-use super::envelope::Signer;
-use super::folder::{GateResult, GateState, State, gates_with};
-use super::statement::{STATEMENT, Statement};
-use crate::evidence::{REDACTIONS, Store, StoreError};
-use crate::run::INPUTS;
+use super::folder::{GateResult, gates_with};
+use crate::evidence::layout::{MANIFEST, files, of_the_run};
+use crate::summary::{GateState, Stage};
 
-/// The file's name in the run's folder.
-pub const MANIFEST: &str = "manifest.json";
 /// What manifests of this form call themselves.
 pub(super) const FORMAT: &str = "k1s-profile-gates/manifest/v1";
-/// Files that are made from the others and can be made again: no evidence, and not covered.
-pub(super) const VIEWS: [&str; 2] = ["report.html", "junit.xml"];
-/// Files of the run as a whole, which are written anew before each manifest.
-pub(super) const OF_THE_RUN: [&str; 4] = ["run.json", "summary.txt", "stack.log", REDACTIONS];
-
-/// Whether a file is of the run as a whole, and not of one of its gates.
-pub(crate) fn of_the_run(file: &Path) -> bool {
-    OF_THE_RUN.iter().chain([&INPUTS]).any(|name| Path::new(name) == file)
-}
-
 /// `manifest.json` of a run.
 ///
 /// While gates run it lists the files of those that have ended, and of the run itself; when the run is over, every file
@@ -96,31 +81,20 @@ impl Manifest {
     }
 }
 
-/// The regular files of a run's folder that a manifest may list, sorted.
-pub(crate) fn files(run_dir: &Path) -> Vec<PathBuf> {
-    let entries = WalkDir::new(run_dir).min_depth(1).sort_by_file_name().into_iter().flatten();
-    let files = entries.filter(|entry| entry.file_type().is_file());
-    let mut files: Vec<PathBuf> =
-        files.filter_map(|entry| Some(entry.path().strip_prefix(run_dir).ok()?.to_owned())).collect();
-    files.retain(|file| ![MANIFEST, STATEMENT].iter().chain(&VIEWS).any(|name| Path::new(name) == file));
-    files.sort();
-    files
-}
-
 /// The digest and the size of a file.
 pub(super) fn digest(file: &Path) -> std::io::Result<(String, u64)> {
     let bytes = std::fs::read(file)?;
     Ok((digest_of(&bytes), bytes.len() as u64))
 }
 
-fn digest_of(bytes: &[u8]) -> String {
+pub(super) fn digest_of(bytes: &[u8]) -> String {
     base16ct::lower::encode_string(&Sha256::digest(bytes))
 }
 
 fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Option<Entry> {
     let owner = gates.iter().find(|gate| gate.owns(path));
     let settled = match owner {
-        Some(gate) => !matches!(gate.state, State::Waiting | State::Running),
+        Some(gate) => !matches!(gate.state, Stage::Waiting | Stage::Running),
         None => of_the_run(path),
     };
     if !settled && !over {
@@ -138,12 +112,7 @@ fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Optio
     })
 }
 
-/// Writes the manifest, and the statement over it and all that it lists.
-pub fn seal(store: &Store, standing: &Standing, signer: Option<&Signer>) -> Result<(), StoreError> {
-    let (manifest, gates) = Manifest::of(store.root(), standing);
-    let (listed, over_it) = (Path::new(MANIFEST), Path::new(STATEMENT));
-    let bytes = store.clean_json(listed, &manifest)?;
-    let statement = Statement::over(&manifest, &digest_of(&bytes), &gates);
-    let envelope = store.clean_json(over_it, &statement.enveloped(signer))?;
-    store.put_together(&[(listed, &bytes), (over_it, &envelope)])
+/// The gates of a run, as its manifest and its folders tell.
+pub fn gates(run_dir: &Path) -> Vec<GateResult> {
+    gates_with(run_dir, &Manifest::read(&run_dir.join(MANIFEST)).map(|manifest| manifest.gates).unwrap_or_default())
 }

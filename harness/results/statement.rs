@@ -2,16 +2,18 @@
 //!
 //! Formats: in-toto Statement v1, predicate `test-result` v0.1 (github.com/in-toto/attestation, `spec`).
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::envelope::{Envelope, Signer};
-use super::folder::{GateResult, Outcome, State};
-use super::manifest::{MANIFEST, Manifest};
-use crate::evidence::Record;
+use super::folder::{GateResult, Outcome};
+use super::manifest::Manifest;
+use crate::evidence::layout::SPEC;
+use crate::evidence::{MANIFEST, Record};
+use crate::signing::{Envelope, Signer};
+use crate::summary::Stage;
 
-/// The file's name in the run's folder.
-pub const STATEMENT: &str = "result.intoto.json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "https://in-toto.io/attestation/test-result/v0.1";
 /// DSSE's type of a payload that is an in-toto statement.
@@ -72,7 +74,7 @@ impl Statement {
             |name: &str, sha256: &str| Resource { name: name.to_owned(), digest: Digest { sha256: sha256.to_owned() } };
         let listed = manifest.files.iter().map(|entry| resource(&entry.path, &entry.sha256));
         let subject: Vec<Resource> = std::iter::once(resource(MANIFEST, sha256)).chain(listed).collect();
-        let specification = |one: &&Resource| one.name.ends_with("/spec.json");
+        let specification = |one: &&Resource| Path::new(&one.name).ends_with(SPEC);
         let configuration = subject.iter().filter(specification).cloned().collect();
         Self {
             kind: STATEMENT_TYPE.to_owned(),
@@ -101,7 +103,7 @@ fn result(gates: &[GateResult]) -> TestResult {
         if gates.iter().any(|other| other.key.replaces(gate.key)) {
             continue;
         }
-        if gate.state != State::Ended {
+        if gate.state != Stage::Ended {
             failed.push(gate.key.name(&gate.gate_name()));
             continue;
         }

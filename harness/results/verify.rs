@@ -7,10 +7,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use walkdir::WalkDir;
 
-use super::envelope::{Envelope, PublicKey};
-use super::folder::{GateState, State};
-use super::manifest::{FORMAT, MANIFEST, Manifest, OF_THE_RUN, VIEWS, digest};
-use super::statement::{PAYLOAD_TYPE, STATEMENT, Statement};
+use super::manifest::{FORMAT, Manifest, digest};
+use super::statement::{PAYLOAD_TYPE, Statement};
+use crate::evidence::layout::{MANIFEST, OF_THE_RUN, STATEMENT, VIEWS};
+use crate::signing::{Envelope, PublicKey};
+use crate::summary::{GateState, Stage};
 
 /// What was found in a run's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -109,8 +110,8 @@ pub fn verify(run_dir: &Path, key: Option<&PublicKey>) -> Result<Verification, V
     if manifest.format != FORMAT {
         return Err(VerifyError::Format { file, found: manifest.format });
     }
-    let unfinished = manifest.gates.iter().filter(|gate| matches!(gate.state, State::Waiting | State::Running));
-    let kept = manifest.gates.iter().filter(|gate| gate.state == State::Ended && gate.part <= manifest.resumed.len());
+    let unfinished = manifest.gates.iter().filter(|gate| matches!(gate.state, Stage::Waiting | Stage::Running));
+    let kept = manifest.gates.iter().filter(|gate| gate.state == Stage::Ended && gate.part <= manifest.resumed.len());
     let named = |gate: &GateState| gate.key().map_or_else(|| gate.gate.clone(), |key| key.label(&gate.gate));
     let mut found = Verification {
         result: None,

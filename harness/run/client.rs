@@ -10,12 +10,12 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::key::RunKey;
 use super::launch;
-use super::protocol::{Answer, GateKey, Request};
-use super::settings::Settings;
-use super::summary::Verdict;
+use super::protocol::{Answer, Request};
 use crate::evidence::Evidence;
 use crate::failure::Failure;
-use crate::plan::{Gate, Transport};
+use crate::lane::Settings;
+use crate::plan::{Gate, GateKey, Transport};
+use crate::summary::Verdict;
 
 /// How long a supervisor may take from its start until it listens.
 const STARTUP: Duration = Duration::from_secs(20);

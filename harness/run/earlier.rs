@@ -6,15 +6,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::inputs::{Change, INPUTS, Inputs};
-use super::protocol::GateKey;
-use super::summary::Summary;
-use crate::evidence::{REDACTIONS, Redactions};
+use super::inputs::{Change, Inputs};
+use crate::evidence::Redactions;
+use crate::evidence::layout::{self, GATES, INPUTS, INTERRUPTED, MANIFEST, RECORD, REDACTIONS, SUMMARY, UNFINISHED};
 use crate::failure::Failure;
-use crate::results::{self, GateResult, GateState, MANIFEST, Manifest, PublicKey, Seal, State};
+use crate::plan::GateKey;
+use crate::results::{self, GateResult, Manifest, Seal};
+use crate::signing::PublicKey;
+use crate::summary::{GateState, Stage, Summary};
 
-/// Where the files of gates that were cut short are put, in the run's folder, by the part of the run that left them.
-pub(crate) const INTERRUPTED: &str = "interrupted";
 /// How many differences are named.
 const NAMED: usize = 10;
 
@@ -34,10 +34,10 @@ impl Earlier {
     /// Looks into the folder; `key` is that of who will sign the whole.
     pub(super) fn look(run_dir: &Path, key: Option<&PublicKey>) -> Result<Option<Self>, Failure> {
         let names = names(run_dir);
-        if names.iter().all(|name| name == "gates" && is_empty(&run_dir.join(name))) {
+        if names.iter().all(|name| name == GATES && is_empty(&run_dir.join(name))) {
             return Ok(None);
         }
-        if !names.contains("run.json") {
+        if !names.contains(SUMMARY) {
             return Err(no_run(run_dir, &names));
         }
         let summary = load(run_dir)?;
@@ -46,7 +46,7 @@ impl Earlier {
             return Ok(Some(Self { summary, finished: Vec::new(), inputs: None }));
         }
         let manifest = sound(run_dir, key)?;
-        let ended = |gate: &&GateState| gate.state == State::Ended;
+        let ended = |gate: &&GateState| gate.state == Stage::Ended;
         let ended: BTreeSet<GateKey> = manifest.gates.iter().filter(ended).filter_map(GateState::key).collect();
         let is_finished = |gate: &GateResult| ended.contains(&gate.key);
         let finished: Vec<GateResult> = results::gates(run_dir).into_iter().filter(is_finished).collect();
@@ -62,7 +62,7 @@ impl Earlier {
     /// The gates that are kept, each with its record.
     pub(super) fn kept(&self) -> impl Iterator<Item = (GateKey, PathBuf)> + '_ {
         let last = self.finished.iter().filter(|gate| !gate.set_aside);
-        last.map(|gate| (gate.key, gate.folder.join("record.json")))
+        last.map(|gate| (gate.key, gate.folder.join(RECORD)))
     }
 
     /// Two parts of a run must stand on the same: a verdict over both would be one over neither.
@@ -94,8 +94,8 @@ impl Earlier {
     /// Puts aside what gates that were cut short have left: no file of theirs may be taken for evidence.
     pub(super) fn set_aside(&self, run_dir: &Path) -> std::io::Result<()> {
         let aside = run_dir.join(INTERRUPTED).join(self.summary.parts.len().to_string());
-        for file in results::files(run_dir) {
-            let whole = results::of_the_run(&file) || file.starts_with(INTERRUPTED);
+        for file in layout::files(run_dir) {
+            let whole = layout::of_the_run(&file) || file.starts_with(INTERRUPTED);
             if whole || self.finished.iter().any(|gate| gate.owns(&file)) {
                 continue;
             }
@@ -132,7 +132,7 @@ pub(super) fn in_use(run_dir: &Path) -> Failure {
 fn names(run_dir: &Path) -> BTreeSet<String> {
     let entries = std::fs::read_dir(run_dir).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| !name.starts_with(crate::evidence::UNFINISHED)).collect()
+    names.filter(|name| !name.starts_with(UNFINISHED)).collect()
 }
 
 fn is_empty(folder: &Path) -> bool {
@@ -148,14 +148,14 @@ fn no_run(run_dir: &Path, names: &BTreeSet<String>) -> Failure {
 
 /// The run's summary, when this version of the harness has written it.
 fn load(run_dir: &Path) -> Result<Summary, Failure> {
-    let read = std::fs::read(run_dir.join("run.json"));
+    let read = std::fs::read(run_dir.join(SUMMARY));
     let told: serde_json::Value = read.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let version = told["harness"].as_str().unwrap_or("an unknown version");
     let refused = |seen: String| {
         Failure::new(format!("the run in {} is not one of this harness", run_dir.display()))
             .expected(format!("a run of version {}", env!("CARGO_PKG_VERSION")))
             .seen(seen)
-            .evidence(run_dir.join("run.json"))
+            .evidence(run_dir.join(SUMMARY))
             .remedy(format!("resume it with the harness that began it, {ANOTHER}"))
     };
     if version != env!("CARGO_PKG_VERSION") {
@@ -187,8 +187,8 @@ fn sound(run_dir: &Path, key: Option<&PublicKey>) -> Result<Manifest, Failure> {
 /// While gates run, the manifest lists those that have ended: what it does not list was added to one of them later.
 fn refuse_added(run_dir: &Path, manifest: &Manifest, finished: &[GateResult]) -> Result<(), Failure> {
     let listed: BTreeSet<&Path> = manifest.files.iter().map(|entry| Path::new(&entry.path)).collect();
-    let added = results::files(run_dir).into_iter().filter(|file| {
-        let of_a_gate = !results::of_the_run(file) && !file.starts_with(INTERRUPTED);
+    let added = layout::files(run_dir).into_iter().filter(|file| {
+        let of_a_gate = !layout::of_the_run(file) && !file.starts_with(INTERRUPTED);
         of_a_gate && !listed.contains(file.as_path()) && finished.iter().any(|gate| gate.owns(file))
     });
     let added: Vec<String> = added.map(|file| format!("added: {}", file.display())).collect();

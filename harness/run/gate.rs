@@ -6,15 +6,9 @@ use std::process::ExitCode;
 
 use tokio::sync::oneshot;
 
-use super::ground::Ground;
-use super::settings::Mode;
-use super::spec::{Spec, Work};
-use crate::evidence::RedactionKey;
 use crate::failure::Failure;
+use crate::lane::{GATE_KEPT, Ground, Mode, Spec, Work, redaction_key};
 use crate::{gates, plan};
-
-/// The exit status of a gate whose project stays.
-pub(super) const KEPT: u8 = 75;
 
 /// Runs the gate, or the command, that the specification names.
 pub(super) fn main(spec: &Path) -> ExitCode {
@@ -32,7 +26,7 @@ pub(super) fn main(spec: &Path) -> ExitCode {
                 match &spec.work {
                     Work::Gate(key) => gates::run(*key, &spec, redaction)
                         .await
-                        .map(|kept| if kept { KEPT.into() } else { ExitCode::SUCCESS }),
+                        .map(|kept| if kept { GATE_KEPT.into() } else { ExitCode::SUCCESS }),
                     Work::Command { line, projects } => command(&spec, line, projects).await,
                 }
             };
@@ -57,16 +51,6 @@ pub(super) fn main(spec: &Path) -> ExitCode {
     result.unwrap_or_else(|failure| {
         eprintln!("{failure}");
         ExitCode::FAILURE
-    })
-}
-
-/// The first line of standard input, from the supervisor.
-pub(super) fn redaction_key() -> Result<RedactionKey, Failure> {
-    RedactionKey::read_line(&mut std::io::stdin().lock()).map_err(|error| {
-        Failure::new("the gate was not told with which key to redact")
-            .expected("a line of 64 hexadecimal digits on standard input")
-            .seen(error.to_string())
-            .remedy("gates are started by their run's supervisor alone: run the trials")
     })
 }
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::ground::Ground;
-use super::settings::{Mode, Settings};
 use crate::evidence::{Redactor, Store};
 use crate::failure::Failure;
+use crate::lane::{Ground, Mode, Settings};
 use crate::workerbee::cli::Cli;
 
 /// What `WorkerBee`'s own `cleanup` would remove: its dry run, which it makes by default. Nothing of it is the harness's.

@@ -7,13 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 
-use super::prepared::Prepared;
-use super::settings::{Mode, Settings};
 use crate::evidence::Redactor;
-use crate::results::Signer;
-
-/// The file's name in the run's folder. Written once, before the first gate of the run counts as ended.
-pub(crate) const INPUTS: &str = "inputs.json";
+use crate::lane::{Mode, Prepared, Settings};
+use crate::signing::Signer;
 
 /// Names with values or digests, by what they belong to, such as `k1s root`. Pairs and not members of an object: the
 /// digest of a file `token.py` would be taken for a token.

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use rustix::process::{getpid, getppid, getuid};
 
+use crate::evidence::layout;
 use crate::failure::Failure;
+use crate::lane::{RUN_DIR_PREFIX, Settings};
+use crate::summary::Summary;
 
 /// The identity of a run and the files by which its processes meet.
 #[derive(Debug, Clone)]
@@ -53,7 +56,7 @@ impl RunKey {
 const NO_SOCKET: Duration = Duration::from_secs(3600);
 
 /// Removes the files of runs whose supervisor is no more: nobody answers at their socket, or none was ever made.
-pub(crate) fn sweep() {
+pub(super) fn sweep() {
     let Ok(folder) = meeting_folder() else { return };
     for file in entries(&folder) {
         let socket = file.with_extension("sock");
@@ -75,7 +78,7 @@ fn is_older(file: &Path, than: Duration) -> bool {
 pub fn newest() -> Option<PathBuf> {
     let settings = entries(&meeting_folder().ok()?).filter(|file| file.extension().is_some_and(|kind| kind == "json"));
     let told = newest_of(settings).and_then(|file| {
-        let settings: super::Settings = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+        let settings: Settings = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
         Some(settings.run_dir)
     });
     told.or_else(|| newest_of(left()))
@@ -84,8 +87,8 @@ pub fn newest() -> Option<PathBuf> {
 /// The folder of this user's newest run that was cut short, where runs are kept.
 pub fn newest_interrupted() -> Option<PathBuf> {
     let cut_short = |folder: &PathBuf| {
-        let ended = |run: super::Summary| run.gates.values().all(|gate| gate.ended.is_some());
-        !super::is_alive(folder) && super::Summary::load(folder).is_ok_and(|run| !ended(run))
+        let ended = |run: Summary| run.gates.values().all(|gate| gate.ended.is_some());
+        !super::is_alive(folder) && Summary::load(folder).is_ok_and(|run| !ended(run))
     };
     newest_of(left().filter(cut_short))
 }
@@ -93,11 +96,10 @@ pub fn newest_interrupted() -> Option<PathBuf> {
 /// The folders of this user's runs, where runs are kept.
 fn left() -> impl Iterator<Item = PathBuf> {
     let own = |folder: &PathBuf| std::fs::metadata(folder).is_ok_and(|folder| folder.uid() == getuid().as_raw());
-    let named = |folder: &PathBuf| {
-        folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(super::settings::RUN_DIR_PREFIX))
-    };
+    let named =
+        |folder: &PathBuf| folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(RUN_DIR_PREFIX));
     let kept = entries(&std::env::temp_dir()).filter(move |folder| named(folder) && own(folder));
-    kept.filter(|folder| folder.join("run.json").is_file())
+    kept.filter(|folder| folder.join(layout::SUMMARY).is_file())
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::protocol::GateKey;
+use crate::plan::GateKey;
 
 /// The trials of a run start within a moment of each other: once none has come for this long, the queue is complete.
 const GATHER: Duration = Duration::from_millis(500);

@@ -15,5 +15,5 @@ pub(super) fn main(supervisor: &Path) -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return ExitCode::FAILURE;
     };
-    if runtime.block_on(crate::ledger::sweep()).is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if runtime.block_on(super::sweep()).is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

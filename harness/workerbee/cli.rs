@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Command;
 
-use super::call::{Call, CallProblem, OUTPUT_LIMIT};
 use crate::evidence::Store;
+use crate::evidence::call::{Call, CallProblem, OUTPUT_LIMIT};
 use crate::plan::Transport;
 
 /// How to call `WorkerBee` for one project.

@@ -1,6 +1,5 @@
 //! `WorkerBee` as the harness knows it: its command line, its MCP server, its JSON, its names.
 
-pub mod call;
 pub mod cli;
 pub mod mcp;
 pub mod naming;

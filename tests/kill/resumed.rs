@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use k1s_profile_gates::results::verify;
-use k1s_profile_gates::run::{State, Summary};
+use k1s_profile_gates::summary::{State, Summary};
 use libtest_mimic::Failed;
 use rustix::process::Signal;
 

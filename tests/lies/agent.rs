@@ -1,8 +1,8 @@
 //! Lies of the MCP server: what its results can say of a call beside its answer, and what agents alone ask.
 
+use k1s_profile_gates::evidence::McpProblem;
+use k1s_profile_gates::evidence::call::CallProblem;
 use k1s_profile_gates::plan::{Gate, Transports};
-use k1s_profile_gates::workerbee::call::CallProblem;
-use k1s_profile_gates::workerbee::mcp::McpProblem;
 use serde_json::json;
 
 use super::{PROFILES, SOPS_REQUIRED, STARTUPS, WORKLOADS};

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use k1s_profile_gates::plan::{Gate, Transport};
-use k1s_profile_gates::results::{State, junit};
+use k1s_profile_gates::results::junit;
+use k1s_profile_gates::summary::Stage;
 use roxmltree::{Document, Node};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -188,9 +189,9 @@ fn a_red_check_says_why_in_one_line_and_all_in_its_body() {
 fn what_did_not_end_is_no_pass() {
     let run = RunDir::new()
         .with(Story::honest(Gate::Inventory))
-        .at(STARTUP, 1, State::Running)
-        .at(WORKLOAD, 1, State::Waiting)
-        .at(Gate::Preflight, 1, State::Failed)
+        .at(STARTUP, 1, Stage::Running)
+        .at(WORKLOAD, 1, Stage::Waiting)
+        .at(Gate::Preflight, 1, Stage::Failed)
         .sealed(None, false);
     let killed = report(&run);
     assert_eq!(result(&killed, "inventory::ok"), "passed");

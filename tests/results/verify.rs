@@ -10,8 +10,9 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
 use k1s_profile_gates::evidence::Redactions;
 use k1s_profile_gates::plan::{Gate, Transport};
-use k1s_profile_gates::results::{Manifest, PublicKey, Seal, Signer, State, Statement, Verification, verify};
-use k1s_profile_gates::run::Summary;
+use k1s_profile_gates::results::{Manifest, Seal, Statement, Verification, verify};
+use k1s_profile_gates::signing::{PublicKey, Signer};
+use k1s_profile_gates::summary::{Stage, Summary};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -88,9 +89,9 @@ fn a_statement_is_a_test_result_over_every_file() {
 
 #[rstest]
 #[case::red(|| RunDir::new().with(red(STARTUP)), "FAILED", &["startup::k1s-ha-min::cleanup::profile-purge"], 0)]
-#[case::cut_off(|| RunDir::new().with(Story::honest(Gate::Inventory)).at(STARTUP, 1, State::Running), "FAILED",
+#[case::cut_off(|| RunDir::new().with(Story::honest(Gate::Inventory)).at(STARTUP, 1, Stage::Running), "FAILED",
     &["startup::k1s-ha-min"], 0)]
-#[case::without_record(|| RunDir::new().at(STARTUP, 1, State::Failed), "FAILED", &["startup::k1s-ha-min"], 0)]
+#[case::without_record(|| RunDir::new().at(STARTUP, 1, Stage::Failed), "FAILED", &["startup::k1s-ha-min"], 0)]
 #[case::nothing(RunDir::new, "FAILED", &[], 0)]
 #[case::rerun(|| RunDir::new().with_in(red(WORKLOAD), "workload-k1s-ha-min.conflict").with(rerun()), "WARNED", &[], 15)]
 #[case::retried(|| RunDir::new().with(red(STARTUP)).with_in(attempt_2(), "startup-k1s-ha-min.attempt-2"), "WARNED",
@@ -237,9 +238,9 @@ fn what_is_not_signed_says_so() {
 }
 
 #[rstest]
-#[case::waiting(State::Waiting)]
-#[case::running(State::Running)]
-fn a_run_that_was_cut_short_is_sound_as_far_as_it_went(#[case] state: State) {
+#[case::waiting(Stage::Waiting)]
+#[case::running(Stage::Running)]
+fn a_run_that_was_cut_short_is_sound_as_far_as_it_went(#[case] state: Stage) {
     let run = RunDir::new().with(Story::honest(Gate::Inventory)).at(STARTUP, 1, state).sealed(None, false);
     // What the gate wrote after the supervisor was killed with it.
     run.write("k1s-ha-min-profile.json", "{}");

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use k1s_profile_gates::run::{self, State, Summary};
+use k1s_profile_gates::run;
+use k1s_profile_gates::summary::{State, Summary};
 use libtest_mimic::Failed;
 use walkdir::WalkDir;
 

@@ -4,7 +4,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use k1s_profile_gates::run::{self, Summary};
+use k1s_profile_gates::run;
+use k1s_profile_gates::summary::Summary;
 use libtest_mimic::Failed;
 
 use crate::nested::{GATE, Nested};

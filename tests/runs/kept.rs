@@ -3,7 +3,8 @@
 use std::process::{Command, Output};
 
 use k1s_profile_gates::results::verify;
-use k1s_profile_gates::run::{self, Summary};
+use k1s_profile_gates::run;
+use k1s_profile_gates::summary::{Outcome, Summary};
 use libtest_mimic::Failed;
 
 use crate::nested::{GATE, Nested};
@@ -72,7 +73,7 @@ pub(crate) fn in_a_lane() -> Result<(), Failed> {
     let cleanup = gate.failures().filter(|(check, _)| check.starts_with("cleanup::")).count();
     if !gate.project_kept
         || cleanup == 0
-        || gate.checks.iter().any(|one| one.check.starts_with("cleanup::") && one.outcome == run::Outcome::Passed)
+        || gate.checks.iter().any(|one| one.check.starts_with("cleanup::") && one.outcome == Outcome::Passed)
     {
         wrong.push(format!("what was left out is called clean: {:?}", gate.checks));
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use k1s_profile_gates::results::{junit, verify};
-use k1s_profile_gates::run::{self, Summary};
+use k1s_profile_gates::run;
+use k1s_profile_gates::summary::Summary;
 use libtest_mimic::Failed;
 
 use crate::nested::Nested;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use k1s_profile_gates::evidence::call::Call;
 use k1s_profile_gates::evidence::{Record, Redactor, Store};
 use k1s_profile_gates::plan::{Gate, Profile, Transports};
-use k1s_profile_gates::workerbee::call::Call;
 use k1s_profile_gates::workerbee::cli::Cli;
 use k1s_profile_gates::workerbee::mcp::Mcp;
 use k1s_profile_gates::workerbee::request::{Request, Tool};

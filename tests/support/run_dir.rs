@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use k1s_profile_gates::Failure;
+use k1s_profile_gates::evidence::call::Call;
 use k1s_profile_gates::evidence::{Observation, Phase, Progress, Reading, Record};
+use k1s_profile_gates::lane::Mode;
 use k1s_profile_gates::plan::{Gate, Transport, Transports};
-use k1s_profile_gates::run::{GateSummary, Mode, Outcome, Summary, Verdict};
-use k1s_profile_gates::workerbee::call::Call;
+use k1s_profile_gates::summary::{GateSummary, Outcome, Summary, Verdict};
 use tempfile::TempDir;
 
 const STARTED: &str = "2026-01-01T00:00:00Z";

@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 
 use k1s_profile_gates::evidence::{Redactor, Store};
 use k1s_profile_gates::plan::{Gate, Profile, Transport};
-use k1s_profile_gates::results::{self, GateState, Signer, Standing, State};
+use k1s_profile_gates::results::{self, Standing};
+use k1s_profile_gates::signing::Signer;
+use k1s_profile_gates::summary::{GateState, Stage};
 use tempfile::TempDir;
 
 use crate::story::Story;
@@ -61,15 +63,15 @@ impl RunDir {
         let gate = story.gate;
         let attempt = story.record.attempt;
         story.leave_in(&self.path(), folder);
-        if folder.ends_with(".conflict") { self } else { self.at(gate, attempt, State::Ended) }
+        if folder.ends_with(".conflict") { self } else { self.at(gate, attempt, Stage::Ended) }
     }
 
     /// A gate that came so far.
-    pub(crate) fn at(mut self, gate: Gate, attempt: u32, state: State) -> Self {
+    pub(crate) fn at(mut self, gate: Gate, attempt: u32, state: Stage) -> Self {
         let gate_state =
             GateState { gate: gate.to_string(), transport: Transport::Cli, iteration: 1, attempt, state, part: 1 };
         self.states.push(gate_state);
-        if state == State::Running {
+        if state == Stage::Running {
             let folder = Path::new("gates").join(gate.slug());
             std::fs::create_dir_all(self.path().join(&folder)).unwrap();
             self.write(&folder.join("spec.json").display().to_string(), "{}");

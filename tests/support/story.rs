@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use k1s_profile_gates::evidence::call::{Call, CallProblem};
 use k1s_profile_gates::evidence::{Observation, Record};
 use k1s_profile_gates::plan::{Component, Gate, Profile, Transport, Transports};
-use k1s_profile_gates::workerbee::call::{Call, CallProblem};
 use k1s_profile_gates::{Check, Evidence, Failure};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::Echo;
-use crate::checks::Wrong;
+use crate::failure::Mismatch;
 
 /// How many numbered messages are sent, all before the first is read.
 const MESSAGES: usize = 100;
@@ -123,25 +123,25 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S
 }
 
 /// Everything came back as it was sent, and the connection was closed by both sides.
-pub fn judge(seen: &Echo) -> Result<(), Wrong> {
+pub fn judge(seen: &Echo) -> Result<(), Mismatch> {
     let talk =
-        seen.talk.as_ref().map_err(|why| Wrong::new(format!("no WebSocket to the echo app: {why}"), &seen.url))?;
+        seen.talk.as_ref().map_err(|why| Mismatch::new(format!("no WebSocket to the echo app: {why}"), &seen.url))?;
     let same = |what: &str, least: usize, came: &Came| match came {
         Came::Same(bytes) if *bytes >= least => Ok(()),
-        _ => Err(Wrong::new(format!("{what} does not come back as it was sent"), came)),
+        _ => Err(Mismatch::new(format!("{what} does not come back as it was sent"), came)),
     };
     // As they were sent: what follows a message that was lost is late by one.
     same("a text", 1, &talk.text)?;
     same("a binary message", 256, &talk.binary)?;
     if talk.in_order != MESSAGES || talk.out_of_order.is_some() {
         let what = format!("{} of {MESSAGES} messages came back in order", talk.in_order);
-        return Err(Wrong::new(what, &talk.out_of_order));
+        return Err(Mismatch::new(what, &talk.out_of_order));
     }
     same("a message of 64 KiB", LONG, &talk.long)?;
     match (talk.closed, talk.ended) {
         (Some(1000), true) => Ok(()),
         (Some(1000), false) => Err("the connection does not end after the close frames".into()),
-        (code, _) => Err(Wrong::new("our close frame (1000) is not answered by one", &code)),
+        (code, _) => Err(Mismatch::new("our close frame (1000) is not answered by one", &code)),
     }
 }
 

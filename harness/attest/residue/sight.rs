@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Look, Thing, files, firewall, mounts};
-use crate::checks::Wrong;
-use crate::failure::Failure;
+use crate::failure::{Failure, Mismatch};
 
 /// What was there of one kind before the project, while its profile was alive, and after its purge.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,20 +67,20 @@ impl Sight {
     }
 
     /// The rule of the kind's check.
-    pub fn judge(&self, kind: Kind) -> Result<(), Wrong> {
+    pub fn judge(&self, kind: Kind) -> Result<(), Mismatch> {
         let is_new = |thing: &Thing| !self.before.iter().any(|before| before.what == thing.what);
         // What stays anyway proves nothing either: a lock is there also when no network is.
         let proves = |thing: &&Thing| thing.tie.is_some() && is_new(thing) && !stays(kind, thing, &self.alive);
         if !self.alive.iter().any(|thing| proves(&thing)) {
             let wrong =
                 "nothing of the project was seen while its profile was alive: that nothing is left proves nothing";
-            return Err(Wrong::new(wrong, &self.alive));
+            return Err(Mismatch::new(wrong, &self.alive));
         }
         let left = self.left(kind);
         let Some(first) = left.first() else { return Ok(()) };
         let more = if left.len() > 1 { format!(" and {} more", left.len() - 1) } else { String::new() };
         let first: String = first.what.chars().take(160).collect();
-        Err(Wrong::new(format!("left after the purge: {first}{more}"), &left))
+        Err(Mismatch::new(format!("left after the purge: {first}{more}"), &left))
     }
 }
 

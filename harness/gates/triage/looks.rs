@@ -12,8 +12,8 @@ use super::{daemon, logs, resources};
 use crate::attest::containerd::Containerd;
 use crate::evidence::Item;
 use crate::failure::Failure;
+use crate::lane::Ground;
 use crate::plan::Gate;
-use crate::run::Ground;
 use crate::workerbee::naming;
 
 /// The most that one question may take, to `WorkerBee` or to containerd.

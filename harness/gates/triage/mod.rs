@@ -10,7 +10,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::session::Session;
-use crate::evidence::{Evidence, INDEX, Red, Triage, triage_folder};
+use crate::evidence::layout::{INDEX, RECORD, triage_folder};
+use crate::evidence::{Evidence, Red, Triage};
 use crate::failure::Failure;
 
 /// Says of a check that its evidence is still to come.
@@ -70,7 +71,7 @@ fn told(session: &Session<'_>, triage: &Triage, check: Option<String>, failure: 
 fn red_by_now(session: &Session<'_>) -> Vec<(String, Failure)> {
     let mut record = session.record.clone();
     record.failure = Some(Failure::new(NOT_YET));
-    let evidence = Evidence::so_far(session.store.root(), &session.spec.folder().join("record.json"), record);
+    let evidence = Evidence::so_far(session.store.root(), &session.spec.folder().join(RECORD), record);
     // A comparison with snapshots leaves files for review: its trial alone makes it.
     let checks =
         super::checks(session.key.gate, session.key.transport).into_iter().filter(|check| !check.is_snapshot());

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::session::Session;
 use super::looks::Sight;
 use crate::failure::Failure;
-use crate::run::Ground;
+use crate::lane::Ground;
 use crate::workerbee::naming;
 
 pub(super) const SHOWS: &str = "load, memory, pressure, room on disk, and the memory of each container";

@@ -12,20 +12,19 @@ use tokio::sync::{Mutex, Notify, OnceCell, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::earlier::Earlier;
-use super::inputs::{INPUTS, Inputs};
-use super::part::Part;
-use super::prepared::Prepared;
-use super::protocol::{Answer, GateKey};
+use super::inputs::Inputs;
+use super::protocol::Answer;
 use super::queue::Queue;
-use super::settings::{Mode, Settings};
-use super::spec::SET_ASIDE;
-use super::summary::Summary;
-use crate::evidence::{Evidence, REDACTIONS, RedactionKey, Store, triage_folder};
+use crate::evidence::layout::{GATES, INPUTS, REDACTIONS, SET_ASIDE, triage_folder};
+use crate::evidence::{Evidence, RedactionKey, Store};
 use crate::failure::Failure;
+use crate::lane::{Mode, Prepared, Settings};
 use crate::ledger::Ledger;
-use crate::plan::{Gate, Transport};
+use crate::plan::{Gate, GateKey, Transport};
 use crate::report;
-use crate::results::{self, GateState, Signer, Standing, State};
+use crate::results::{self, Standing};
+use crate::signing::Signer;
+use crate::summary::{GateState, Part, Stage, Summary};
 
 struct Supervisor {
     settings: Settings,
@@ -130,7 +129,7 @@ impl Supervisor {
             }
         }
         self.publish(&*self.summary.lock().await);
-        std::fs::create_dir_all(run_dir.join("gates"))
+        std::fs::create_dir_all(run_dir.join(GATES))
     }
 
     /// Ends what still runs, and seals what there is.
@@ -181,7 +180,7 @@ impl Supervisor {
         let project = self.next_project(key);
         self.summary.lock().await.asked(key, project);
         self.news.notify_one();
-        self.seal(Some((key, State::Waiting)), false).await;
+        self.seal(Some((key, Stage::Waiting)), false).await;
         let supervisor = Arc::clone(self);
         self.running.lock().await.spawn(async move {
             let answer = supervisor.turn(key).await;
@@ -196,7 +195,7 @@ impl Supervisor {
         self.summary.lock().await.began(key);
         let begin = Instant::now();
         self.news.notify_one();
-        self.seal(Some((key, State::Running)), false).await;
+        self.seal(Some((key, Stage::Running)), false).await;
         let project = self.summary.lock().await.project(key).unwrap_or_else(|| self.next_project(key));
         let (mut result, ()) = tokio::join!(self.run(key, project, None), self.note_inputs());
         if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
@@ -207,7 +206,7 @@ impl Supervisor {
             summary.ended(key, begin.elapsed(), result.as_deref());
             self.publish(&summary);
         }
-        let state = if result.is_ok() { State::Ended } else { State::Failed };
+        let state = if result.is_ok() { Stage::Ended } else { Stage::Failed };
         self.seal(Some((key, state)), false).await;
         match result {
             Ok(file) => Answer::Record { run_dir: self.settings.run_dir.clone(), file },
@@ -233,7 +232,7 @@ impl Supervisor {
     }
 
     /// What is said of all files: after them, each time that a gate has come further, so that a killed run has it too.
-    async fn seal(&self, step: Option<(GateKey, State)>, over: bool) {
+    async fn seal(&self, step: Option<(GateKey, Stage)>, over: bool) {
         let mut states = self.states.lock().await;
         states.extend(step.map(|(key, state)| {
             let name = self.settings.transports.name(key.gate, key.transport);

@@ -8,11 +8,11 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::{LAST_WORDS, Supervisor};
 use crate::evidence::StoreError;
+use crate::evidence::layout::{self, gate_folder};
 use crate::failure::Failure;
-use crate::run::protocol::GateKey;
-use crate::run::settings::{Limits, Mode};
-use crate::run::spec::{Spec, Work, gate_folder};
-use crate::run::{lane, launch, log};
+use crate::lane::{self, Limits, Mode, Spec, Work};
+use crate::plan::GateKey;
+use crate::run::log;
 
 /// How often to look whether a lane stays.
 const LOOK: Duration = Duration::from_millis(250);
@@ -40,14 +40,14 @@ impl Supervisor {
             versions: prepared.versions,
         };
         let folder = gate_folder(key);
-        let log = folder.join("gate.log");
+        let log = folder.join(layout::GATE_LOG);
         let entry = spec.write_down(&self.ledger)?;
-        let file = self.store.write_json(&folder.join("spec.json"), &spec).map_err(|error| unwritable(&error))?;
+        let file = self.store.write_json(&folder.join(layout::SPEC), &spec).map_err(|error| unwritable(&error))?;
         let ended = self.process(&spec, &file, &log).await;
         let log = self.settings.run_dir.join(log);
         // What stays is in the ledger, and is tried again when the run ends.
         let _ = crate::ledger::settle(&entry).await;
-        let record = self.settings.run_dir.join(&folder).join("record.json");
+        let record = self.settings.run_dir.join(&folder).join(layout::RECORD);
         match ended {
             // A record says more than the exit status of the process that wrote it.
             _ if record.is_file() => Ok(record),
@@ -69,8 +69,8 @@ impl Supervisor {
                 .remedy("see that util-linux (unshare) is installed")
         };
         let mut command = match self.settings.mode {
-            Mode::Embedded => launch::in_lane(file)?,
-            Mode::External(_) => launch::on_host(file)?,
+            Mode::Embedded => lane::in_lane(file)?,
+            Mode::External(_) => lane::on_host(file)?,
         };
         let (output, writer) = std::io::pipe().map_err(unstarted)?;
         let mut child = command
@@ -91,7 +91,7 @@ impl Supervisor {
             let _ = lifeline.write_all(self.redaction.line().as_bytes()).await;
         }
         let limit = whole_limit(spec.settings.limits);
-        let stays = self.settings.run_dir.join(spec.folder()).join(lane::KEPT_FILE);
+        let stays = self.settings.run_dir.join(spec.folder()).join(layout::KEPT);
         let ended = async {
             loop {
                 match tokio::time::timeout(LOOK, child.wait()).await {

@@ -13,16 +13,15 @@ use tokio::task::JoinSet;
 use super::{Supervisor, blocking};
 use crate::evidence::{RedactionKey, Redactor, Store};
 use crate::failure::Failure;
+use crate::lane::{Mode, Prepared, Settings};
 use crate::ledger::Ledger;
-use crate::results::Signer;
 use crate::run::alive::Alive;
 use crate::run::earlier::{self, Earlier};
 use crate::run::ends::{end_by_signal, end_of};
 use crate::run::inputs::Inputs;
-use crate::run::prepared::Prepared;
 use crate::run::protocol::{Answer, Request};
-use crate::run::settings::{Mode, Settings};
 use crate::run::{key, launch};
+use crate::signing::Signer;
 
 /// Serves until the run's owner is gone.
 pub(in crate::run) fn main(settings: &Path) -> ExitCode {
@@ -60,7 +59,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     let alive = Alive::hold(&settings.run_dir)?;
     let examined = async {
         // What cannot be removed stays in the ledger, for `k1s-gates sweep` to say.
-        drop(crate::ledger::sweep().await);
+        drop(crate::run::sweep().await);
         match &alive {
             Some(_) => examine(&settings, signer.as_ref()).await,
             None => Err(earlier::in_use(&settings.run_dir)),

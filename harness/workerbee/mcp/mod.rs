@@ -1,9 +1,7 @@
 //! `WorkerBee`'s MCP server, asked as agents ask it: over streamable HTTP, at the URL that its daemon gives.
 
-mod problem;
 mod tools;
 
-pub use problem::McpProblem;
 pub use tools::{Offered, drift};
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,9 +14,9 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
 use serde_json::Value;
 
-use super::call::{Call, CallProblem};
 use super::request::Tool;
-use crate::evidence::{Store, outline};
+use crate::evidence::call::{Call, CallProblem};
+use crate::evidence::{McpProblem, Store, outline};
 use crate::plan::Transport;
 
 /// How long the daemon may take until it has answered to a greeting and listed its tools.

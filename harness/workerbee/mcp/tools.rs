@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::McpProblem;
+use crate::evidence::McpProblem;
 use crate::workerbee::request::Tool;
 
 /// A tool as the server describes it, as far as calls depend on that.

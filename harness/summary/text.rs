@@ -4,15 +4,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{Outcome, Summary};
-use crate::evidence::Store;
-use crate::ledger::how_to_look;
+use crate::evidence::{Store, how_to_look, layout};
 
 impl Summary {
     /// Written anew after every gate, so that a run that is killed has one too.
-    pub(in crate::run) fn write(&self, store: &Store) {
+    pub(crate) fn write(&self, store: &Store) {
         // What cannot be written here could not be written by the gates either, and they say so.
-        let _ = store.write_json(Path::new("run.json"), self);
-        let _ = store.write(Path::new("summary.txt"), self.text().as_bytes());
+        let _ = store.write_json(Path::new(layout::SUMMARY), self);
+        let _ = store.write(Path::new(layout::SUMMARY_TEXT), self.text().as_bytes());
     }
 
     fn text(&self) -> String {

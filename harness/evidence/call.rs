@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::mcp::McpProblem;
+use super::problem::McpProblem;
 use crate::plan::Transport;
 
 /// The most of an answer that is read and kept. `WorkerBee`'s longest is 0.1 MB.
-pub(super) const OUTPUT_LIMIT: u64 = 16 * 1024 * 1024;
+pub(crate) const OUTPUT_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// Where an MCP result has what `WorkerBee` says of the call, and in that what its command line would print.
 const ENVELOPE: &str = "/structuredContent";
@@ -142,7 +142,7 @@ pub struct Ending {
 
 impl Call {
     /// A call that is still to be made.
-    pub(super) fn new(transport: Transport, command: Vec<String>, file: &str) -> Self {
+    pub(crate) fn new(transport: Transport, command: Vec<String>, file: &str) -> Self {
         let (file, base) = (PathBuf::from(file), String::new());
         Self { transport, command, file, base, stderr: None, exit: None, seconds: 0.0, problem: None }
     }
@@ -157,7 +157,7 @@ impl Call {
     }
 
     /// Where a result of MCP's has the answer: its data, or what says why there is none.
-    pub(super) fn base_of(result: &Value) -> &'static str {
+    pub(crate) fn base_of(result: &Value) -> &'static str {
         let data = result.pointer(DATA).is_some_and(Value::is_object);
         if data && result.pointer(ENVELOPE).is_some_and(|envelope| envelope["ok"] == true) { DATA } else { ENVELOPE }
     }

@@ -2,6 +2,8 @@
 
 mod changes;
 mod gate;
+mod part;
+mod state;
 mod text;
 
 use std::collections::BTreeMap;
@@ -11,12 +13,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use gate::{GateSummary, Outcome, Verdict};
+pub use part::Part;
+pub use state::{GateState, Stage};
 
-use super::part::Part;
-use super::protocol::GateKey;
-use super::settings::Mode;
-use crate::plan::{Gate, Transport, Transports};
-use crate::results;
+use crate::evidence::layout;
+use crate::lane::Mode;
+use crate::plan::{Gate, GateKey, Transport, Transports};
 
 /// What `run.json` says.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -77,7 +79,7 @@ impl Summary {
     pub fn load(run_dir: &Path) -> Result<Self, NoRun> {
         let unreadable = |why: String| NoRun { run_dir: run_dir.to_owned(), why };
         let bytes =
-            std::fs::read(run_dir.join("run.json")).map_err(|error| unreadable(format!("run.json: {error}")))?;
+            std::fs::read(run_dir.join(layout::SUMMARY)).map_err(|error| unreadable(format!("run.json: {error}")))?;
         serde_json::from_slice(&bytes).map_err(|error| unreadable(format!("run.json: {error}")))
     }
 
@@ -132,16 +134,16 @@ impl Summary {
     }
 
     /// Its gates as the manifest names them.
-    pub(in crate::run) fn states(&self) -> BTreeMap<GateKey, results::GateState> {
+    pub(crate) fn states(&self) -> BTreeMap<GateKey, GateState> {
         let state = |gate: &GateSummary| match (gate.ended, gate.began, &gate.failure) {
-            (Some(_), _, None) => results::State::Ended,
-            (Some(_), _, Some(_)) => results::State::Failed,
-            (None, Some(_), _) => results::State::Running,
-            (None, None, _) => results::State::Waiting,
+            (Some(_), _, None) => Stage::Ended,
+            (Some(_), _, Some(_)) => Stage::Failed,
+            (None, Some(_), _) => Stage::Running,
+            (None, None, _) => Stage::Waiting,
         };
         let of_gate = |gate: &GateSummary| {
             let name = self.transports.name(gate.gate, gate.transport);
-            (gate.key(), results::GateState::new(name, gate.key(), state(gate), gate.part))
+            (gate.key(), GateState::new(name, gate.key(), state(gate), gate.part))
         };
         self.gates.values().map(of_gate).collect()
     }
@@ -168,7 +170,7 @@ impl Summary {
     }
 
     /// How often a gate was run or is to be by one way, in all iterations, attempts and parts.
-    pub(in crate::run) fn runs_of(&self, gate: Gate, transport: Transport) -> u32 {
+    pub(crate) fn runs_of(&self, gate: Gate, transport: Transport) -> u32 {
         let same = |known: &&GateSummary| (known.gate, known.transport) == (gate, transport);
         self.gates.values().filter(same).map(|known| known.runs.max(1)).sum()
     }
@@ -183,7 +185,7 @@ impl Summary {
     }
 
     /// The project that a gate was promised when it was asked for.
-    pub(in crate::run) fn project(&self, key: GateKey) -> Option<String> {
+    pub(crate) fn project(&self, key: GateKey) -> Option<String> {
         self.gates.get(&self.name(key)).map(|gate| gate.project.clone())
     }
 }

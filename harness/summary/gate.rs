@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::text::first_line;
 use crate::checks::Check;
-use crate::evidence::{Evidence, Progress, Reading};
+use crate::evidence::{Evidence, Progress, Reading, layout};
 use crate::failure::Failure;
-use crate::gates;
-use crate::plan::{Gate, Transport, Transports};
-use crate::run::protocol::GateKey;
+use crate::plan::{Gate, GateKey, Transport, Transports};
+use crate::suite::checks_of_run;
 
 /// What is known of one gate.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -107,7 +106,7 @@ impl GateSummary {
     pub(super) fn kept(mut self, run_dir: &Path) -> Self {
         let said = std::mem::take(&mut self.checks);
         let runs = self.runs;
-        let record = run_dir.join(&self.folder).join("record.json");
+        let record = run_dir.join(&self.folder).join(layout::RECORD);
         match Evidence::load(run_dir, &record) {
             Ok(evidence) => self.judged(run_dir, &evidence),
             Err(failure) => self.failure = Some(failure),
@@ -128,10 +127,10 @@ impl GateSummary {
     /// Waits to be run anew.
     pub(super) fn cut_short(self, run_dir: &Path, part: usize) -> Self {
         let folder = run_dir.join(&self.folder);
-        let progress = std::fs::read(folder.join("progress.json")).ok();
+        let progress = std::fs::read(folder.join(layout::PROGRESS)).ok();
         let progress: Option<Progress> = progress.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         // What a supervisor that is killed knew last it may not have written down.
-        let unsaid = self.began.is_none() && folder.join("spec.json").exists();
+        let unsaid = self.began.is_none() && folder.join(layout::SPEC).exists();
         let now = match (&self.failure, self.began.is_some() || unsaid) {
             (Some(failure), _) => Some(format!("left no record in part {part}: {}", first_line(&failure.what))),
             (None, true) => {
@@ -162,7 +161,7 @@ impl GateSummary {
         if let Some(kept) = &record.rerun_of {
             self.runs += 1;
             let conflict =
-                Evidence::load(run_dir, &kept.join("record.json")).ok().and_then(|first| first.record.conflict);
+                Evidence::load(run_dir, &kept.join(layout::RECORD)).ok().and_then(|first| first.record.conflict);
             let conflict = conflict.map_or_else(|| "a conflict".to_owned(), |conflict| conflict.to_string());
             self.flaky = Some(format!(
                 "{conflict}; that was in the first project ({}), this is a rerun in a fresh one",
@@ -173,7 +172,7 @@ impl GateSummary {
             let noticed = self.flaky.iter().chain(&record.noticed).map(String::as_str).collect::<Vec<_>>().join("; ");
             self.flaky = Some(noticed);
         }
-        self.checks = gates::checks_of_run(record.gate, record.transport, record.transports)
+        self.checks = checks_of_run(record.gate, record.transport, record.transports)
             .iter()
             .map(|check| Verdict::of(check, evidence))
             .collect();
@@ -199,6 +198,6 @@ impl Verdict {
 
 /// Whether only its trial can judge a check: a comparison, or one of the consumer's own.
 pub(super) fn is_of_its_trial(key: GateKey, transports: Transports, check: &str) -> bool {
-    let known = gates::checks_of_run(key.gate, key.transport, transports).into_iter().find(|known| known.name == check);
+    let known = checks_of_run(key.gate, key.transport, transports).into_iter().find(|known| known.name == check);
     known.is_none_or(|known| known.is_of_its_trial())
 }

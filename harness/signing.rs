@@ -110,7 +110,7 @@ fn pem(path: &Path) -> Result<String, KeyError> {
 }
 
 impl Envelope {
-    pub(super) fn new(payload_type: &str, payload: &[u8], signer: Option<&Signer>) -> Self {
+    pub(crate) fn new(payload_type: &str, payload: &[u8], signer: Option<&Signer>) -> Self {
         let sign = |signer: &Signer| Signed {
             keyid: signer.public().id(),
             sig: STANDARD.encode(signer.0.sign(&authenticated(payload_type, payload)).to_bytes()),
@@ -125,7 +125,7 @@ impl Envelope {
     }
 
     /// The payload as bytes.
-    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
         STANDARD.decode(&self.payload).ok()
     }
 

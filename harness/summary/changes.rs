@@ -7,16 +7,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::gate::is_of_its_trial;
-use super::{GateSummary, Outcome, Summary, Verdict};
+use super::{GateSummary, Outcome, Part, Summary, Verdict};
 use crate::evidence::Evidence;
+use crate::evidence::layout::gate_folder;
 use crate::failure::Failure;
-use crate::run::part::Part;
-use crate::run::protocol::GateKey;
-use crate::run::settings::Settings;
-use crate::run::spec::gate_folder;
+use crate::lane::Settings;
+use crate::plan::GateKey;
 
 impl Summary {
-    pub(in crate::run) fn new(settings: &Settings, lanes: usize, part: Part) -> Self {
+    pub(crate) fn new(settings: &Settings, lanes: usize, part: Part) -> Self {
         Self {
             harness: env!("CARGO_PKG_VERSION").to_owned(),
             run_dir: settings.run_dir.clone(),
@@ -34,13 +33,7 @@ impl Summary {
     }
 
     /// The same run in another part of it, which keeps these gates and runs the others anew.
-    pub(in crate::run) fn resumed(
-        self,
-        settings: &Settings,
-        lanes: usize,
-        part: Part,
-        kept: &BTreeSet<GateKey>,
-    ) -> Self {
+    pub(crate) fn resumed(self, settings: &Settings, lanes: usize, part: Part, kept: &BTreeSet<GateKey>) -> Self {
         let cut = self.parts.len();
         let run_dir = &settings.run_dir;
         let gates = self.gates.into_iter().map(|(name, gate)| {
@@ -61,7 +54,7 @@ impl Summary {
     }
 
     /// Its last part ends.
-    pub(in crate::run) fn over(&mut self) {
+    pub(crate) fn over(&mut self) {
         self.ended = Some(Timestamp::now());
         if let Some(part) = self.parts.last_mut() {
             part.ended = self.ended;
@@ -69,7 +62,7 @@ impl Summary {
     }
 
     /// A gate that a trial asks for.
-    pub(in crate::run) fn asked(&mut self, key: GateKey, project: String) {
+    pub(crate) fn asked(&mut self, key: GateKey, project: String) {
         let part = self.part();
         let name = self.name(key);
         if let Some(again) = self.gates.get_mut(&name) {
@@ -98,7 +91,7 @@ impl Summary {
         self.gates.insert(name, gate);
     }
 
-    pub(in crate::run) fn began(&mut self, key: GateKey) {
+    pub(crate) fn began(&mut self, key: GateKey) {
         let name = self.name(key);
         if let Some(gate) = self.gates.get_mut(&name) {
             gate.began = Some(Timestamp::now());
@@ -111,7 +104,7 @@ impl Summary {
 
     /// The end of a gate, with the verdicts of its checks: the trials come to the same, but not every trial may have
     /// been asked for.
-    pub(in crate::run) fn ended(&mut self, key: GateKey, after: Duration, result: Result<&Path, &Failure>) {
+    pub(crate) fn ended(&mut self, key: GateKey, after: Duration, result: Result<&Path, &Failure>) {
         let run_dir = self.run_dir.clone();
         let name = self.name(key);
         let Some(gate) = self.gates.get_mut(&name) else { return };
@@ -129,7 +122,7 @@ impl Summary {
     }
 
     /// What a trial says of a check that only it can judge: one of the consumer's own, or a comparison with snapshots.
-    pub(in crate::run) fn told(&mut self, key: GateKey, verdict: Verdict) -> bool {
+    pub(crate) fn told(&mut self, key: GateKey, verdict: Verdict) -> bool {
         let (part, transports) = (self.part(), self.transports);
         let name = self.name(key);
         let Some(gate) = self.gates.get_mut(&name) else { return false };

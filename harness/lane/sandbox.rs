@@ -13,21 +13,21 @@ use rustix::process::{Pid, WaitOptions, wait};
 use super::launch;
 use super::settings::{Mode, Settings};
 use super::spec::{Spec, Work};
-use crate::evidence::{RedactionKey, Redactor, Store};
+use crate::evidence::{RedactionKey, Redactor, Store, layout};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
 use crate::stack::Stack;
 
-/// What a lane leaves in its gate's folder when it stays.
-pub(super) const KEPT_FILE: &str = "kept.json";
+/// The exit status of a gate whose project stays.
+pub(crate) const GATE_KEPT: u8 = 75;
 
 /// An address for documentation (RFC 5737) on the lane's loopback, with nothing behind it. Not 127.0.0.1: containers
 /// have a loopback of their own.
 const NAMESERVER: &str = "192.0.2.53";
 
 /// Prepares the namespaces, starts the gate's process and reaps whatever is left to the first process of a namespace.
-pub(super) fn main(spec: &Path) -> ExitCode {
-    let key = super::gate::redaction_key();
+pub(crate) fn main(spec: &Path) -> ExitCode {
+    let key = redaction_key();
     end_with_the_lifeline();
     let started = key.and_then(|key| {
         prepare()?;
@@ -40,7 +40,7 @@ pub(super) fn main(spec: &Path) -> ExitCode {
     });
     match started {
         Ok(child) => match reap_until(child.id()) {
-            Some(super::gate::KEPT) => stay(spec),
+            Some(GATE_KEPT) => stay(spec),
             status => status.map_or(ExitCode::FAILURE, ExitCode::from),
         },
         Err(failure) => {
@@ -71,7 +71,7 @@ fn stay(spec: &Path) -> ExitCode {
         let store = Store::open(&spec.settings.run_dir, Redactor::default());
         STAYS.store(true, Ordering::SeqCst);
         // The supervisor lets go of the lane when this is there.
-        let kept = store.and_then(|store| store.write_json(&spec.folder().join(KEPT_FILE), &spec.project));
+        let kept = store.and_then(|store| store.write_json(&spec.folder().join(layout::KEPT), &spec.project));
         kept.map_err(|error| unprepared("say that it stays", &std::io::Error::other(error)))?;
         Ok(())
     };
@@ -149,6 +149,16 @@ fn unprepared(what: &str, error: &std::io::Error) -> Failure {
         .remedy("a container that lacks CAP_SYS_ADMIN cannot hold lanes: run on the host, or use the external mode")
 }
 
+/// The first line of standard input, from the supervisor.
+pub(crate) fn redaction_key() -> Result<RedactionKey, Failure> {
+    RedactionKey::read_line(&mut std::io::stdin().lock()).map_err(|error| {
+        Failure::new("the gate was not told with which key to redact")
+            .expected("a line of 64 hexadecimal digits on standard input")
+            .seen(error.to_string())
+            .remedy("gates are started by their run's supervisor alone: run the trials")
+    })
+}
+
 /// Daemons whose parents ended are this process's children now: unreaped, they would look alive to `WorkerBee`.
 fn reap_until(child: u32) -> Option<u8> {
     let child = i32::try_from(child).ok().and_then(Pid::from_raw);
@@ -184,7 +194,7 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
     };
     let ledger = Ledger::open().map_err(|error| unprepared("be written down", &error))?;
     spec.write_down(&ledger)?;
-    let file: PathBuf = folder.path().join("spec.json");
+    let file: PathBuf = folder.path().join(layout::SPEC);
     let written = serde_json::to_vec(&spec).map_err(std::io::Error::other).and_then(|bytes| fs::write(&file, bytes));
     written.map_err(|error| unprepared("write its specification", &error))?;
     let mut child = launch::in_lane(&file)?

@@ -45,7 +45,7 @@ impl Ground {
     }
 
     /// The user's own: everything is there.
-    pub(super) fn on_host(external: &External) -> Self {
+    pub(crate) fn on_host(external: &External) -> Self {
         Self {
             address: external.address.clone(),
             // WorkerBee resolves the path before it takes its hash.

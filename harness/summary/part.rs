@@ -26,7 +26,7 @@ pub struct Part {
 
 impl Part {
     /// The part that this process is the supervisor of, for the run of another.
-    pub(super) fn of_this_process(owner: i32, project_base: &str) -> Self {
+    pub(crate) fn of_this_process(owner: i32, project_base: &str) -> Self {
         let line = std::fs::read(format!("/proc/{owner}/cmdline")).unwrap_or_default();
         let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
         Self {

@@ -5,28 +5,26 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::environment;
+use super::machine;
 use super::settings::{External, Mode, Settings};
 use crate::evidence::Store;
+use crate::evidence::layout::STACK_LOG;
 use crate::failure::Failure;
 use crate::stack::{self, Stack, StackError};
 
 /// What every gate of the run stands on.
 #[derive(Debug, Clone)]
-pub(super) struct Prepared {
-    pub(super) stack: Option<Stack>,
-    pub(super) workerbee: PathBuf,
-    pub(super) k1s_root: PathBuf,
-    pub(super) versions: BTreeMap<String, String>,
-    pub(super) environment: BTreeMap<String, String>,
+pub(crate) struct Prepared {
+    pub(crate) stack: Option<Stack>,
+    pub(crate) workerbee: PathBuf,
+    pub(crate) k1s_root: PathBuf,
+    pub(crate) versions: BTreeMap<String, String>,
+    pub(crate) environment: BTreeMap<String, String>,
 }
-
-/// What the building of the stack prints, in the run's folder.
-const STACK_LOG: &str = "stack.log";
 
 impl Prepared {
     /// Finds the parts, or builds what is missing of the stack; what that prints is kept in `log`.
-    pub(super) async fn by(settings: &Settings, log: Option<&Store>) -> Result<Self, Failure> {
+    pub(crate) async fn by(settings: &Settings, log: Option<&Store>) -> Result<Self, Failure> {
         let (settings, log) = (settings.clone(), log.cloned());
         let prepared = tokio::task::spawn_blocking(move || match &settings.mode {
             Mode::Embedded => embedded(&settings, log.as_ref()),
@@ -73,7 +71,7 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
         workerbee: stack.workerbee.clone(),
         k1s_root: stack.k1s_root.clone(),
         versions: stack.versions.clone(),
-        environment: environment::of(&stack.workerbee, &stack.k1s_root),
+        environment: machine::of(&stack.workerbee, &stack.k1s_root),
         stack: Some(stack),
     })
 }
@@ -109,6 +107,6 @@ fn external_ground(settings: &Settings, external: &External) -> Result<Prepared,
         .remedy("make the folder, or name the one that your WorkerBee uses"));
     }
     let versions = stack::users_versions(&workerbee, &k1s_root, Duration::from_secs(settings.limits.query));
-    let environment = environment::of(&workerbee, &k1s_root);
+    let environment = machine::of(&workerbee, &k1s_root);
     Ok(Prepared { stack: None, workerbee, k1s_root, versions, environment })
 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::GateKey;
 use crate::failure::Failure;
-use crate::plan::{Gate, Profile, TRANSPORT_VARIABLE, Transport, Transports, UnknownTransport};
+use crate::plan::{Gate, GateKey, Profile, TRANSPORT_VARIABLE, Transport, Transports, UnknownTransport};
 use crate::workerbee::naming;
 
 /// A run's settings; written down once by the first trial, so that all processes of a run agree.
@@ -69,7 +68,7 @@ pub struct External {
 pub(crate) const MCP_PORT: u16 = 8765;
 
 /// What the folders of runs are called before their time, as in the runbook.
-pub(super) const RUN_DIR_PREFIX: &str = "workerbee-k1s-profile-validation-";
+pub(crate) const RUN_DIR_PREFIX: &str = "workerbee-k1s-profile-validation-";
 
 /// How long each operation may take; those of the runbook, in seconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -220,7 +219,7 @@ fn keep(value: &str) -> Result<(), Failure> {
 /// A key that cannot be used is told of before anything is run, not after.
 fn signing_key(path: PathBuf) -> Result<PathBuf, Failure> {
     let path = std::path::absolute(&path).unwrap_or(path);
-    let read = crate::results::Signer::read(&path);
+    let read = crate::signing::Signer::read(&path);
     read.map(|_| path.clone()).map_err(|error| {
         refused(
             "K1S_GATES_SIGNING_KEY",

@@ -1,0 +1,23 @@
+//! A lane: the sandbox in which a gate has containerd, `WorkerBee`'s daemon and the network to itself; and what a gate
+//! stands on where there is no sandbox, on the user's own host.
+
+mod entry;
+mod environment;
+mod head_start;
+mod launch;
+mod machine;
+mod prepared;
+mod sandbox;
+mod settings;
+mod spec;
+mod token;
+
+pub(crate) use environment::Ground;
+pub(crate) use launch::{GATE, LANE, in_lane, on_host};
+pub(crate) use prepared::Prepared;
+pub use sandbox::run_command;
+pub(crate) use sandbox::{GATE_KEPT, main, redaction_key};
+pub use settings::{External, Limits, Mode, Settings};
+pub(crate) use settings::{MCP_PORT, RUN_DIR_PREFIX};
+pub(crate) use spec::{Spec, Work, is_ours};
+pub(crate) use token::StartToken;
