@@ -12,7 +12,7 @@ WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PA
 # would only say that all trials wait. At the end, also of a run that failed: where its page is.
 # Two runs may begin in the same second.
 NEW_RUN_DIR = at="$${TMPDIR:-/tmp}/workerbee-k1s-profile-validation-$$(date -u +%Y%m%dT%H%M%SZ)"; \
-  mkdir "$$at" 2> /dev/null && echo "$$at" || mktemp -d "$$at-XXXX"
+  mkdir -m 700 "$$at" 2> /dev/null && echo "$$at" || mktemp -d "$$at-XXXX"
 # A run that was refused has nothing to be watched: who watches it is not waited for long.
 ENDS = ends() { for _ in $$(seq 50); do kill -0 $$1 2> /dev/null || return 0; sleep 0.2; done; kill $$1; }; ends
 #

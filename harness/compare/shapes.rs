@@ -7,7 +7,7 @@ use json_patch::PatchOperation;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::evidence::{Observation, shape};
+use crate::evidence::{Observation, folder, shape};
 use crate::report::{GateReport, RunReport};
 
 /// An answer or a sight of another shape.
@@ -34,7 +34,7 @@ pub struct Change {
 pub(super) fn drift(runs: &[RunReport; 2], pair: &[&GateReport; 2]) -> Vec<Drift> {
     let [first, second] = pair.map(files);
     let shape_of = |side: usize, file: &PathBuf| -> Option<Value> {
-        let bytes = std::fs::read(runs[side].dir.join(runs[side].relative(file)?)).ok()?;
+        let bytes = folder::read(&runs[side].dir, runs[side].relative(file)?).ok()?;
         let value: Value = serde_json::from_slice(&bytes).ok()?;
         Some(shape(&value, &[&pair[side].summary.project]))
     };

@@ -4,6 +4,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use super::Condition;
+use crate::evidence::trust::{self, Untrusted};
 use crate::lane::{External, Settings};
 use crate::plan::GateKey;
 use crate::run::meeting_place;
@@ -34,6 +35,16 @@ pub(super) fn names(settings: &Settings) -> Vec<Condition> {
 pub(super) fn meeting() -> Condition {
     let found = meeting_place().map(|folder| folder.display().to_string());
     Condition::of("meeting place", found.map_err(|failure| (failure.seen, failure.remedy)))
+}
+
+/// A folder for the evidence that nobody else can change or replace.
+pub(super) fn evidence(settings: &Settings) -> Condition {
+    let found = trust::examine(&settings.run_dir).map(|()| settings.run_dir.display().to_string());
+    let told = |error: std::io::Error| match Untrusted::of(&error) {
+        Some(refused) => (refused.to_string(), "export RUN_DIR=<a folder of your own>".to_owned()),
+        None => (error.to_string(), "export RUN_DIR=<a folder that can be made and read>".to_owned()),
+    };
+    Condition::of("folder of the evidence", found.map_err(told))
 }
 
 /// Room for the evidence, in the folder that there is above the run's.

@@ -52,6 +52,7 @@ pub fn examine(options: &Options) -> Vec<Condition> {
     let mut conditions = vec![Condition::met("settings", "every variable can be used")];
     conditions.extend(ground::names(&settings));
     conditions.push(ground::meeting());
+    conditions.push(ground::evidence(&settings));
     conditions.push(ground::room(&settings));
     match &settings.mode {
         Mode::Embedded => {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::folder;
 use super::problem::McpProblem;
 use crate::plan::Transport;
 
@@ -168,8 +169,8 @@ impl Call {
     }
 
     /// The answer in the file, below the folder that the call was kept in; none where there is no JSON.
-    pub fn answer_in(&self, folder: &Path) -> Option<Value> {
-        let whole = serde_json::from_slice(&std::fs::read(folder.join(&self.file)).ok()?).ok()?;
+    pub fn answer_in(&self, kept_in: &Path) -> Option<Value> {
+        let whole = serde_json::from_slice(&folder::read(kept_in, &self.file).ok()?).ok()?;
         self.answer(&whole).cloned()
     }
 

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
-
+use super::folder;
 use crate::plan::{ATTEMPT, Gate, GateKey, ITERATION, Transport};
 
 /// The run's summary, for programs.
@@ -64,12 +63,8 @@ pub(crate) fn of_the_run(file: &Path) -> bool {
 
 /// The regular files of a run's folder that a manifest may list, sorted.
 pub(crate) fn files(run_dir: &Path) -> Vec<PathBuf> {
-    let entries = WalkDir::new(run_dir).min_depth(1).sort_by_file_name().into_iter().flatten();
-    let files = entries.filter(|entry| entry.file_type().is_file());
-    let mut files: Vec<PathBuf> =
-        files.filter_map(|entry| Some(entry.path().strip_prefix(run_dir).ok()?.to_owned())).collect();
+    let mut files = folder::files(run_dir).unwrap_or_default();
     files.retain(|file| ![MANIFEST, STATEMENT].iter().chain(&VIEWS).any(|name| Path::new(name) == file));
-    files.sort();
     files
 }
 

@@ -1,6 +1,7 @@
 //! Evidence: what a gate leaves in the run's folder.
 
 pub mod call;
+pub(crate) mod folder;
 pub(crate) mod layout;
 mod problem;
 mod record;
@@ -9,6 +10,7 @@ mod redactions;
 mod shape;
 mod store;
 mod triage;
+pub(crate) mod trust;
 
 pub use layout::{MANIFEST, REPORT, STATEMENT};
 pub use problem::McpProblem;

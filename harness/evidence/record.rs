@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::call::{Call, Ending};
+use super::folder;
 use super::layout::{GATES, INTERRUPTED, RECORD, gate_folder, moved};
 use crate::failure::Failure;
 use crate::plan::{Gate, GateKey, Transport, Transports};
@@ -180,7 +181,7 @@ impl Evidence {
                 .evidence(file)
                 .remedy("look at the gate's log beside it")
         };
-        let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+        let bytes = folder::read(run_dir, file).map_err(|error| unreadable(error.to_string()))?;
         let record = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
         Ok(Self { run_dir: run_dir.to_owned(), file: file.to_owned(), record, read: Mutex::default() })
     }
@@ -273,7 +274,8 @@ impl Evidence {
                 .evidence(&file)
                 .remedy("the file was changed or removed after the gate: run the gate again")
         };
-        let bytes = std::fs::read(self.locate(&call.file, "")).map_err(|error| unreadable(error.to_string()))?;
+        let bytes =
+            folder::read(&self.run_dir, &self.locate(&call.file, "")).map_err(|error| unreadable(error.to_string()))?;
         serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))
     }
 
@@ -323,7 +325,7 @@ impl Evidence {
             Some(Observation::Failed(failure)) => return Err(failure.clone()),
             None => return Err(self.not_reached(&format!("the look at `{name}`"))),
         };
-        let read = std::fs::read(&file).map_err(|error| error.to_string());
+        let read = folder::read(&self.run_dir, &file).map_err(|error| error.to_string());
         let seen = read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
         match seen {
             Ok(seen) => Ok((seen, file)),

@@ -28,7 +28,7 @@ impl Redactions {
     /// Adds what the gates of a run wrote down. The files of a gate that was set aside lie where its folder is now.
     pub(crate) fn with_gates(mut self, run_dir: &Path) -> Self {
         for folder in std::fs::read_dir(run_dir.join(GATES)).into_iter().flatten().flatten() {
-            let read = std::fs::read(folder.path().join(REDACTIONS)).ok();
+            let read = super::folder::read(run_dir, &folder.path().join(REDACTIONS)).ok();
             let Some(gate) = read.and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok()) else { continue };
             let here = Path::new(GATES).join(folder.file_name());
             for (file, replaced) in gate.files {

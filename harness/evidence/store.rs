@@ -1,12 +1,11 @@
 //! The run's folder: files appear whole or not at all, and without secrets.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
+use super::folder::{Folder, Staged};
 use super::layout::UNFINISHED;
 use super::redact::Redactor;
 use super::redactions::Redactions;
@@ -15,6 +14,7 @@ use super::redactions::Redactions;
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    folder: Arc<Folder>,
     redactor: Redactor,
     redactions: Arc<Mutex<Redactions>>,
     /// Where the redactions are written down, each time that there are others.
@@ -32,8 +32,8 @@ pub struct StoreError {
 impl Store {
     /// A store in `root`, which is made when it is not there.
     pub fn open(root: &Path, redactor: Redactor) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(root).map_err(|source| StoreError { path: root.to_owned(), source })?;
-        Ok(Self { root: root.to_owned(), redactor, redactions: Arc::default(), log: None })
+        let folder = Folder::make(root).map_err(|source| StoreError { path: root.to_owned(), source })?;
+        Ok(Self { root: root.to_owned(), folder: Arc::new(folder), redactor, redactions: Arc::default(), log: None })
     }
 
     /// The same store, which also keeps a file of what it redacted where: one file per process, so that no two write
@@ -59,6 +59,11 @@ impl Store {
     /// The redactor: what it learns, the store knows.
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
+    }
+
+    /// The folder, held open.
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// The folder.
@@ -92,38 +97,20 @@ impl Store {
 
     /// Writes files that belong together: what kills this process in between must not find one without the other.
     pub(crate) fn put_together(&self, files: &[(&Path, &[u8])]) -> Result<(), StoreError> {
-        let staged: Vec<NamedTempFile> =
+        let staged: Vec<Staged> =
             files.iter().map(|(file, clean)| self.stage(file, clean)).collect::<Result<_, _>>()?;
         staged.into_iter().zip(files).try_for_each(|(staged, (file, _))| self.publish(staged, file).map(drop))
     }
 
     /// Writes all of a file, under another name.
-    fn stage(&self, file: &Path, clean: &[u8]) -> Result<NamedTempFile, StoreError> {
-        let path = self.root.join(file);
-        let write = || {
-            let folder = path.parent().unwrap_or(&self.root);
-            let made: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.is_dir()).collect();
-            std::fs::create_dir_all(folder)?;
-            for folder in made {
-                self.give(folder)?;
-            }
-            let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-            temporary.write_all(clean)?;
-            temporary.as_file().sync_data()?;
-            readable(temporary.as_file())?;
-            self.give(temporary.path())?;
-            Ok(temporary)
-        };
-        write().map_err(|source| StoreError { path: path.clone(), source })
+    fn stage(&self, file: &Path, clean: &[u8]) -> Result<Staged, StoreError> {
+        self.folder.stage(file, clean).map_err(|source| StoreError { path: self.root.join(file), source })
     }
 
     /// Gives a file that is written its name.
-    fn publish(&self, staged: NamedTempFile, file: &Path) -> Result<PathBuf, StoreError> {
+    fn publish(&self, staged: Staged, file: &Path) -> Result<PathBuf, StoreError> {
         let path = self.root.join(file);
-        match staged.persist(&path) {
-            Ok(_) => Ok(path),
-            Err(error) => Err(StoreError { path, source: error.error }),
-        }
+        staged.publish().map(|()| path.clone()).map_err(|source| StoreError { path, source })
     }
 
     /// Removes what processes that were killed had begun to write: for when all that write here have ended.
@@ -132,17 +119,6 @@ impl Store {
         for file in files.filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
             let _ = std::fs::remove_file(file.path());
         }
-    }
-
-    /// Lanes run as root; what they leave belongs to whom the run's folder belongs to.
-    fn give(&self, path: &Path) -> std::io::Result<()> {
-        use std::os::unix::fs::MetadataExt as _;
-        let owner = std::fs::metadata(&self.root)?;
-        let own = std::fs::metadata(path)?;
-        if (owner.uid(), owner.gid()) == (own.uid(), own.gid()) || !rustix::process::geteuid().is_root() {
-            return Ok(());
-        }
-        std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid()))
     }
 
     /// A value as indented JSON, secrets replaced: what [`Self::write_json`] would write.
@@ -163,10 +139,4 @@ fn json(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-/// Temporary files are private; evidence is to be read by the person who started the run, and by CI.
-fn readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }

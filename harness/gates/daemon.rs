@@ -7,6 +7,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::session::Session;
+use crate::evidence::folder;
 use crate::failure::Failure;
 use crate::workerbee::reply::McpStatus;
 
@@ -88,7 +89,7 @@ pub(super) async fn require(session: &mut Session<'_>) -> Result<(), Failure> {
     let restart = session.record.calls.get("mcp-restart").map(|call| session.store.root().join(&call.file));
     let said = restart
         .as_ref()
-        .and_then(|file| std::fs::read(file).ok())
+        .and_then(|file| folder::read(session.store.root(), file).ok())
         .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     Err(not_ready(&status, said.as_ref()).evidence(restart.unwrap_or_else(|| session.store.root().join(&files.after))))
 }

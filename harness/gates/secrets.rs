@@ -68,7 +68,7 @@ pub(super) fn look(session: &mut Session<'_>) -> Result<(), Failure> {
     let own = |file: &PathBuf| file.starts_with(&folder) || file.starts_with(&triage) || session.record.owns(file);
     let scanned: Vec<PathBuf> = files(&root).into_iter().filter(own).collect();
     let left = |file: &PathBuf| {
-        let bytes = std::fs::read(root.join(file)).unwrap_or_default();
+        let bytes = crate::evidence::folder::read(&root, file).unwrap_or_default();
         redactor.scan_known(&bytes).into_iter().map(|place| Left { file: file.clone(), place }).collect::<Vec<_>>()
     };
     let left = scanned.iter().flat_map(left).collect();

@@ -1,6 +1,6 @@
 //! How a lane and a gate's process are started: as all parts of the harness, from this same executable.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use rustix::process::geteuid;
@@ -13,7 +13,7 @@ pub(crate) const LANE: &str = "__lane";
 pub(crate) const GATE: &str = "__gate";
 
 /// The command that plays `role` in a lane of its own: namespaces that the kernel ends with their first process.
-pub(crate) fn in_lane(spec: &Path) -> Result<tokio::process::Command, Failure> {
+pub(crate) fn in_lane() -> Result<tokio::process::Command, Failure> {
     let unshare = ["unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc"];
     let mut words: Vec<&str> = Vec::new();
     if !geteuid().is_root() {
@@ -22,14 +22,14 @@ pub(crate) fn in_lane(spec: &Path) -> Result<tokio::process::Command, Failure> {
     }
     words.extend(unshare);
     let mut command = tokio::process::Command::new(words[0]);
-    command.args(&words[1..]).arg(executable()?).arg(LANE).arg(spec);
+    command.args(&words[1..]).arg(executable()?).arg(LANE);
     Ok(command)
 }
 
 /// The command that plays the gate on the host as it is.
-pub(crate) fn on_host(spec: &Path) -> Result<tokio::process::Command, Failure> {
+pub(crate) fn on_host() -> Result<tokio::process::Command, Failure> {
     let mut command = tokio::process::Command::new(executable()?);
-    command.arg(GATE).arg(spec);
+    command.arg(GATE);
     Ok(command)
 }
 

@@ -16,7 +16,7 @@ pub(crate) use environment::Ground;
 pub(crate) use launch::{GATE, LANE, in_lane, on_host};
 pub(crate) use prepared::Prepared;
 pub use sandbox::run_command;
-pub(crate) use sandbox::{GATE_KEPT, main, redaction_key};
+pub(crate) use sandbox::{GATE_KEPT, main};
 pub use settings::{External, Limits, Mode, Settings};
 pub(crate) use settings::{MCP_PORT, RUN_DIR_PREFIX};
 pub(crate) use spec::{Spec, Work, is_ours};

@@ -1,7 +1,7 @@
 //! A lane: a sandbox of namespaces whose first process this is. When it dies, the kernel ends all that is in it.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -26,21 +26,22 @@ pub(crate) const GATE_KEPT: u8 = 75;
 const NAMESERVER: &str = "192.0.2.53";
 
 /// Prepares the namespaces, starts the gate's process and reaps whatever is left to the first process of a namespace.
-pub(crate) fn main(spec: &Path) -> ExitCode {
-    let key = redaction_key();
+pub(crate) fn main() -> ExitCode {
+    let told = Spec::take_over(&mut std::io::stdin().lock());
     end_with_the_lifeline();
-    let started = key.and_then(|key| {
+    let started = told.and_then(|(key, spec)| {
         prepare()?;
         let mut command = Command::new(launch::executable()?);
-        command.arg(launch::GATE).arg(spec).stdin(Stdio::piped());
+        command.arg(launch::GATE).stdin(Stdio::piped());
         let mut child = command.spawn().map_err(|error| unprepared("start the gate's process", &error))?;
-        let told = child.stdin.take().map_or(Ok(()), |mut stdin| key.write_line(&mut stdin));
-        told.map_err(|error| unprepared("tell the gate its key", &error))?;
-        Ok(child)
+        let lines = spec.hand_over(&key);
+        let told = lines.and_then(|lines| child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&lines)));
+        told.map_err(|error| unprepared("tell the gate what to do", &error))?;
+        Ok((child, spec))
     });
     match started {
-        Ok(child) => match reap_until(child.id()) {
-            Some(GATE_KEPT) => stay(spec),
+        Ok((child, spec)) => match reap_until(child.id()) {
+            Some(GATE_KEPT) => stay(&spec),
             status => status.map_or(ExitCode::FAILURE, ExitCode::from),
         },
         Err(failure) => {
@@ -65,9 +66,8 @@ fn end_with_the_lifeline() {
 static STAYS: AtomicBool = AtomicBool::new(false);
 
 /// Lives on, without whoever started it: until somebody ends it.
-fn stay(spec: &Path) -> ExitCode {
+fn stay(spec: &Spec) -> ExitCode {
     let told = || -> Result<(), Failure> {
-        let spec = Spec::read(spec)?;
         let store = Store::open(&spec.settings.run_dir, Redactor::default());
         STAYS.store(true, Ordering::SeqCst);
         // The supervisor lets go of the lane when this is there.
@@ -149,16 +149,6 @@ fn unprepared(what: &str, error: &std::io::Error) -> Failure {
         .remedy("a container that lacks CAP_SYS_ADMIN cannot hold lanes: run on the host, or use the external mode")
 }
 
-/// The first line of standard input, from the supervisor.
-pub(crate) fn redaction_key() -> Result<RedactionKey, Failure> {
-    RedactionKey::read_line(&mut std::io::stdin().lock()).map_err(|error| {
-        Failure::new("the gate was not told with which key to redact")
-            .expected("a line of 64 hexadecimal digits on standard input")
-            .seen(error.to_string())
-            .remedy("gates are started by their run's supervisor alone: run the trials")
-    })
-}
-
 /// Daemons whose parents ended are this process's children now: unreaped, they would look alive to `WorkerBee`.
 fn reap_until(child: u32) -> Option<u8> {
     let child = i32::try_from(child).ok().and_then(Pid::from_raw);
@@ -179,7 +169,6 @@ fn reap_until(child: u32) -> Option<u8> {
 pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Result<ExitCode, Failure> {
     // Whatever the environment says of the user's own WorkerBee: a lane has its own.
     let settings = Settings { mode: Mode::Embedded, ..Settings::from_env()? };
-    let folder = tempfile::tempdir().map_err(|error| unprepared("make a folder", &error))?;
     let mut spec = Spec {
         work: Work::Command { line, projects },
         part: 1,
@@ -194,18 +183,16 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
     };
     let ledger = Ledger::open().map_err(|error| unprepared("be written down", &error))?;
     spec.write_down(&ledger)?;
-    let file: PathBuf = folder.path().join(layout::SPEC);
-    let written = serde_json::to_vec(&spec).map_err(std::io::Error::other).and_then(|bytes| fs::write(&file, bytes));
-    written.map_err(|error| unprepared("write its specification", &error))?;
-    let mut child = launch::in_lane(&file)?
+    let mut child = launch::in_lane()?
         .into_std()
         .stdin(Stdio::piped())
         .spawn()
         .map_err(|error| unprepared("be started", &error))?;
     // Held open until the command ends: the lane's lifeline.
     let mut lifeline = child.stdin.take();
-    let told = RedactionKey::random().and_then(|key| lifeline.as_mut().map_or(Ok(()), |line| key.write_line(line)));
-    told.map_err(|error| unprepared("tell the lane its key", &error))?;
+    let lines = RedactionKey::random().and_then(|key| spec.hand_over(&key));
+    let told = lines.and_then(|lines| lifeline.as_mut().map_or(Ok(()), |line| line.write_all(&lines)));
+    told.map_err(|error| unprepared("tell the lane what to do", &error))?;
     let status = child.wait().map_err(|error| unprepared("be waited for", &error))?;
     drop(lifeline);
     if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {

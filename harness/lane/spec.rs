@@ -1,15 +1,21 @@
-//! What one part of the harness hands to the next, as a file.
+//! What one part of the harness hands to the next, on its standard input: a file could be another by the time that it is
+//! read, by root.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
 use crate::evidence::layout::{self, gate_folder};
+use crate::evidence::{RedactionKey, folder};
 use crate::failure::Failure;
 use crate::plan::GateKey;
 use crate::stack::Stack;
+
+/// The most that a specification may take.
+const SIZE: u64 = 1024 * 1024;
 
 /// What a lane or a gate's process has to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,16 +58,27 @@ pub(crate) enum Work {
 }
 
 impl Spec {
-    pub(crate) fn read(file: &Path) -> Result<Self, Failure> {
-        let unreadable = |error: String| {
-            Failure::new("the specification of a gate cannot be read")
-                .expected("a file of the harness's own")
-                .seen(error)
-                .evidence(file)
-                .remedy("run again; somebody else has changed it")
+    /// Reads what [`Self::hand_over`] has written: the run's redaction key, and the specification.
+    pub(crate) fn take_over(input: &mut impl BufRead) -> Result<(RedactionKey, Self), Failure> {
+        let unreadable = |what: &str, error: std::io::Error| {
+            Failure::new(format!("the gate was not told {what}"))
+                .expected("a line with a key and a line of JSON on standard input")
+                .seen(error.to_string())
+                .remedy("gates are started by their run's supervisor alone: run the trials")
         };
-        let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
-        serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))
+        let key = RedactionKey::read_line(input).map_err(|error| unreadable("with which key to redact", error))?;
+        let mut line = Vec::new();
+        let read = input.by_ref().take(SIZE).read_until(b'\n', &mut line);
+        let spec = read.and_then(|_| serde_json::from_slice(&line).map_err(Into::into));
+        Ok((key, spec.map_err(|error| unreadable("what to do", error))?))
+    }
+
+    /// The lines for the standard input of a lane or a gate's process.
+    pub(crate) fn hand_over(&self, key: &RedactionKey) -> std::io::Result<Vec<u8>> {
+        let mut lines = key.line().into_bytes();
+        serde_json::to_writer(&mut lines, self)?;
+        lines.push(b'\n');
+        Ok(lines)
     }
 
     /// The folder of a gate's own files, in the run's folder.
@@ -81,5 +98,8 @@ impl Spec {
 /// Whether a project is one that a gate of this run has written down.
 pub(crate) fn is_ours(run_dir: &Path, project: &str) -> bool {
     let folders = std::fs::read_dir(run_dir.join(layout::GATES)).into_iter().flatten().flatten();
-    folders.filter_map(|folder| Spec::read(&folder.path().join(layout::SPEC)).ok()).any(|spec| spec.project == project)
+    let spec = |entry: std::fs::DirEntry| -> Option<Spec> {
+        serde_json::from_slice(&folder::read(run_dir, &entry.path().join(layout::SPEC)).ok()?).ok()
+    };
+    folders.filter_map(spec).any(|spec| spec.project == project)
 }

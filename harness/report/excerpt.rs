@@ -1,7 +1,6 @@
 //! Evidence within the page: the beginning of a file, whatever is in it, and a link to all of it.
 
 use std::cell::Cell;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use serde_json::Value;
 
 use super::run::RunReport;
-use crate::evidence::{Reading, Redactor, outline};
+use crate::evidence::{Reading, Redactor, folder, outline};
 
 /// How much of a file is shown.
 const BEGINNING: usize = 20_000;
@@ -81,11 +80,13 @@ fn folded(title: &Markup, content: &Markup) -> Markup {
 }
 
 fn value(run: &RunReport, reading: &Reading) -> Option<Value> {
-    let path = run.dir.join(run.relative(&reading.file)?);
-    if std::fs::metadata(&path).ok()?.len() > SEARCHED {
+    let file = folder::open(&run.dir, run.relative(&reading.file)?).ok()?;
+    if file.metadata().ok()?.len() > SEARCHED {
         return None;
     }
-    let json: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let mut bytes = Vec::new();
+    file.take(SEARCHED).read_to_end(&mut bytes).ok()?;
+    let json: Value = serde_json::from_slice(&bytes).ok()?;
     json.pointer(&reading.pointer).cloned()
 }
 
@@ -94,7 +95,7 @@ fn beginning(run: &RunReport, room: &Room, path: &Path) -> Markup {
         return html! { p.note { "Not in the run's folder: " code { (visible(&path.display().to_string())) } } };
     };
     let read = || -> std::io::Result<(Vec<u8>, u64)> {
-        let file = File::open(run.dir.join(inside))?;
+        let file = folder::open(&run.dir, inside)?;
         let length = file.metadata()?.len();
         let mut bytes = Vec::new();
         file.take(BEGINNING as u64 + 4).read_to_end(&mut bytes)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::layout::seconds;
-use crate::evidence::{Phase, Progress, Record, layout};
+use crate::evidence::{Phase, Progress, Record, folder, layout};
 use crate::summary::{GateSummary, NoRun, State, Summary};
 use crate::workerbee::reply::ProfileStatus;
 
@@ -45,15 +45,15 @@ impl RunReport {
         let summary = Summary::load(dir)?;
         let gates = summary.in_order().into_iter().map(|(name, gate)| {
             let file = |name: &str| dir.join(&gate.folder).join(name);
-            let record: Option<Record> = gate.ended.and_then(|_| read(&file(layout::RECORD)));
+            let record: Option<Record> = gate.ended.and_then(|_| read(dir, &file(layout::RECORD)));
             let kept = record.as_ref().and_then(|record| record.rerun_of.as_ref()).and_then(|kept| kept.file_name());
             GateReport {
                 name: name.to_owned(),
                 state: summary.state(gate),
                 kept: summary.is_kept(gate),
                 summary: gate.clone(),
-                conflict: kept.and_then(|kept| read(&dir.join(layout::GATES).join(kept).join(layout::RECORD))),
-                progress: gate.began.filter(|_| record.is_none()).and_then(|_| read(&file(layout::PROGRESS))),
+                conflict: kept.and_then(|kept| read(dir, &Path::new(layout::GATES).join(kept).join(layout::RECORD))),
+                progress: gate.began.filter(|_| record.is_none()).and_then(|_| read(dir, &file(layout::PROGRESS))),
                 record,
             }
         });
@@ -150,7 +150,7 @@ impl GateReport {
         let record = self.record.as_ref()?;
         let answer = |label: &str| -> Option<serde_json::Value> {
             let call = record.calls.get(label)?;
-            call.answer(&read(&run.dir.join(&call.file))?).cloned()
+            call.answer(&read(&run.dir, &call.file)?).cloned()
         };
         let whole = answer("profile-status-after").filter(|answer| !answer["components"].is_null());
         let part = || answer("validate").map(|mut answer| answer["status"].take());
@@ -169,6 +169,6 @@ fn later(moment: jiff::Timestamp, seconds: f64) -> jiff::Timestamp {
     moment.checked_add(span).unwrap_or(moment)
 }
 
-fn read<T: DeserializeOwned>(file: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
+fn read<T: DeserializeOwned>(run_dir: &Path, file: &Path) -> Option<T> {
+    serde_json::from_slice(&folder::read(run_dir, file).ok()?).ok()
 }

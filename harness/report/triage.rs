@@ -9,7 +9,7 @@ use super::excerpt::{self, Room, visible};
 use super::layout::{counted, prose};
 use super::run::{GateReport, RunReport};
 use crate::evidence::layout::{INDEX, triage_folder};
-use crate::evidence::{Red, Triage, how_to_look};
+use crate::evidence::{Red, Triage, folder, how_to_look};
 use crate::failure::Failure;
 use crate::summary::State;
 
@@ -101,8 +101,8 @@ fn headline(failure: &Failure) -> Markup {
 
 /// What the gate looked at when it failed: what to read first, and all that there is with what was striking.
 fn looked_at(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
-    let index = run.dir.join(triage_folder(&cause.gate.summary.folder)).join(INDEX);
-    let read = std::fs::read(index).ok().and_then(|bytes| serde_json::from_slice::<Triage>(&bytes).ok());
+    let index = triage_folder(&cause.gate.summary.folder).join(INDEX);
+    let read = folder::read(&run.dir, &index).ok().and_then(|bytes| serde_json::from_slice::<Triage>(&bytes).ok());
     let Some(triage) = read else { return html! {} };
     let of_cause =
         |red: &&Red| red.check.as_deref().map_or(cause.checks.is_empty(), |check| cause.checks.contains(&check));

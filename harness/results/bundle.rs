@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use walkdir::WalkDir;
 
-use crate::evidence::{Kind, Place, Redactor};
+use crate::evidence::{Kind, Place, Redactor, folder, trust};
 
 /// zstd's level: JSON and logs of a few MB are packed in a blink.
 const LEVEL: i32 = 15;
@@ -67,6 +67,7 @@ fn io(path: &Path) -> impl Fn(std::io::Error) -> BundleError + '_ {
 /// Packs a run's folder into `file`, or into `<name of the folder>.tar.zst` here. The same folder makes the same bytes.
 pub fn bundle(run_dir: &Path, file: Option<&Path>) -> Result<Bundled, BundleError> {
     let root = run_dir.canonicalize().map_err(io(run_dir))?;
+    trust::open(&root).map_err(io(run_dir))?;
     let name = root.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
     let file = file.map_or_else(|| PathBuf::from(format!("{name}.tar.zst")), Path::to_owned);
     let target = std::path::absolute(&file).map_err(io(&file))?;
@@ -102,7 +103,7 @@ fn contents(root: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, BundleError> {
         if !entry.file_type().is_file() {
             return Err(BundleError::NotAFile(path));
         }
-        let bytes = std::fs::read(entry.path()).map_err(io(entry.path()))?;
+        let bytes = folder::read(root, entry.path()).map_err(io(entry.path()))?;
         if let Some((kind, place)) = redactor.scan(&bytes).into_iter().next() {
             return Err(BundleError::Secret { file: path, kind, place });
         }

@@ -11,7 +11,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::folder::{GateResult, Outcome, Verdict};
 use super::manifest::{Manifest, gates};
 use crate::evidence::layout::GATE_LOG;
-use crate::evidence::{Evidence, MANIFEST, Redactor};
+use crate::evidence::{self, Evidence, Redactor};
 use crate::failure::Failure;
 use crate::suite::checks_of_run;
 use crate::summary::Stage;
@@ -22,6 +22,14 @@ pub enum JunitError {
     /// The folder holds no gates.
     #[error("{} holds no gate of a run: name the run's folder (RUN_DIR)", .0.display())]
     NoGates(PathBuf),
+    /// The folder cannot be read.
+    #[error("{} cannot be read: {source}", run_dir.display())]
+    Unreadable {
+        /// The folder.
+        run_dir: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The report cannot be serialized.
     #[error("the report cannot be written: {0}")]
     Unwritable(#[from] quick_junit::SerializeError),
@@ -29,11 +37,12 @@ pub enum JunitError {
 
 /// The report, as XML. Gates that had not ended are errors, gates that had not begun are skipped.
 pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
+    evidence::trust::open(run_dir).map_err(|source| JunitError::Unreadable { run_dir: run_dir.to_owned(), source })?;
     let gates = gates(run_dir);
     if gates.is_empty() {
         return Err(JunitError::NoGates(run_dir.to_owned()));
     }
-    let resumed = Manifest::read(&run_dir.join(MANIFEST)).map(|manifest| manifest.resumed).unwrap_or_default();
+    let resumed = Manifest::read(run_dir).map(|manifest| manifest.resumed).unwrap_or_default();
     let mut report = Report::new("k1s-profile-gates");
     let last = |gate: &&GateResult| {
         let later = |other: &GateResult| other.key.replaces(gate.key);

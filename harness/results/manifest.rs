@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::folder::{GateResult, gates_with};
+use crate::evidence::folder;
 use crate::evidence::layout::{MANIFEST, files, of_the_run};
 use crate::summary::{GateState, Stage};
 
@@ -60,9 +61,9 @@ pub struct Entry {
 }
 
 impl Manifest {
-    /// Reads a manifest.
-    pub fn read(file: &Path) -> std::io::Result<Self> {
-        serde_json::from_slice(&std::fs::read(file)?).map_err(Into::into)
+    /// Reads the manifest of a run's folder.
+    pub fn read(run_dir: &Path) -> std::io::Result<Self> {
+        serde_json::from_slice(&folder::read(run_dir, Path::new(MANIFEST))?).map_err(Into::into)
     }
 
     /// What a run's folder holds now.
@@ -81,9 +82,9 @@ impl Manifest {
     }
 }
 
-/// The digest and the size of a file.
-pub(super) fn digest(file: &Path) -> std::io::Result<(String, u64)> {
-    let bytes = std::fs::read(file)?;
+/// The digest and the size of a file of the run's folder.
+pub(super) fn digest(run_dir: &Path, file: &Path) -> std::io::Result<(String, u64)> {
+    let bytes = folder::read(run_dir, file)?;
     Ok((digest_of(&bytes), bytes.len() as u64))
 }
 
@@ -101,7 +102,7 @@ fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Optio
         return None;
     }
     // One that is gone by now belonged to nobody.
-    let (sha256, size) = digest(&run_dir.join(path)).ok()?;
+    let (sha256, size) = digest(run_dir, path).ok()?;
     let checks = gates.iter().flat_map(|gate| gate.checks_on(path)).collect();
     Some(Entry {
         path: path.to_string_lossy().into_owned(),

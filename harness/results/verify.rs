@@ -9,6 +9,7 @@ use walkdir::WalkDir;
 
 use super::manifest::{FORMAT, Manifest, digest};
 use super::statement::{PAYLOAD_TYPE, Statement};
+use crate::evidence::folder;
 use crate::evidence::layout::{MANIFEST, OF_THE_RUN, STATEMENT, VIEWS};
 use crate::signing::{Envelope, PublicKey};
 use crate::summary::{GateState, Stage};
@@ -106,7 +107,7 @@ impl Verification {
 /// Compares a run's folder with its manifest, the manifest with the statement, and the statement with a key.
 pub fn verify(run_dir: &Path, key: Option<&PublicKey>) -> Result<Verification, VerifyError> {
     let file = run_dir.join(MANIFEST);
-    let manifest = Manifest::read(&file).map_err(|source| VerifyError::NoManifest { file: file.clone(), source })?;
+    let manifest = Manifest::read(run_dir).map_err(|source| VerifyError::NoManifest { file: file.clone(), source })?;
     if manifest.format != FORMAT {
         return Err(VerifyError::Format { file, found: manifest.format });
     }
@@ -128,11 +129,11 @@ pub fn verify(run_dir: &Path, key: Option<&PublicKey>) -> Result<Verification, V
         broken: Vec::new(),
     };
     compare_files(run_dir, &manifest, &mut found);
-    match read_envelope(&run_dir.join(STATEMENT)) {
+    match read_envelope(run_dir) {
         Ok((envelope, statement)) => {
             found.signature = seal(&envelope, key);
             found.result = Some(statement.predicate.result.clone());
-            compare_statement(&file, &manifest, &statement, &mut found);
+            compare_statement(run_dir, &manifest, &statement, &mut found);
         }
         Err(why) => found.broken.push(format!("{STATEMENT}: {why}")),
     }
@@ -154,7 +155,9 @@ fn compare_files(run_dir: &Path, manifest: &Manifest, found: &mut Verification) 
             found.views.insert(path);
             continue;
         }
-        let same = |sha256: &str| entry.file_type().is_file() && digest(entry.path()).is_ok_and(|now| now.0 == sha256);
+        let same = |sha256: &str| {
+            entry.file_type().is_file() && digest(run_dir, entry.path()).is_ok_and(|now| now.0 == sha256)
+        };
         match listed.remove(path.as_str()) {
             Some(sha256) if same(sha256) => found.unchanged += 1,
             // Written anew with each step of the run, each time before the manifest.
@@ -168,8 +171,8 @@ fn compare_files(run_dir: &Path, manifest: &Manifest, found: &mut Verification) 
     found.missing = listed.into_keys().map(str::to_owned).collect();
 }
 
-fn read_envelope(file: &Path) -> Result<(Envelope, Statement), String> {
-    let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
+fn read_envelope(run_dir: &Path) -> Result<(Envelope, Statement), String> {
+    let bytes = folder::read(run_dir, Path::new(STATEMENT)).map_err(|error| error.to_string())?;
     let envelope: Envelope = serde_json::from_slice(&bytes).map_err(|error| format!("no DSSE envelope: {error}"))?;
     if envelope.payload_type != PAYLOAD_TYPE {
         return Err(format!("its payload is {}, not {PAYLOAD_TYPE}", envelope.payload_type));
@@ -190,10 +193,10 @@ fn seal(envelope: &Envelope, key: Option<&PublicKey>) -> Seal {
 }
 
 /// The manifest is only as good as the statement over it.
-fn compare_statement(file: &Path, manifest: &Manifest, statement: &Statement, found: &mut Verification) {
+fn compare_statement(run_dir: &Path, manifest: &Manifest, statement: &Statement, found: &mut Verification) {
     let mut said: BTreeMap<&str, &str> =
         statement.subject.iter().map(|one| (one.name.as_str(), one.digest.sha256.as_str())).collect();
-    let own = digest(file).map(|(sha256, _)| sha256).unwrap_or_default();
+    let own = digest(run_dir, Path::new(MANIFEST)).map(|(sha256, _)| sha256).unwrap_or_default();
     if said.remove(MANIFEST) != Some(own.as_str()) {
         found.changed.insert(MANIFEST.to_owned());
     }

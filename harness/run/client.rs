@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use super::key::RunKey;
 use super::launch;
 use super::protocol::{Answer, Request};
 use crate::evidence::Evidence;
+use crate::evidence::folder::Folder;
+use crate::evidence::trust::Untrusted;
 use crate::failure::Failure;
 use crate::lane::Settings;
 use crate::plan::{Gate, GateKey, Transport};
@@ -114,6 +117,9 @@ fn settings(key: &RunKey) -> Result<PathBuf, Failure> {
     if !file.exists() {
         let mut settings = Settings::from_env()?;
         let unwritten = |variable: &str, path: &Path, error: &std::io::Error| {
+            if let Some(refused) = Untrusted::of(error) {
+                return refused.failure(&format!("the run cannot begin in {variable}"));
+            }
             Failure::new(format!("the run cannot begin: {variable} cannot be written to"))
                 .expected(format!("room and the right to write in {}", path.display()))
                 .seen(error.to_string())
@@ -133,7 +139,7 @@ fn settings(key: &RunKey) -> Result<PathBuf, Failure> {
 
 /// A folder that is this run's alone: another one may have begun in the same second.
 fn claim(folder: &Path) -> std::io::Result<PathBuf> {
-    match std::fs::create_dir(folder) {
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => Ok(folder.to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
@@ -146,10 +152,7 @@ fn claim(folder: &Path) -> std::io::Result<PathBuf> {
 
 /// A folder that can be listed may be read-only, and one that takes a name may have no room for a byte.
 fn try_to_write(folder: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::tempfile_in(folder)?;
-    file.write_all(b"k1s-gates")?;
-    file.sync_all()
+    Folder::make(folder)?.stage(Path::new("probe"), b"k1s-gates").map(drop)
 }
 
 fn ask(mut stream: UnixStream, gate: Gate, request: &Request) -> Result<Answer, Failure> {

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::inputs::{Change, Inputs};
-use crate::evidence::Redactions;
 use crate::evidence::layout::{self, GATES, INPUTS, INTERRUPTED, MANIFEST, RECORD, REDACTIONS, SUMMARY, UNFINISHED};
+use crate::evidence::{Redactions, Store, folder};
 use crate::failure::Failure;
 use crate::plan::GateKey;
 use crate::results::{self, GateResult, Manifest, Seal};
@@ -51,7 +51,7 @@ impl Earlier {
         let is_finished = |gate: &GateResult| ended.contains(&gate.key);
         let finished: Vec<GateResult> = results::gates(run_dir).into_iter().filter(is_finished).collect();
         refuse_added(run_dir, &manifest, &finished)?;
-        let inputs = Inputs::read(&run_dir.join(INPUTS));
+        let inputs = Inputs::read(run_dir);
         let inputs = match inputs {
             Err(error) if !finished.is_empty() => return Err(unread(run_dir, INPUTS, &error.to_string())),
             inputs => inputs.ok(),
@@ -85,23 +85,22 @@ impl Earlier {
 
     /// What was redacted in the files that are kept.
     pub(super) fn redactions(&self, run_dir: &Path) -> Redactions {
-        let read = std::fs::read(run_dir.join(REDACTIONS)).ok();
+        let read = folder::read(run_dir, Path::new(REDACTIONS)).ok();
         let mut known: Redactions = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         known.files.retain(|file, _| self.finished.iter().any(|gate| gate.owns(file)));
         known
     }
 
     /// Puts aside what gates that were cut short have left: no file of theirs may be taken for evidence.
-    pub(super) fn set_aside(&self, run_dir: &Path) -> std::io::Result<()> {
-        let aside = run_dir.join(INTERRUPTED).join(self.summary.parts.len().to_string());
+    pub(super) fn set_aside(&self, store: &Store) -> std::io::Result<()> {
+        let run_dir = store.root();
+        let aside = Path::new(INTERRUPTED).join(self.summary.parts.len().to_string());
         for file in layout::files(run_dir) {
             let whole = layout::of_the_run(&file) || file.starts_with(INTERRUPTED);
             if whole || self.finished.iter().any(|gate| gate.owns(&file)) {
                 continue;
             }
-            let target = aside.join(&file);
-            std::fs::create_dir_all(target.parent().unwrap_or(&aside))?;
-            std::fs::rename(run_dir.join(&file), target)?;
+            store.folder().rename(&file, &aside.join(&file))?;
         }
         let folders = walkdir::WalkDir::new(run_dir).min_depth(1).contents_first(true).into_iter().flatten();
         for folder in folders.filter(|entry| entry.file_type().is_dir()) {
@@ -148,7 +147,7 @@ fn no_run(run_dir: &Path, names: &BTreeSet<String>) -> Failure {
 
 /// The run's summary, when this version of the harness has written it.
 fn load(run_dir: &Path) -> Result<Summary, Failure> {
-    let read = std::fs::read(run_dir.join(SUMMARY));
+    let read = folder::read(run_dir, Path::new(SUMMARY));
     let told: serde_json::Value = read.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let version = told["harness"].as_str().unwrap_or("an unknown version");
     let refused = |seen: String| {
@@ -181,7 +180,7 @@ fn sound(run_dir: &Path, key: Option<&PublicKey>) -> Result<Manifest, Failure> {
         }
         return Err(not_as_it_was(run_dir, wrong));
     }
-    Manifest::read(&run_dir.join(MANIFEST)).map_err(|error| unreadable(error.to_string()))
+    Manifest::read(run_dir).map_err(|error| unreadable(error.to_string()))
 }
 
 /// While gates run, the manifest lists those that have ended: what it does not list was added to one of them later.

@@ -1,20 +1,18 @@
 //! The process of one gate, in its lane or on the host.
 
 use std::io::Read as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use tokio::sync::oneshot;
 
 use crate::failure::Failure;
-use crate::lane::{GATE_KEPT, Ground, Mode, Spec, Work, redaction_key};
+use crate::lane::{GATE_KEPT, Ground, Mode, Spec, Work};
 use crate::{gates, plan};
 
 /// Runs the gate, or the command, that the specification names.
-pub(super) fn main(spec: &Path) -> ExitCode {
+pub(super) fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let result = Spec::read(spec).and_then(|spec| {
-        let redaction = redaction_key()?;
+    let result = Spec::take_over(&mut std::io::stdin().lock()).and_then(|(redaction, spec)| {
         let runtime = runtime.map_err(|error| {
             Failure::new(format!("no runtime for the gate: {error}"))
                 .expected("threads and an epoll instance")

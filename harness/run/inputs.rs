@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 
-use crate::evidence::Redactor;
+use crate::evidence::{Redactor, folder, layout};
 use crate::lane::{Mode, Prepared, Settings};
 use crate::signing::Signer;
 
@@ -48,8 +48,8 @@ impl Inputs {
         Self(inputs.into_iter().map(|(kind, values)| (kind, values.into_iter().collect())).collect())
     }
 
-    pub(super) fn read(file: &Path) -> std::io::Result<Self> {
-        serde_json::from_slice(&std::fs::read(file)?).map_err(Into::into)
+    pub(super) fn read(run_dir: &Path) -> std::io::Result<Self> {
+        serde_json::from_slice(&folder::read(run_dir, Path::new(layout::INPUTS))?).map_err(Into::into)
     }
 
     /// The settings alone, which cost nothing to read.

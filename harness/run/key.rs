@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{getpid, getppid, getuid};
 
-use crate::evidence::layout;
+use crate::evidence::{layout, trust};
 use crate::failure::Failure;
 use crate::lane::{RUN_DIR_PREFIX, Settings};
 use crate::summary::Summary;
@@ -134,6 +134,7 @@ pub(super) fn meeting_folder() -> Result<PathBuf, Failure> {
         .create(&folder)
         .map_err(|error| refused(error.to_string()))?;
     own(&folder, uid).map_err(refused)?;
+    trust::examine(&folder).map_err(|error| refused(error.to_string()))?;
     Ok(folder)
 }
 

@@ -33,13 +33,13 @@ use crate::ledger::{self, Remains};
 ///
 /// One executable for all of them: a consumer's test binary needs no second one installed beside it.
 pub fn role(arguments: &[OsString]) -> Option<ExitCode> {
-    let [_, role, spec, ..] = arguments else { return None };
-    let spec = Path::new(spec);
+    let [_, role, rest @ ..] = arguments else { return None };
+    let first = rest.first().map(Path::new);
     match role.to_str()? {
-        launch::SUPERVISOR => Some(supervisor::serve::main(spec)),
-        lane::LANE => Some(lane::main(spec)),
-        lane::GATE => Some(gate::main(spec)),
-        launch::REAPER => Some(reaper::main(spec)),
+        launch::SUPERVISOR => first.map(supervisor::serve::main),
+        lane::LANE => Some(lane::main()),
+        lane::GATE => Some(gate::main()),
+        launch::REAPER => first.map(reaper::main),
         _ => None,
     }
 }

@@ -9,8 +9,8 @@ use walkdir::WalkDir;
 use super::super::session::Session;
 use super::looks::given;
 use crate::attest::app;
-use crate::evidence::Item;
 use crate::evidence::call::Call;
+use crate::evidence::{Item, folder};
 use crate::lane::Ground;
 use crate::workerbee::mcp::Mcp;
 use crate::workerbee::naming;
@@ -44,7 +44,7 @@ pub(super) async fn of_workload(session: &Session<'_>, folder: &Path, limit: Dur
 
 /// Why an answer holds no log.
 fn refused(session: &Session<'_>, call: &Call) -> Option<String> {
-    let bytes = std::fs::read(session.store.root().join(&call.file)).ok()?;
+    let bytes = folder::read(session.store.root(), &call.file).ok()?;
     let ending = call.ending(&serde_json::from_slice(&bytes).ok()?);
     (!ending.well).then_some(ending.seen)
 }

@@ -111,12 +111,14 @@ impl Supervisor {
     /// can be resumed itself.
     async fn begin(&self, earlier: Option<(Earlier, Prepared)>) -> std::io::Result<()> {
         let run_dir = &self.settings.run_dir;
+        // By now it holds nothing but a run, or nothing at all.
+        self.store.folder().make_private()?;
         if let Some((earlier, prepared)) = earlier {
             self.store.remove_unfinished();
             self.store.remember(earlier.redactions(run_dir));
             self.seal(None, false).await;
             self.publish(&*self.summary.lock().await);
-            earlier.set_aside(run_dir)?;
+            earlier.set_aside(&self.store)?;
             let _ = self.ground.set(Ok(prepared));
             if run_dir.join(INPUTS).exists() {
                 let _ = self.inputs.set(());
@@ -129,7 +131,7 @@ impl Supervisor {
             }
         }
         self.publish(&*self.summary.lock().await);
-        std::fs::create_dir_all(run_dir.join(GATES))
+        self.store.folder().make_inside(Path::new(GATES))
     }
 
     /// Ends what still runs, and seals what there is.
@@ -249,14 +251,13 @@ impl Supervisor {
     /// stays.
     fn set_conflict_aside(&self, file: &Path) -> Option<PathBuf> {
         Evidence::load(&self.settings.run_dir, file).ok()?.record.conflict?;
-        let folder = file.parent()?;
+        let folder = file.parent()?.strip_prefix(&self.settings.run_dir).ok()?;
         // Not in place of an extension: that of a retry's folder is its attempt.
         let name = folder.file_name()?.to_str()?;
         let kept = folder.with_file_name(format!("{name}.{SET_ASIDE}"));
-        std::fs::rename(folder, &kept).ok()?;
-        let triage = |folder: &Path| self.settings.run_dir.join(triage_folder(folder));
-        let _ = std::fs::rename(triage(folder), triage(&kept));
-        Some(kept)
+        self.store.folder().rename(folder, &kept).ok()?;
+        let _ = self.store.folder().rename(&triage_folder(folder), &triage_folder(&kept));
+        Some(self.settings.run_dir.join(kept))
     }
 
     /// The project of the gate's next run: each has one of its own.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{LAST_WORDS, Supervisor};
-use crate::evidence::StoreError;
 use crate::evidence::layout::{self, gate_folder};
+use crate::evidence::{StoreError, folder};
 use crate::failure::Failure;
 use crate::lane::{self, Limits, Mode, Spec, Work};
 use crate::plan::GateKey;
@@ -42,8 +42,8 @@ impl Supervisor {
         let folder = gate_folder(key);
         let log = folder.join(layout::GATE_LOG);
         let entry = spec.write_down(&self.ledger)?;
-        let file = self.store.write_json(&folder.join(layout::SPEC), &spec).map_err(|error| unwritable(&error))?;
-        let ended = self.process(&spec, &file, &log).await;
+        self.store.write_json(&folder.join(layout::SPEC), &spec).map_err(|error| unwritable(&error))?;
+        let ended = self.process(&spec, &log).await;
         let log = self.settings.run_dir.join(log);
         // What stays is in the ledger, and is tried again when the run ends.
         let _ = crate::ledger::settle(&entry).await;
@@ -61,7 +61,7 @@ impl Supervisor {
     }
 
     /// Runs the gate's process. Returns how it ended, and its last words.
-    async fn process(&self, spec: &Spec, file: &Path, log: &Path) -> Result<(ExitStatus, String), Failure> {
+    async fn process(&self, spec: &Spec, log: &Path) -> Result<(ExitStatus, String), Failure> {
         let unstarted = |error: std::io::Error| {
             Failure::new(format!("the process of a gate could not be started: {error}"))
                 .expected("a process of this executable, in a lane or on the host")
@@ -69,8 +69,8 @@ impl Supervisor {
                 .remedy("see that util-linux (unshare) is installed")
         };
         let mut command = match self.settings.mode {
-            Mode::Embedded => lane::in_lane(file)?,
-            Mode::External(_) => lane::on_host(file)?,
+            Mode::Embedded => lane::in_lane()?,
+            Mode::External(_) => lane::on_host()?,
         };
         let (output, writer) = std::io::pipe().map_err(unstarted)?;
         let mut child = command
@@ -87,8 +87,9 @@ impl Supervisor {
         let logged = log::follow(output, self.store.clone(), log.to_owned(), self.logs.subscribe());
         let mut lifeline = child.stdin.take();
         if let Some(lifeline) = &mut lifeline {
+            let lines = spec.hand_over(&self.redaction).map_err(unstarted)?;
             // A process that has ended already says itself why.
-            let _ = lifeline.write_all(self.redaction.line().as_bytes()).await;
+            let _ = lifeline.write_all(&lines).await;
         }
         let limit = whole_limit(spec.settings.limits);
         let stays = self.settings.run_dir.join(spec.folder()).join(layout::KEPT);
@@ -112,7 +113,7 @@ impl Supervisor {
             // What the process started may hold the pipe open; what itself wrote is there in a moment.
             let words = match tokio::time::timeout(LAST_WORDS, logged).await {
                 Ok(Ok(words)) => words,
-                _ => log::last_words(&std::fs::read(self.settings.run_dir.join(log)).unwrap_or_default()),
+                _ => log::last_words(&folder::read(&self.settings.run_dir, log).unwrap_or_default()),
             };
             return status.map(|status| (status, words)).map_err(unstarted);
         }
