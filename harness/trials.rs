@@ -170,7 +170,7 @@ fn evidence(gate: Gate, transport: Transport, both: bool) -> Result<Evidence, Fa
 /// every trial still be green once: a verdict put together from two halves.
 fn whole_gate(of_gate: &[Wanted], evidence: &Evidence, attempt: u32) -> Result<(), Failure> {
     for Wanted { name, transport, check, .. } in of_gate {
-        let counterpart = if *transport == evidence.record.transport { None } else { Some(evidence.beside()?) };
+        let counterpart = if *transport == evidence.record.key.transport { None } else { Some(evidence.beside()?) };
         let judged = judge(check, counterpart.as_ref().unwrap_or(evidence));
         judged.map_err(|failure| Failure {
             what: format!("this check is green at attempt {attempt}, but `{name}` is not: {}", failure.what),

@@ -195,7 +195,7 @@ fn a_gate_that_passed_at_its_second_attempt_is_flaky() {
     let mut first = run.summary.gates[&STARTUP.to_string()].clone();
     let mut second = first.clone();
     first.checks.push(red("x", "broken", "startup-k1s-ha-min.json"));
-    second.attempt = 2;
+    second.key.attempt = 2;
     run.summary.gates.insert(STARTUP.to_string(), first);
     run.summary.gates.insert(format!("{STARTUP} (attempt 2)"), second);
     assert_eq!(run.summary.verdict(), State::Passed);

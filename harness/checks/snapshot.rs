@@ -24,8 +24,8 @@ fn compare(evidence: &Evidence, label: &str) -> Result<(), Failure> {
     let record = &evidence.record;
     let shape = shape(&evidence.json(label)?, &[&record.project]);
     let version = record.versions.get("WorkerBee").map_or("unknown", String::as_str);
-    let mut name = record.gate.slug();
-    if record.transport == Transport::Mcp {
+    let mut name = record.key.gate.slug();
+    if record.key.transport == Transport::Mcp {
         name.push_str(".mcp");
     }
     let folders = folders().map(|folder| folder.join(format!("workerbee-{version}")));

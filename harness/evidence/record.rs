@@ -1,6 +1,6 @@
 //! What is known of one gate: its calls, what the harness saw for itself, its phases.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,21 +12,16 @@ use super::call::{Call, Ending};
 use super::folder;
 use super::layout::{GATES, INTERRUPTED, RECORD, gate_folder, moved};
 use crate::failure::Failure;
-use crate::plan::{Gate, GateKey, Transport, Transports};
+use crate::plan::{GateKey, Transports};
 
 /// The record of one gate, `gates/<gate>/record.json` in the run's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
-    /// Which gate.
-    pub gate: Gate,
-    /// By which way `WorkerBee` was asked.
-    pub transport: Transport,
+    /// Which run of which gate.
+    #[serde(flatten)]
+    pub key: GateKey,
     /// By which ways the gates of its run ask.
     pub transports: Transports,
-    /// The iteration of a stress run, from 1.
-    pub iteration: u32,
-    /// 1, or more when nextest retried a trial of it.
-    pub attempt: u32,
     /// The part of the run that ran it, from 1: a run that was resumed has several.
     pub part: usize,
     /// Its own project.
@@ -205,8 +200,8 @@ impl Evidence {
 
     /// The same gate at the same attempt, asked the other way.
     pub(crate) fn beside(&self) -> Result<Self, Failure> {
-        let Record { gate, transport, iteration, attempt, .. } = self.record;
-        let file = gate_folder(GateKey { gate, transport: transport.other(), iteration, attempt }).join(RECORD);
+        let key = self.record.key;
+        let file = gate_folder(GateKey { transport: key.transport.other(), ..key }).join(RECORD);
         Self::load(&self.run_dir, &self.run_dir.join(file))
     }
 
@@ -220,14 +215,9 @@ impl Evidence {
         }
     }
 
-    /// What a rule says, and the files of the run's folder that it looked at: those that its verdict rests on.
-    pub(crate) fn traced<T>(&self, rule: impl FnOnce(&Self) -> T) -> (T, BTreeSet<PathBuf>) {
-        drop(self.readings());
-        let said = rule(self);
-        let read = self.readings().into_iter().map(|reading| reading.file);
-        // A verdict rests on the record always: it says which file is whose.
-        let record = self.file.strip_prefix(&self.run_dir).ok().map(Path::to_owned);
-        (said, read.chain(record).collect())
+    /// The record's own file in the run's folder: every verdict rests on it, as it says which file is whose.
+    pub(crate) fn own_file(&self) -> &Path {
+        self.file.strip_prefix(&self.run_dir).unwrap_or(&self.file)
     }
 
     /// Where a file is in the run's folder now.

@@ -41,11 +41,8 @@ impl<'a> Session<'a> {
             .map_err(|error| unwritable(&error))?
             .logging_redactions(spec.folder().join(layout::REDACTIONS));
         let record = Record {
-            gate: key.gate,
-            transport: key.transport,
+            key,
             transports: spec.settings.transports,
-            iteration: key.iteration,
-            attempt: key.attempt,
             part: spec.part,
             project: spec.project.clone(),
             started: jiff::Timestamp::now().to_string(),

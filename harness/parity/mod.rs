@@ -36,7 +36,7 @@ pub(crate) fn checks(gate: Gate) -> Vec<Check> {
 /// What the checks of both ways read is what is compared: a check that reads something new needs a field.
 fn coverage(cli: &Evidence) -> Result<(), Failure> {
     let mcp = cli.beside()?;
-    let gate = cli.record.gate;
+    let gate = cli.record.key.gate;
     let fields = fields::of(gate);
     let (mut missing, mut unread) = (BTreeSet::new(), BTreeSet::new());
     for evidence in [cli, &mcp] {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Gate, Transport};
 
 /// A gate that is run once: a retry or a stress iteration is another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GateKey {
     /// Which gate.
     pub gate: Gate,

@@ -21,7 +21,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
                 @if run.has_trouble() { a href="#trouble" { "What went wrong" } }
                 a href="#timeline" { "Timeline" }
                 a href="#checks" { "Checks" }
-                @if run.gates.iter().any(|gate| gate.summary.gate.profile().is_some()) { a href="#profiles" { "Profiles" } }
+                @if run.gates.iter().any(|gate| gate.summary.key.gate.profile().is_some()) { a href="#profiles" { "Profiles" } }
                 a href="#environment" { "Environment" }
             }
         }

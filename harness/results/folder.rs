@@ -1,37 +1,12 @@
 //! What a run's folder says of its gates: how far each came, and what its checks say of what it left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::checks::Check;
-use crate::evidence::Evidence;
 use crate::evidence::layout::{GATES, RECORD, gate_folder, gate_of_folder, triage_folder};
-use crate::failure::Failure;
+use crate::evidence::{Evidence, Reading};
 use crate::plan::{Gate, GateKey, Transport, Transports};
-use crate::suite::checks_of_run;
-use crate::summary::{self, GateState, GateSummary, Stage, Summary};
-
-/// What a check says.
-#[derive(Debug, Clone)]
-pub enum Outcome {
-    /// Green.
-    Passed,
-    /// Red, and why.
-    Failed(Failure),
-    /// Only its trial can judge it, and has not told what it came to.
-    NotJudged,
-}
-
-/// A check over what a gate left.
-#[derive(Debug, Clone)]
-pub struct Verdict {
-    /// The check's name within its gate.
-    pub check: String,
-    /// What it says.
-    pub outcome: Outcome,
-    /// The files in the run's folder that it rests on.
-    pub files: BTreeSet<PathBuf>,
-}
+use crate::summary::{GateState, GateSummary, Outcome, Stage, Summary, Verdict};
 
 /// One run of a gate.
 #[derive(Debug)]
@@ -103,34 +78,27 @@ fn result(run_dir: &Path, key: GateKey, folder: PathBuf, set_aside: bool, state:
     GateResult { key, transports: Transports::default(), state, folder, set_aside, evidence, verdicts }
 }
 
+/// What the checks say of a gate's evidence; each that is judged rests on the record too.
 fn judged(evidence: &Evidence) -> Vec<Verdict> {
-    let judge = |check: Check| {
-        if check.is_of_its_trial() {
-            return Verdict { check: check.name, outcome: Outcome::NotJudged, files: BTreeSet::new() };
-        }
-        let (verdict, files) = evidence.traced(|evidence| check.judge(evidence));
-        Verdict { check: check.name, outcome: verdict.map_or_else(Outcome::Failed, |()| Outcome::Passed), files }
-    };
-    let record = &evidence.record;
-    checks_of_run(record.gate, record.transport, record.transports).into_iter().map(judge).collect()
+    let mut verdicts = Verdict::all(evidence);
+    for verdict in verdicts.iter_mut().filter(|verdict| verdict.outcome != Outcome::Unjudged) {
+        verdict.read.push(Reading { file: evidence.own_file().to_owned(), pointer: String::new() });
+    }
+    verdicts
 }
 
 impl GateResult {
     /// Takes what trials have told the run's summary of checks that only they can judge: comparisons with snapshots, and
     /// a consumer's own checks.
     fn hear(&mut self, summary: &Summary) {
-        let own = |gate: &&GateSummary| gate.key() == self.key;
+        let own = |gate: &&GateSummary| gate.key == self.key;
         for told in summary.gates.values().filter(own).flat_map(|gate| &gate.checks) {
-            let outcome = match &told.outcome {
-                summary::Outcome::Passed => Outcome::Passed,
-                summary::Outcome::Failed(failure) => Outcome::Failed(failure.clone()),
-                summary::Outcome::Unjudged => continue,
-            };
-            let files = told.read.iter().map(|reading| reading.file.clone()).collect();
-            let heard = Verdict { check: told.check.clone(), outcome, files };
+            if told.outcome == Outcome::Unjudged {
+                continue;
+            }
             match self.verdicts.iter_mut().find(|verdict| verdict.check == told.check) {
-                Some(verdict) if matches!(verdict.outcome, Outcome::NotJudged) => *verdict = heard,
-                None if self.state == Stage::Ended => self.verdicts.push(heard),
+                Some(verdict) if verdict.outcome == Outcome::Unjudged => verdict.clone_from(told),
+                None if self.state == Stage::Ended => self.verdicts.push(told.clone()),
                 Some(_) | None => {}
             }
         }
@@ -144,7 +112,7 @@ impl GateResult {
     /// The names of the trials that rest on a file of the run's folder.
     pub fn checks_on(&self, file: &Path) -> impl Iterator<Item = String> + '_ {
         let file = file.to_owned();
-        let rests = move |verdict: &&Verdict| verdict.files.contains(&file);
+        let rests = move |verdict: &&Verdict| verdict.read.iter().any(|reading| reading.file == file);
         self.verdicts
             .iter()
             .filter(rests)

@@ -2,19 +2,19 @@
 //!
 //! nextest writes a report of its own when it ends; this one can be had of a run that was killed, and says more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
-use super::folder::{GateResult, Outcome, Verdict};
+use super::folder::GateResult;
 use super::manifest::{Manifest, gates};
 use crate::evidence::layout::GATE_LOG;
 use crate::evidence::{self, Evidence, Redactor};
 use crate::failure::Failure;
 use crate::suite::checks_of_run;
-use crate::summary::Stage;
+use crate::summary::{Outcome, Stage, Verdict};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +107,7 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
         let mut case = TestCase::new(format!("{gate_name}::{check}"), status(run_dir, gate, verdict));
         // That of its suite, as nextest writes it: readers that group by class do not group once more.
         case.set_classname(&name).set_time(Duration::ZERO);
-        if let Some((failure, verdict)) = verdict.and_then(|verdict| Some((red(verdict)?, verdict))) {
+        if let Some((failure, verdict)) = verdict.and_then(|verdict| Some((verdict.failure()?, verdict))) {
             case.set_system_out(attachments(run_dir, failure, verdict));
         }
         for again in earlier {
@@ -124,8 +124,8 @@ fn describe(suite: &mut TestSuite, evidence: &Evidence) {
     if let Ok(started) = chrono_of(&record.started) {
         suite.set_timestamp(started);
     }
-    let properties =
-        [("iteration", record.iteration), ("attempt", record.attempt)].map(|(name, number)| (name, number.to_string()));
+    let properties = [("iteration", record.key.iteration), ("attempt", record.key.attempt)]
+        .map(|(name, number)| (name, number.to_string()));
     let properties =
         properties.into_iter().chain([("project", record.project.clone()), ("part", record.part.to_string())]);
     suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
@@ -164,7 +164,7 @@ fn status(run_dir: &Path, gate: &GateResult, verdict: Option<&Verdict>) -> TestC
             status.set_message(one_line(failure)).set_type("check").set_description(failure.to_string());
             status
         }
-        (Stage::Ended, Some(Outcome::NotJudged)) => {
+        (Stage::Ended, Some(Outcome::Unjudged)) => {
             skipped("shapes are compared by the trial alone, and it was not asked for or did not end")
         }
         (Stage::Waiting, _) => skipped("the run ended before this gate began"),
@@ -187,19 +187,11 @@ fn one_line(failure: &Failure) -> String {
     if line.chars().count() > 400 { line.chars().take(399).chain(['…']).collect() } else { line }
 }
 
-fn red(verdict: &Verdict) -> Option<&Failure> {
-    match &verdict.outcome {
-        Outcome::Failed(failure) => Some(failure),
-        _ => None,
-    }
-}
-
 /// The files that show it, as GitLab and Jenkins (its plugin for attachments) look for them. GitLab takes the first.
 fn attachments(run_dir: &Path, failure: &Failure, verdict: &Verdict) -> String {
     let mut files: Vec<PathBuf> = failure.evidence.clone().into_iter().collect();
-    files.extend(
-        verdict.files.iter().map(|file| run_dir.join(file)).filter(|file| failure.evidence.as_ref() != Some(file)),
-    );
+    let read: BTreeSet<PathBuf> = verdict.read.iter().map(|reading| run_dir.join(&reading.file)).collect();
+    files.extend(read.into_iter().filter(|file| failure.evidence.as_ref() != Some(file)));
     let line = |file: &PathBuf| format!("[[ATTACHMENT|{}]]", file.display());
     files.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -207,7 +199,7 @@ fn attachments(run_dir: &Path, failure: &Failure, verdict: &Verdict) -> String {
 /// What a check said in an earlier run of its gate: a flaky failure when it is green now.
 fn rerun(status: &mut TestCaseStatus, earlier: &GateResult, check: &str) {
     let verdict = earlier.verdicts.iter().find(|verdict| verdict.check == check);
-    let Some(failure) = verdict.and_then(red) else { return };
+    let Some(failure) = verdict.and_then(Verdict::failure) else { return };
     let mut rerun = TestRerun::new(NonSuccessKind::Failure);
     rerun.set_message(one_line(failure)).set_type("check").set_description(failure.to_string());
     if !matches!(status, TestCaseStatus::Skipped { .. }) {

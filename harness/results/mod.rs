@@ -9,7 +9,7 @@ mod statement;
 mod verify;
 
 pub use bundle::{BundleError, Bundled, bundle};
-pub use folder::{GateResult, Outcome, Verdict};
+pub use folder::GateResult;
 pub use junit::{JunitError, junit};
 pub use manifest::{Entry, Manifest, Standing, gates};
 pub use seal::seal;

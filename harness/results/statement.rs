@@ -7,12 +7,12 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::folder::{GateResult, Outcome};
+use super::folder::GateResult;
 use super::manifest::Manifest;
 use crate::evidence::layout::SPEC;
 use crate::evidence::{MANIFEST, Record};
 use crate::signing::{Envelope, Signer};
-use crate::summary::Stage;
+use crate::summary::{Outcome, Stage};
 
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "https://in-toto.io/attestation/test-result/v0.1";
@@ -115,7 +115,7 @@ fn result(gates: &[GateResult]) -> TestResult {
                 Outcome::Passed if flaky => warned.push(name),
                 Outcome::Passed => passed.push(name),
                 Outcome::Failed(_) => failed.push(name),
-                Outcome::NotJudged => {}
+                Outcome::Unjudged => {}
             }
         }
     }

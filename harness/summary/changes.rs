@@ -37,8 +37,7 @@ impl Summary {
         let cut = self.parts.len();
         let run_dir = &settings.run_dir;
         let gates = self.gates.into_iter().map(|(name, gate)| {
-            let key = gate.key();
-            let gate = if kept.contains(&key) { gate.kept(run_dir) } else { gate.cut_short(run_dir, cut) };
+            let gate = if kept.contains(&gate.key) { gate.kept(run_dir) } else { gate.cut_short(run_dir, cut) };
             (name, gate)
         });
         let part = Part { kept: kept.len(), ..part };
@@ -70,10 +69,7 @@ impl Summary {
             return;
         }
         let gate = GateSummary {
-            gate: key.gate,
-            transport: key.transport,
-            iteration: key.iteration,
-            attempt: key.attempt,
+            key,
             part,
             folder: gate_folder(key),
             project,

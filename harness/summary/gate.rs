@@ -9,20 +9,15 @@ use super::text::first_line;
 use crate::checks::Check;
 use crate::evidence::{Evidence, Progress, Reading, layout};
 use crate::failure::Failure;
-use crate::plan::{Gate, GateKey, Transport, Transports};
+use crate::plan::{GateKey, Transports};
 use crate::suite::checks_of_run;
 
 /// What is known of one gate.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GateSummary {
-    /// Which gate.
-    pub gate: Gate,
-    /// By which way `WorkerBee` is asked.
-    pub transport: Transport,
-    /// The iteration of a stress run, from 1.
-    pub iteration: u32,
-    /// nextest's attempt, from 1.
-    pub attempt: u32,
+    /// Which run of which gate.
+    #[serde(flatten)]
+    pub key: GateKey,
     /// The part of the run that ran it, from 1; an earlier one than the last when it was kept.
     pub part: usize,
     /// Its folder in the run's.
@@ -77,12 +72,6 @@ pub enum Outcome {
 }
 
 impl GateSummary {
-    /// Which gate it is, which iteration and attempt.
-    pub fn key(&self) -> GateKey {
-        let Self { gate, transport, iteration, attempt, .. } = *self;
-        GateKey { gate, transport, iteration, attempt }
-    }
-
     /// Ended, at least one check judged, none red.
     pub fn passed(&self) -> bool {
         let none_red = self.failure.is_none() && self.failures().next().is_none();
@@ -91,10 +80,7 @@ impl GateSummary {
 
     /// The red checks.
     pub fn failures(&self) -> impl Iterator<Item = (&str, &Failure)> {
-        self.checks.iter().filter_map(|verdict| match &verdict.outcome {
-            Outcome::Failed(failure) => Some((verdict.check.as_str(), failure)),
-            _ => None,
-        })
+        self.checks.iter().filter_map(|verdict| Some((verdict.check.as_str(), verdict.failure()?)))
     }
 
     /// How many checks came out so.
@@ -172,14 +158,18 @@ impl GateSummary {
             let noticed = self.flaky.iter().chain(&record.noticed).map(String::as_str).collect::<Vec<_>>().join("; ");
             self.flaky = Some(noticed);
         }
-        self.checks = checks_of_run(record.gate, record.transport, record.transports)
-            .iter()
-            .map(|check| Verdict::of(check, evidence))
-            .collect();
+        self.checks = Verdict::all(evidence);
     }
 }
 
 impl Verdict {
+    /// Those of all checks of a gate in its run.
+    pub(crate) fn all(evidence: &Evidence) -> Vec<Self> {
+        let record = &evidence.record;
+        let checks = checks_of_run(record.key.gate, record.key.transport, record.transports);
+        checks.iter().map(|check| Self::of(check, evidence)).collect()
+    }
+
     /// A snapshot is compared by its trial alone: only that knows whose snapshots are meant. Two ways to ask are too: it
     /// waits for both.
     fn of(check: &Check, evidence: &Evidence) -> Self {
@@ -189,6 +179,14 @@ impl Verdict {
         evidence.readings();
         let outcome = check.judge(evidence).map_or_else(Outcome::Failed, |()| Outcome::Passed);
         Self::new(check, outcome, evidence.readings())
+    }
+
+    /// Why the check is red, when it is.
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.outcome {
+            Outcome::Failed(failure) => Some(failure),
+            Outcome::Passed | Outcome::Unjudged => None,
+        }
     }
 
     pub(crate) fn new(check: &Check, outcome: Outcome, read: Vec<Reading>) -> Self {

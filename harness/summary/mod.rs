@@ -86,7 +86,7 @@ impl Summary {
     /// The gates in the order of the runbook.
     pub fn in_order(&self) -> Vec<(&str, &GateSummary)> {
         let mut gates: Vec<_> = self.gates.iter().map(|(name, gate)| (name.as_str(), gate)).collect();
-        gates.sort_by_key(|(_, gate)| gate.key());
+        gates.sort_by_key(|(_, gate)| gate.key);
         gates
     }
 
@@ -104,7 +104,7 @@ impl Summary {
     /// The earlier attempts of gates that passed when they were tried again.
     pub fn retried(&self) -> Vec<&str> {
         let passed_later =
-            |gate: &GateSummary| self.gates.values().any(|other| other.key().replaces(gate.key()) && other.passed());
+            |gate: &GateSummary| self.gates.values().any(|other| other.key.replaces(gate.key) && other.passed());
         self.in_order()
             .into_iter()
             .filter(|(_, gate)| !gate.passed() && passed_later(gate))
@@ -142,8 +142,8 @@ impl Summary {
             (None, None, _) => Stage::Waiting,
         };
         let of_gate = |gate: &GateSummary| {
-            let name = self.transports.name(gate.gate, gate.transport);
-            (gate.key(), GateState::new(name, gate.key(), state(gate), gate.part))
+            let name = self.transports.name(gate.key.gate, gate.key.transport);
+            (gate.key, GateState::new(name, gate.key, state(gate), gate.part))
         };
         self.gates.values().map(of_gate).collect()
     }
@@ -171,7 +171,7 @@ impl Summary {
 
     /// How often a gate was run or is to be by one way, in all iterations, attempts and parts.
     pub(crate) fn runs_of(&self, gate: Gate, transport: Transport) -> u32 {
-        let same = |known: &&GateSummary| (known.gate, known.transport) == (gate, transport);
+        let same = |known: &&GateSummary| (known.key.gate, known.key.transport) == (gate, transport);
         self.gates.values().filter(same).map(|known| known.runs.max(1)).sum()
     }
 

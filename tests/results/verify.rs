@@ -129,7 +129,7 @@ pub(crate) fn noticed() -> Story {
 
 pub(crate) fn attempt_2() -> Story {
     let mut story = Story::honest(STARTUP);
-    story.record.attempt = 2;
+    story.record.key.attempt = 2;
     story
 }
 

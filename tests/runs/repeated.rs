@@ -54,7 +54,7 @@ pub(crate) fn retried() -> Result<(), Failed> {
     }
     let summary = Summary::load(&run.run_dir())?;
     for (name, gate) in &summary.gates {
-        if gate.passed() != (gate.attempt == 11) {
+        if gate.passed() != (gate.key.attempt == 11) {
             wrong.push(format!("{name}: passed {}", gate.passed()));
         }
     }

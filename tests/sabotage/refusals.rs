@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use k1s_profile_gates::evidence::call::Call;
 use k1s_profile_gates::evidence::{Record, Redactor, Store};
-use k1s_profile_gates::plan::{Gate, Profile, Transports};
+use k1s_profile_gates::plan::{Gate, GateKey, Profile, Transports};
 use k1s_profile_gates::workerbee::cli::Cli;
 use k1s_profile_gates::workerbee::mcp::Mcp;
 use k1s_profile_gates::workerbee::request::{Request, Tool};
@@ -85,11 +85,8 @@ impl Bench {
     fn judged(&self, call: Call) -> Result<(), Failure> {
         let transport = call.transport;
         let record = Record {
-            gate: Gate::Startup(SQLITE),
-            transport,
+            key: GateKey::first(Gate::Startup(SQLITE), transport),
             transports: Transports::Mcp,
-            iteration: 1,
-            attempt: 1,
             part: 1,
             project: String::new(),
             noticed: Vec::new(),

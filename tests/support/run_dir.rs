@@ -7,7 +7,7 @@ use k1s_profile_gates::Failure;
 use k1s_profile_gates::evidence::call::Call;
 use k1s_profile_gates::evidence::{Observation, Phase, Progress, Reading, Record};
 use k1s_profile_gates::lane::Mode;
-use k1s_profile_gates::plan::{Gate, Transport, Transports};
+use k1s_profile_gates::plan::{Gate, GateKey, Transport, Transports};
 use k1s_profile_gates::summary::{GateSummary, Outcome, Summary, Verdict};
 use tempfile::TempDir;
 
@@ -65,11 +65,8 @@ impl RunDir {
             problem: None,
         };
         let record = Record {
-            gate,
-            transport: Transport::Cli,
+            key: GateKey::first(gate, Transport::Cli),
             transports: Transports::Cli,
-            iteration: 1,
-            attempt: 1,
             part: 1,
             project: "demo".into(),
             started: later(1).to_string(),
@@ -91,10 +88,7 @@ impl RunDir {
         self.file(&sight.display().to_string(), r#"{"names": ["a"]}"#);
         self.file(&folder.join("record.json").display().to_string(), serde_json::to_vec(&record).unwrap());
         let summary = GateSummary {
-            gate,
-            transport: Transport::Cli,
-            iteration: 1,
-            attempt: 1,
+            key: GateKey::first(gate, Transport::Cli),
             part: 1,
             folder,
             project: "demo".into(),

@@ -61,7 +61,7 @@ impl RunDir {
 
     pub(crate) fn with_in(self, story: Story, folder: &str) -> Self {
         let gate = story.gate;
-        let attempt = story.record.attempt;
+        let attempt = story.record.key.attempt;
         story.leave_in(&self.path(), folder);
         if folder.ends_with(".conflict") { self } else { self.at(gate, attempt, Stage::Ended) }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use k1s_profile_gates::evidence::call::{Call, CallProblem};
 use k1s_profile_gates::evidence::{Observation, Record};
-use k1s_profile_gates::plan::{Component, Gate, Profile, Transport, Transports};
+use k1s_profile_gates::plan::{Component, Gate, GateKey, Profile, Transport, Transports};
 use k1s_profile_gates::{Check, Evidence, Failure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -59,11 +59,8 @@ impl Story {
 
     fn by(gate: Gate, transport: Transport, transports: Transports) -> Self {
         let record = Record {
-            gate,
-            transport,
+            key: GateKey::first(gate, transport),
             transports,
-            iteration: 1,
-            attempt: 1,
             part: 1,
             project: "demo".into(),
             started: "2026-01-01T00:00:00Z".into(),
@@ -194,7 +191,7 @@ impl Story {
     fn answered(&mut self, label: &'static str, answer: Value) {
         // The daemon itself is asked for on the command line.
         let of_the_daemon = label.starts_with("mcp-status") || label == "containerd-privilege";
-        let transport = if of_the_daemon { Transport::Cli } else { self.record.transport };
+        let transport = if of_the_daemon { Transport::Cli } else { self.record.key.transport };
         let mcp = transport == Transport::Mcp;
         let call = Call {
             transport,
@@ -348,7 +345,7 @@ impl Story {
 
     /// The checks that the story is told to: of one told both ways, those that compare.
     pub(crate) fn checks(&self) -> Vec<Check> {
-        let Record { gate, transport, transports, .. } = self.record;
+        let Record { key: GateKey { gate, transport, .. }, transports, .. } = self.record;
         k1s_profile_gates::checks_of_run(gate, transport, transports)
             .into_iter()
             // It is compared with files of the user's; tests/trials.rs has some.
