@@ -2,7 +2,6 @@
 CARGO ?= cargo
 # Further arguments of nextest, e.g. make gates ARGS='-E "test(etcd)"'
 ARGS ?=
-CACHE = $(or $(K1S_GATES_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/k1s-profile-gates)
 GATES = $(CARGO) run --quiet --bin k1s-gates --
 
 .DEFAULT_GOAL := help
@@ -102,7 +101,5 @@ lint: ## Check format and lints
 doc: ## Build the documentation
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps
 
-clean-cache: ## Remove the stack's cache folder, and nothing else
-	@if [ -e "$(CACHE)/CACHEDIR.TAG" ]; then \
-	  rm -rf -- "$(CACHE)" 2> /dev/null || sudo -n rm -rf -- "$(CACHE)"; \
-	else echo "no cache of the stack in $(CACHE)"; fi
+clean-cache: ## Remove what the stack has made in its cache folder, and nothing else
+	@$(GATES) stack --clean

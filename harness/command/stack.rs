@@ -18,6 +18,9 @@ pub(crate) struct Stack {
     /// Print the folders to put before PATH, separated by colons.
     #[arg(long, conflicts_with_all = ["check", "json"])]
     path: bool,
+    /// Remove what the stack has made in its cache folder, and nothing else.
+    #[arg(long, conflicts_with_all = ["check", "path", "json"])]
+    clean: bool,
     /// Print JSON: where everything is, or with --check what is missing.
     #[arg(long)]
     json: bool,
@@ -25,6 +28,9 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
+        if self.clean {
+            return clean();
+        }
         match (self.check, self.path) {
             (true, _) => check(self.json),
             (_, true) => path(),
@@ -44,6 +50,16 @@ fn ensure(json: bool) -> Result<ExitCode, Box<dyn Error>> {
     eprintln!("stack: complete after {:.1} s ({})", clock.elapsed().as_secs_f64(), versions.join(", "));
     if json {
         print::json(&stack)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn clean() -> Result<ExitCode, Box<dyn Error>> {
+    let options = options();
+    let others = stack::clean(&options, &mut |progress| eprintln!("stack: {progress}"))?;
+    eprintln!("stack: nothing of the stack is in {} any more", options.cache.display());
+    for other in others {
+        eprintln!("stack: not the stack's, and left as it is: {}", other.display());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,8 +9,18 @@ use std::process::{Command, Stdio};
 use rustix::fs::FlockOperation;
 use serde::Serialize;
 
+use super::contents::{CONTENTS, Contents, SIGNATURE};
 use super::error::StackError;
 use super::privilege::Privilege;
+
+/// The tag by which backups know a cache.
+pub(super) const TAG: &str = "CACHEDIR.TAG";
+/// Held by whoever changes the cache.
+pub(super) const LOCK: &str = "lock";
+/// The folder of what recipes printed.
+pub(super) const LOGS: &str = "logs";
+/// What is remembered of the user's tools.
+pub(super) const TOOLS: &str = "tools.json";
 
 /// Where the stack is kept.
 #[derive(Debug, Clone)]
@@ -42,22 +52,29 @@ impl Cache {
 
     /// What is remembered of the user's tools.
     pub(super) fn tools(&self) -> PathBuf {
-        self.folder.join("tools.json")
+        self.folder.join(TOOLS)
     }
 
     /// Everything that the recipe of a step printed.
     pub(super) fn log(&self, step: &str) -> PathBuf {
-        self.folder.join("logs").join(format!("{step}.log"))
+        self.folder.join(LOGS).join(format!("{step}.log"))
     }
 
     /// Makes the folder and waits until this process alone may change it.
     pub(super) fn hold(&self, waiting: &mut dyn FnMut(&Path)) -> Result<Held, StackError> {
-        let logs = self.folder.join("logs");
+        let mut contents = Contents::of(&self.folder)?;
+        fs::create_dir_all(&self.folder).map_err(StackError::io("create", &self.folder))?;
+        contents.begin(&self.folder, [CONTENTS, TAG, LOCK, LOGS, TOOLS])?;
+        let logs = self.folder.join(LOGS);
         fs::create_dir_all(&logs).map_err(StackError::io("create", &logs))?;
-        // Backups leave such folders out; `make clean-cache` removes no others.
-        let tag = self.folder.join("CACHEDIR.TAG");
-        fs::write(&tag, "Signature: 8a477f597d28d172789f06886806bc55\n").map_err(StackError::io("write", &tag))?;
-        let path = self.folder.join("lock");
+        // Backups leave such folders out.
+        let tag = self.folder.join(TAG);
+        fs::write(&tag, SIGNATURE).map_err(StackError::io("write", &tag))?;
+        self.lock(waiting)
+    }
+
+    fn lock(&self, waiting: &mut dyn FnMut(&Path)) -> Result<Held, StackError> {
+        let path = self.folder.join(LOCK);
         let open = File::options().read(true).write(true).create(true).truncate(true).open(&path);
         let file = open.map_err(StackError::io("open", &path))?;
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -67,6 +84,37 @@ impl Cache {
                 .map_err(StackError::io("lock", &path))?;
         }
         Ok(Held(file))
+    }
+
+    /// Refuses a folder that could not become a cache.
+    pub(super) fn examine(&self) -> Result<(), StackError> {
+        Contents::of(&self.folder).map(drop)
+    }
+
+    /// Writes down that something of that name is about to be made.
+    pub(super) fn own(&self, _held: &Held, name: &str) -> Result<(), StackError> {
+        Contents::of(&self.folder)?.add(&self.folder, name)
+    }
+
+    /// Removes all that the stack has made, and the folder when nothing else is in it. Returns what stays.
+    pub(super) fn clean(
+        &self,
+        privilege: Privilege,
+        waiting: &mut dyn FnMut(&Path),
+    ) -> Result<Vec<PathBuf>, StackError> {
+        let contents = Contents::of(&self.folder)?;
+        let entries = || fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        if entries().next().is_none() {
+            return Ok(Vec::new());
+        }
+        let _held = self.lock(waiting)?;
+        // The list last: cut short, the rest can be removed by it.
+        for name in contents.names().filter(|name| *name != CONTENTS) {
+            remove(&self.folder.join(name), privilege)?;
+        }
+        remove(&self.folder.join(CONTENTS), privilege)?;
+        let _ = fs::remove_dir(&self.folder);
+        Ok(entries().collect())
     }
 }
 
@@ -93,7 +141,10 @@ pub(super) fn remove(folder: &Path, privilege: Privilege) -> Result<(), StackErr
     if let Some(mount) = mounted_below(&mounts, folder) {
         return Err(StackError::Mounted(mount));
     }
-    match fs::remove_dir_all(folder) {
+    // A link, or a file, goes itself.
+    let is_folder = fs::symlink_metadata(folder).is_ok_and(|about| about.is_dir());
+    let removed = if is_folder { fs::remove_dir_all(folder) } else { fs::remove_file(folder) };
+    match removed {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && privilege == Privilege::Sudo => {
             let status = Command::new("sudo").args(["-n", "rm", "-rf", "--"]).arg(folder).stdin(Stdio::null()).status();
             match status {
@@ -123,6 +174,38 @@ mod tests {
         let mounts = "proc /proc proc rw 0 0\nnone /a\\040b/step/dev none rw 0 0\nnone /a\\040b/step2 none rw 0 0\n";
         assert_eq!(mounted_below(mounts, Path::new("/a b/step")), Some("/a b/step/dev".into()));
         assert_eq!(mounted_below(mounts, Path::new("/a b/other")), None);
+    }
+
+    #[test]
+    fn what_the_stack_has_made_is_removed_and_nothing_else() -> Result<(), Box<dyn std::error::Error>> {
+        let top = tempfile::tempdir()?;
+        let cache = Cache::new(&top.path().join("cache"));
+        let held = cache.hold(&mut |_| ())?;
+        for (name, is_owned) in [("k1s-0123456789ab", true), ("link", true), ("thesis", false)] {
+            if is_owned {
+                cache.own(&held, name)?;
+            }
+            if name != "link" {
+                fs::create_dir_all(cache.folder().join(name).join("inner"))?;
+            }
+        }
+        // In the place of something that was the stack's.
+        fs::create_dir(top.path().join("elsewhere"))?;
+        std::os::unix::fs::symlink("../elsewhere", cache.folder().join("link"))?;
+        drop(held);
+        let thesis = cache.folder().join("thesis");
+        assert_eq!(cache.clean(Privilege::None, &mut |_| ())?, [thesis.clone()]);
+        assert!(thesis.join("inner").is_dir() && top.path().join("elsewhere").is_dir());
+        // Now it is somebody's own.
+        assert!(matches!(cache.clean(Privilege::None, &mut |_| ()), Err(StackError::NotACache { .. })));
+        assert!(matches!(cache.hold(&mut |_| ()), Err(StackError::NotACache { .. })));
+        assert!(!cache.folder().join(TAG).exists());
+        fs::remove_dir_all(&thesis)?;
+        assert_eq!(cache.clean(Privilege::None, &mut |_| ())?, Vec::<PathBuf>::new());
+        drop(cache.hold(&mut |_| ())?);
+        assert_eq!(cache.clean(Privilege::None, &mut |_| ())?, Vec::<PathBuf>::new());
+        assert!(!cache.folder().exists(), "with nothing else in it, the folder goes too");
+        Ok(())
     }
 
     #[test]

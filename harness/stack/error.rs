@@ -56,6 +56,17 @@ pub enum StackError {
     /// Every step ended well, and yet something is missing: the user's tools changed meanwhile.
     #[error("the stack is still without {}; something changed while it was prepared. Go on with: k1s-gates stack", .0.join(", "))]
     Unfinished(Vec<String>),
+    /// The folder that was named as the cache is somebody's own.
+    #[error(
+        "{} is no cache of the stack and not empty ({}); nothing in it is touched. Name a folder that is empty or not there yet: export K1S_GATES_CACHE=<folder>",
+        folder.display(), named(others)
+    )]
+    NotACache {
+        /// The folder.
+        folder: PathBuf,
+        /// What is in it that the stack did not make.
+        others: Vec<String>,
+    },
     /// The cache could not be read or written.
     #[error(
         "could not {doing} {}: {source}\nThe stack's cache must be a folder that you can write, with 3 GB free; name another: export K1S_GATES_CACHE=<folder>",
@@ -77,6 +88,13 @@ impl StackError {
         let path = path.to_path_buf();
         move |source| Self::Io { doing, path, source }
     }
+}
+
+/// The first of some names, and how many more there are.
+fn named(names: &[String]) -> String {
+    let first: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
+    let more = names.len().saturating_sub(first.len());
+    first.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }
 
 fn list(unmet: &[Unmet]) -> String {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 mod cache;
+mod contents;
 mod error;
 mod lock;
 mod machine;
@@ -196,9 +197,17 @@ pub fn find(options: &Options) -> Option<Stack> {
 /// What [`ensure`] would do, in its order; nothing is changed. Tools that no run has looked at yet are asked for their
 /// version.
 pub fn missing(options: &Options) -> Result<Vec<Todo>, StackError> {
+    cache::Cache::new(&options.cache).examine()?;
     let mut plan = Plan::new(options)?;
     plan.learn();
     Ok(plan.missing())
+}
+
+/// Removes all that the stack has made in its cache, and nothing else. Returns what stays in the folder.
+pub fn clean(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Vec<PathBuf>, StackError> {
+    cache::Cache::new(&options.cache).clean(privilege::Privilege::detect(), &mut |lock| {
+        progress(Progress::Waiting { lock: lock.to_path_buf() });
+    })
 }
 
 fn absolute(path: &Path) -> PathBuf {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
-use super::cache::Cache;
+use super::cache::{Cache, Held};
 use super::error::StackError;
 use super::machine::{self, Machine, Needs};
 use super::requirement::{self, Missing, Unmet};
@@ -248,7 +248,7 @@ impl Plan {
         let held = self.cache.hold(&mut |lock| {
             progress(Progress::Waiting { lock: lock.to_path_buf() });
         })?;
-        self.install(&machine, progress)?;
+        self.install(&machine, &held, progress)?;
 
         let mut common: Vec<(&'static str, OsString)> = Vec::new();
         let place = |name, path: Option<PathBuf>| path.map(|path| (name, path.into_os_string()));
@@ -294,7 +294,12 @@ impl Plan {
         }
     }
 
-    fn install(&mut self, machine: &Machine, progress: &mut dyn FnMut(Progress)) -> Result<(), StackError> {
+    fn install(
+        &mut self,
+        machine: &Machine,
+        held: &Held,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), StackError> {
         // Another run may have installed them while this one waited.
         let there =
             requirement::missing_tools(&self.folders).is_empty() && !machine.packages.contains(&"python3-venv".into());
@@ -305,6 +310,7 @@ impl Plan {
         let clock = Instant::now();
         let log = self.cache.log(PACKAGES);
         let names = [("PACKAGES", machine.packages.join(" ").into())];
+        self.cache.own(held, PACKAGES)?;
         let folder = self.cache.folder().join(PACKAGES);
         fs::create_dir_all(&folder).map_err(StackError::io("create", &folder))?;
         step::run_recipe(PACKAGES, INSTALL, &names, &folder, Some(machine.privilege), Stdio::null(), &log)?;

@@ -101,6 +101,8 @@ impl Step {
         progress(Progress::Started { step: self.name.to_owned(), what: self.what.clone() });
         let (started, clock) = (jiff::Timestamp::now(), Instant::now());
         let folder = self.folder(cache);
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        cache.own(held, &name)?;
         cache::remove(&folder, privilege)?;
         fs::create_dir_all(&folder).map_err(StackError::io("create", &folder))?;
         for (name, text) in &self.files {
