@@ -115,5 +115,5 @@ fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Optio
 
 /// The gates of a run, as its manifest and its folders tell.
 pub fn gates(run_dir: &Path) -> Vec<GateResult> {
-    gates_with(run_dir, &Manifest::read(&run_dir.join(MANIFEST)).map(|manifest| manifest.gates).unwrap_or_default())
+    gates_with(run_dir, &Manifest::read(run_dir).map(|manifest| manifest.gates).unwrap_or_default())
 }
