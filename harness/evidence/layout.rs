@@ -33,6 +33,8 @@ pub(crate) const INTERRUPTED: &str = "interrupted";
 
 /// The record of a gate, in its folder.
 pub(crate) const RECORD: &str = "record.json";
+/// Where the processor time of a gate's lane went, in its folder. Written by the lane when the gate's process has ended.
+pub(crate) const BILL: &str = "bill.json";
 /// What a gate is doing, in its folder until the record is there.
 pub(crate) const PROGRESS: &str = "progress.json";
 /// What a gate's process was told to do, in its folder.

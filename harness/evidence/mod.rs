@@ -1,5 +1,6 @@
 //! Evidence: what a gate leaves in the run's folder.
 
+mod bill;
 pub mod call;
 pub(crate) mod folder;
 pub(crate) mod layout;
@@ -12,6 +13,7 @@ mod store;
 mod triage;
 pub(crate) mod trust;
 
+pub use bill::{Bill, Program};
 pub use layout::{MANIFEST, REPORT, STATEMENT};
 pub use problem::McpProblem;
 pub(crate) use record::outline;

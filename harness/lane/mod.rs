@@ -6,6 +6,7 @@ mod environment;
 mod head_start;
 mod launch;
 mod machine;
+mod meter;
 mod prepared;
 mod sandbox;
 mod settings;

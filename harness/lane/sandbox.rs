@@ -11,6 +11,7 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_
 use rustix::process::{Pid, WaitOptions, wait};
 
 use super::launch;
+use super::meter::Meter;
 use super::settings::{Mode, Settings};
 use super::spec::{Spec, Work};
 use crate::evidence::{RedactionKey, Redactor, Store, layout};
@@ -30,6 +31,8 @@ pub(crate) fn main() -> ExitCode {
     let told = Spec::take_over(&mut std::io::stdin().lock());
     end_with_the_lifeline();
     let started = told.and_then(|(key, spec)| {
+        // Before anything else is started, by the thread that starts it.
+        let meter = Metered::begin(&spec);
         prepare()?;
         let mut command = Command::new(launch::executable()?);
         command.arg(launch::GATE).stdin(Stdio::piped());
@@ -37,17 +40,42 @@ pub(crate) fn main() -> ExitCode {
         let lines = spec.hand_over(&key);
         let told = lines.and_then(|lines| child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&lines)));
         told.map_err(|error| unprepared("tell the gate what to do", &error))?;
-        Ok((child, spec))
+        Ok((child, meter, spec))
     });
     match started {
-        Ok((child, spec)) => match reap_until(child.id()) {
-            Some(GATE_KEPT) => stay(&spec),
-            status => status.map_or(ExitCode::FAILURE, ExitCode::from),
-        },
+        Ok((child, meter, spec)) => {
+            let status = reap_until(child.id());
+            meter.end(&spec);
+            match status {
+                Some(GATE_KEPT) => stay(&spec),
+                status => status.map_or(ExitCode::FAILURE, ExitCode::from),
+            }
+        }
         Err(failure) => {
             eprintln!("{failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What a gate's lane costs. A command's is nobody's business.
+struct Metered(Option<(Meter, Vec<String>)>);
+
+impl Metered {
+    fn begin(spec: &Spec) -> Self {
+        let cgroups = match spec.work {
+            Work::Gate(_) => crate::ledger::cgroups_of_lane(&spec.entry),
+            Work::Command { .. } => None,
+        };
+        Self(cgroups.map(|(own, containers)| (Meter::begin(&own), containers)))
+    }
+
+    /// Writes the bill beside the gate's record. No evidence: a run whose folder cannot be written to says so elsewhere.
+    fn end(self, spec: &Spec) {
+        let Some((meter, containers)) = self.0 else { return };
+        let bill = meter.end(&containers);
+        let _ = Store::open(&spec.settings.run_dir, Redactor::default())
+            .and_then(|store| store.write_json(&spec.folder().join(layout::BILL), &bill));
     }
 }
 

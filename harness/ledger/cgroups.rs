@@ -19,6 +19,11 @@ pub(crate) fn mounts() -> Vec<PathBuf> {
         .collect()
 }
 
+/// The cgroup of a lane's own processes.
+pub(super) fn of_lane(project: &str) -> String {
+    format!("k1s-gates-{project}")
+}
+
 /// The folders that exist under these names.
 pub(super) fn existing(names: &[String]) -> Vec<PathBuf> {
     // A name with a slash would be no name of a cgroup but a way out of where cgroups are.

@@ -39,7 +39,7 @@ struct Entry {
     written: SystemTime,
     /// The project's name.
     project: String,
-    /// Names of cgroup folders, which are those of the containerd namespaces.
+    /// Names of cgroup folders: those of the containerd namespaces, and of a lane its own.
     cgroups: Vec<String>,
     /// The project on the user's own host, when it is not made in a lane.
     on_host: Option<Project>,
@@ -109,6 +109,7 @@ impl Ledger {
         let mut cgroups: Vec<String> = plan.projects.iter().map(namespace).collect();
         if plan.on_host.is_none() {
             cgroups.push(crate::workerbee::naming::system_namespace(plan.state_root));
+            cgroups.push(cgroups::of_lane(name));
         }
         let on_host = plan.on_host.as_ref();
         let on_host = on_host.map(|host| Project::new(host.cli, host.address)).transpose()?;
@@ -160,6 +161,14 @@ pub(crate) fn claim(path: &Path) -> Result<(), Failure> {
 /// found when they outlive their gate.
 pub(crate) fn mark_of_calls(path: &Path) -> Option<(String, String)> {
     Some((calls::VARIABLE.to_owned(), read(path)?.on_host?.mark().to_owned()))
+}
+
+/// The cgroups of a lane that an entry names: its own, and those of its containers.
+pub(crate) fn cgroups_of_lane(path: &Path) -> Option<(String, Vec<String>)> {
+    let entry = read(path)?;
+    let own = cgroups::of_lane(&entry.project);
+    let (_, others) = entry.cgroups.into_iter().partition::<Vec<_>, _>(|name| *name == own);
+    Some((own, others))
 }
 
 /// Removes what an entry names, and the entry when nothing of it is left.

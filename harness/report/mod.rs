@@ -3,6 +3,7 @@
 //! `RUN_DIR/report.html` needs nothing but itself: no network, no script to be read, no font. Everything in it comes
 //! from files of the run's folder, which hold no secrets, and is escaped.
 
+mod bill;
 mod checks;
 mod environment;
 mod excerpt;
@@ -51,6 +52,7 @@ pub fn page(run: &RunReport) -> String {
         main id="content" {
             (triage::render(run, &room))
             (timeline::render(run))
+            (bill::render(run))
             (checks::render(run, &room))
             (profiles::render(run))
             (environment::render(run))

@@ -83,6 +83,7 @@ impl Summary {
             flaky: None,
             project_kept: false,
             again: None,
+            bill: None,
         };
         self.gates.insert(name, gate);
     }

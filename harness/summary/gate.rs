@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::first_line;
 use crate::checks::Check;
-use crate::evidence::{Evidence, Progress, Reading, layout};
+use crate::evidence::{Bill, Evidence, Progress, Reading, layout};
 use crate::failure::Failure;
 use crate::plan::{GateKey, Transports};
 use crate::suite::checks_of_run;
@@ -44,6 +44,8 @@ pub struct GateSummary {
     pub project_kept: bool,
     /// What became of it in earlier parts of the run, when it is run anew.
     pub again: Option<String>,
+    /// Where the processor time of its lane went; none of a gate that had no lane or whose lane was killed.
+    pub bill: Option<Bill>,
 }
 
 /// One check of a gate.
@@ -134,6 +136,7 @@ impl GateSummary {
             seconds: 0.0,
             checks: Vec::new(),
             failure: None,
+            bill: None,
             flaky: flaky.or(self.flaky),
             again: (!again.is_empty()).then(|| again.join("; ")),
             ..self
@@ -144,6 +147,8 @@ impl GateSummary {
         let record = &evidence.record;
         self.project.clone_from(&record.project);
         self.project_kept = record.project_kept;
+        let bill = std::fs::read(run_dir.join(&self.folder).join(layout::BILL)).ok();
+        self.bill = bill.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if let Some(kept) = &record.rerun_of {
             self.runs += 1;
             let conflict =

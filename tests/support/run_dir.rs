@@ -107,6 +107,7 @@ impl RunDir {
             flaky: None,
             again: None,
             project_kept: false,
+            bill: None,
         };
         self.summary.gates.entry(gate.to_string()).or_insert(summary)
     }

@@ -1,0 +1,124 @@
+//! The kernel's records of processes that start programs and end, from one ring per processor.
+
+use std::fs;
+
+use perf_event::events::Software;
+use perf_event::{Builder, ReadFormat, SampleFlag, Sampler};
+
+use super::account::{Account, Event};
+
+/// Bytes of a ring, locked into memory: some thousand records.
+const RING: usize = 512 * 1024;
+/// Each process that starts costs an event for each processor; on machines with more the measurement would itself be
+/// what costs.
+const MOST: usize = 64;
+
+/// Kinds of records, as `linux/perf_event.h` numbers them.
+const LOST: u32 = 2;
+const COMM: u32 = 3;
+const FORK: u32 = 7;
+const READ: u32 = 8;
+/// Set where a process has got its name by starting a program.
+const BY_EXEC: u16 = 1 << 13;
+
+/// A ring for each processor.
+pub(super) struct Processors {
+    rings: Vec<Sampler>,
+    pub(super) lost: u64,
+}
+
+impl Processors {
+    /// Counts this thread, and all processes and threads that come from it.
+    pub(super) fn watch() -> std::io::Result<Self> {
+        let online = online(&fs::read_to_string("/sys/devices/system/cpu/online")?);
+        if online.is_empty() || online.len() > MOST {
+            return Err(std::io::Error::other(format!("{} processors, of {MOST} at most", online.len())));
+        }
+        let ring = |processor: usize| {
+            let mut builder = Builder::new(Software::TASK_CLOCK);
+            builder.observe_self().one_cpu(processor).enabled(true).include_kernel();
+            builder.inherit(true).inherit_stat(true).comm(true).comm_exec(true).task(true);
+            builder.sample(SampleFlag::TIME).sample_id_all(true).read_format(ReadFormat::empty());
+            builder.build()?.sampled(RING)
+        };
+        let rings: std::io::Result<Vec<Sampler>> = online.into_iter().map(ring).collect();
+        Ok(Self { rings: rings?, lost: 0 })
+    }
+
+    /// Takes what the kernel has written since this was last called.
+    pub(super) fn empty(&mut self, account: &mut Account) {
+        for ring in &mut self.rings {
+            while let Some(record) = ring.next_record() {
+                let bytes = record.to_contiguous();
+                match event(record.ty(), record.misc(), &bytes) {
+                    Some(event) => account.add(event),
+                    None if record.ty() == LOST => self.lost += word(&bytes, 8).unwrap_or(1),
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+/// A record without its header, with the time at its end.
+fn event(kind: u32, misc: u16, bytes: &[u8]) -> Option<Event> {
+    let at = word(bytes, bytes.len().checked_sub(8)?)?;
+    let (pid, second) = (half(bytes, 0)?, half(bytes, 4)?);
+    match kind {
+        COMM if misc & BY_EXEC != 0 => {
+            let name = bytes.get(8..bytes.len() - 8)?;
+            let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+            Some(Event::Program { at, pid, name: String::from_utf8_lossy(name).into_owned() })
+        }
+        // A thread of its parent's process has the same number.
+        FORK if pid != second => Some(Event::Fork { at, pid, parent: second }),
+        READ => Some(Event::Ended { at, pid, nanoseconds: word(bytes, 8)? }),
+        _ => None,
+    }
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}
+
+/// The numbers in a list such as `0-3,8`.
+fn online(list: &str) -> Vec<usize> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.parse::<usize>().ok()?..=last.parse::<usize>().ok()?)
+    };
+    list.trim().split(',').filter_map(range).flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_are_listed() {
+        assert_eq!(online("0-3,8\n"), [0, 1, 2, 3, 8]);
+        assert_eq!(online("0\n"), [0]);
+        assert!(online("what\n").is_empty());
+    }
+
+    #[test]
+    fn records_are_read_and_torn_ones_are_not() {
+        let bytes = |parts: &[&[u8]]| parts.concat();
+        let (one, two, time) = (1_u32.to_ne_bytes(), 2_u32.to_ne_bytes(), 9_u64.to_ne_bytes());
+        let comm = bytes(&[&two, &two, b"nerdctl\0", &time]);
+        let program = Event::Program { at: 9, pid: 2, name: "nerdctl".into() };
+        assert_eq!(event(COMM, BY_EXEC, &comm), Some(program));
+        assert_eq!(event(COMM, 0, &comm), None, "a thread that names itself");
+        let read = bytes(&[&two, &two, &7_u64.to_ne_bytes(), &time]);
+        assert_eq!(event(READ, 0, &read), Some(Event::Ended { at: 9, pid: 2, nanoseconds: 7 }));
+        let fork = bytes(&[&two, &one, &two, &one, &time, &time]);
+        assert_eq!(event(FORK, 0, &fork), Some(Event::Fork { at: 9, pid: 2, parent: 1 }));
+        for length in 0..8 {
+            assert_eq!(event(READ, 0, &read[..length]), None);
+        }
+    }
+}

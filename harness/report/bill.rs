@@ -1,0 +1,91 @@
+//! Where the processor time of the gates went, by program.
+
+use maud::{Markup, html};
+
+use super::excerpt::visible;
+use super::run::RunReport;
+use crate::evidence::{Bill, Program};
+
+/// Programs with less of the whole than this stand in one line.
+const TOLD: f64 = 0.005;
+
+pub(super) fn render(run: &RunReport) -> Markup {
+    let gates = run.gates.iter().filter_map(|gate| Some((gate.name.as_str(), gate.summary.bill.as_ref()?)));
+    let gates: Vec<(&str, &Bill)> = gates.collect();
+    let Some(sum) = Bill::sum(gates.iter().map(|(_, bill)| *bill)) else { return html! {} };
+    let (told, rest): (Vec<&Program>, Vec<&Program>) =
+        sum.programs.iter().partition(|program| program.seconds >= TOLD * sum.program_seconds);
+    html! {
+        section #bill aria-labelledby="bill-heading" {
+            h2 #bill-heading { "Where the time went" }
+            p.note {
+                (seconds(sum.program_seconds)) " of processor time in " (sum.starts()) " starts of programs, "
+                (share(sum.harness_seconds, sum.program_seconds)) " of it the harness's own. "
+                @match (sum.cgroup_seconds, sum.gap()) {
+                    (Some(whole), Some(gap)) => {
+                        "The kernel counted " (seconds(whole)) " for the cgroups of the lanes and their containers: "
+                        (format!("{:.1} %", gap * 100.0)) " apart, for the switches between processes are no process's."
+                    }
+                    (Some(whole), None) => { "The kernel counted " (seconds(whole)) " for the cgroups of the lanes and their containers." }
+                    (None, _) => { "The kernel's own sum could not be read." }
+                }
+            }
+            @for why in &sum.incomplete { p.note { "Not the whole: " (visible(why)) } }
+            details {
+                summary { "By program" }
+                table {
+                    thead { tr { th scope="col" { "Program" } th.number scope="col" { "Starts" } th.number scope="col" { "Seconds" } th.number scope="col" { "Share" } } }
+                    tbody {
+                        @for program in &told {
+                            tr {
+                                td { code { (visible(&program.name)) } }
+                                td.number { (program.starts) }
+                                td.number { (format!("{:.2}", program.seconds)) }
+                                td.number { (share(program.seconds, sum.program_seconds)) }
+                            }
+                        }
+                        @if !rest.is_empty() {
+                            @let (starts, used) = rest.iter().fold((0, 0.0), |(starts, used), one| (starts + one.starts, used + one.seconds));
+                            tr {
+                                td { (rest.len()) " others" }
+                                td.number { (starts) }
+                                td.number { (format!("{used:.2}")) }
+                                td.number { (share(used, sum.program_seconds)) }
+                            }
+                        }
+                    }
+                }
+            }
+            details {
+                summary { "By gate" }
+                table {
+                    thead { tr { th scope="col" { "Gate" } th.number scope="col" { "Starts" } th.number scope="col" { "Seconds" } th scope="col" { "Most of it" } } }
+                    tbody {
+                        @for (name, bill) in &gates {
+                            tr {
+                                td { (name) }
+                                td.number { (bill.starts()) }
+                                td.number { (format!("{:.1}", bill.cgroup_seconds.unwrap_or(bill.program_seconds))) }
+                                td { (visible(&most(bill))) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The costliest programs in a line.
+fn most(bill: &Bill) -> String {
+    let programs = bill.programs.iter().take(4);
+    programs.map(|program| format!("{} {:.1}", program.name, program.seconds)).collect::<Vec<_>>().join(", ")
+}
+
+fn seconds(seconds: f64) -> String {
+    format!("{seconds:.1} s")
+}
+
+fn share(part: f64, whole: f64) -> String {
+    if whole > 0.0 { format!("{:.1} %", part / whole * 100.0) } else { "-".to_owned() }
+}
