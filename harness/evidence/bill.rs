@@ -52,7 +52,9 @@ impl Bill {
             sum.cgroup_seconds = sum.cgroup_seconds.zip(bill.cgroup_seconds).map(|(one, other)| one + other);
             sum.program_seconds += bill.program_seconds;
             sum.harness_seconds += bill.harness_seconds;
-            sum.incomplete.extend(bill.incomplete.iter().filter(|why| !sum.incomplete.contains(why)).cloned().collect::<Vec<_>>());
+            sum.incomplete.extend(
+                bill.incomplete.iter().filter(|why| !sum.incomplete.contains(why)).cloned().collect::<Vec<_>>(),
+            );
             for program in &bill.programs {
                 match sum.programs.iter_mut().find(|known| known.name == program.name) {
                     Some(known) => {
@@ -67,5 +69,33 @@ impl Bill {
             sum.programs.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
         }
         sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bill(cgroup_seconds: Option<f64>, name: &str, seconds: f64) -> Bill {
+        let programs = vec![Program { name: name.into(), starts: 1, seconds }];
+        Bill { cgroup_seconds, program_seconds: seconds, programs, ..Bill::default() }
+    }
+
+    #[test]
+    fn bills_add_up_by_program() {
+        let sum = Bill::sum([&bill(Some(2.0), "a", 1.0), &bill(Some(3.0), "b", 2.0), &bill(Some(1.0), "a", 3.0)]);
+        let sum = sum.unwrap_or_default();
+        let seen: Vec<_> = sum.programs.iter().map(|one| (one.name.as_str(), one.starts, one.seconds)).collect();
+        assert_eq!((sum.cgroup_seconds, sum.starts(), seen), (Some(6.0), 3, vec![("a", 2, 4.0), ("b", 1, 2.0)]));
+        assert_eq!(sum.gap(), Some(0.0));
+        assert_eq!(Bill::sum([]), None);
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_gap() {
+        assert_eq!(bill(None, "a", 1.0).gap(), None);
+        assert_eq!(Bill { cgroup_seconds: Some(1.0), ..Bill::default() }.gap(), None);
+        let sum = Bill::sum([&bill(None, "a", 1.0), &bill(Some(1.0), "a", 1.0)]);
+        assert_eq!(sum.and_then(|sum| sum.cgroup_seconds), None, "half a sum is none");
     }
 }

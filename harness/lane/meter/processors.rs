@@ -106,6 +106,19 @@ mod tests {
     }
 
     #[test]
+    fn the_kernel_tells_of_a_process() {
+        // Not every kernel lets everybody measure: then a bill says so.
+        let Ok(mut processors) = Processors::watch() else { return };
+        let ended = std::process::Command::new("sh").args(["-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"]);
+        assert!({ ended }.status().is_ok_and(|status| status.success()));
+        let mut account = Account::default();
+        processors.empty(&mut account);
+        let bill = account.bill();
+        let shell = bill.programs.iter().find(|program| program.name == "sh");
+        assert!(shell.is_some_and(|shell| shell.starts == 1 && shell.seconds > 0.0), "{bill:?}");
+    }
+
+    #[test]
     fn records_are_read_and_torn_ones_are_not() {
         let bytes = |parts: &[&[u8]]| parts.concat();
         let (one, two, time) = (1_u32.to_ne_bytes(), 2_u32.to_ne_bytes(), 9_u64.to_ne_bytes());
