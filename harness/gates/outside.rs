@@ -17,17 +17,10 @@ pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result
     if !has_apps(session.key.gate) {
         return Ok(());
     }
-    // The observations have nothing in common but the profile: side by side they take as long as the slowest. That is the
-    // echo app, which k1s takes many seconds to deploy. It comes after the observation of what is deployed, which would
-    // find one app too many, and beside all others.
-    let mut refused = Vec::new();
-    let resources_and_echo = async {
-        let resources = resources::look(subject).await;
-        (resources, echo::look(subject, &mut refused).await)
-    };
-    let (websocket, (resources, echo), seed, images, exports) = tokio::join!(
+    // The looks have nothing in common but the profile: side by side they take as long as the slowest.
+    let (websocket, resources, seed, images, exports) = tokio::join!(
         websocket::look(subject),
-        resources_and_echo,
+        resources::look(subject),
         seed::look(subject),
         images::look(subject),
         exports::look(subject),
@@ -37,7 +30,9 @@ pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result
     session.observe("app", seed)?;
     session.observe("images", images)?;
     session.observe("exports", exports)?;
-    session.observe("websocket-echo", echo)?;
+    // After the look at what is deployed, which would find one app too many.
+    let mut refused = Vec::new();
+    session.observe("websocket-echo", echo::look(subject, &mut refused).await)?;
     if let Some(last) = refused.last() {
         let file = session.own("echo-refused.json");
         session.keep(&file, &refused)?;

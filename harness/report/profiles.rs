@@ -8,7 +8,8 @@ use crate::plan::{Component, Profile};
 use crate::workerbee::reply::{ComponentStatus, ProfileStatus};
 
 pub(super) fn render(run: &RunReport) -> Markup {
-    let with_profile: Vec<_> = run.gates.iter().filter_map(|gate| Some((gate, gate.summary.key.gate.profile()?))).collect();
+    let with_profile: Vec<_> =
+        run.gates.iter().filter_map(|gate| Some((gate, gate.summary.key.gate.profile()?))).collect();
     if with_profile.is_empty() {
         return html! {};
     }

@@ -24,8 +24,11 @@ const EMPTIED: Duration = Duration::from_millis(500);
 /// A measurement under way: of the process that started it and of all that come from it.
 pub(super) struct Meter {
     group: Result<Group, String>,
-    reader: Result<(Sender<()>, JoinHandle<(Processors, Account)>), String>,
+    reader: Result<Reader, String>,
 }
+
+/// The thread that empties the rings, until the sender is dropped.
+type Reader = (Sender<()>, JoinHandle<(Processors, Account)>);
 
 impl Meter {
     /// Moves this process into a cgroup of that name and begins to count. To be called by the thread that starts all

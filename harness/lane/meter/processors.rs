@@ -87,9 +87,9 @@ fn word(bytes: &[u8], at: usize) -> Option<u64> {
 
 /// The numbers in a list such as `0-3,8`.
 fn online(list: &str) -> Vec<usize> {
-    let range = |part: &str| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        Some(first.parse::<usize>().ok()?..=last.parse::<usize>().ok()?)
+    let range = |item: &str| {
+        let (from, to) = item.split_once('-').unwrap_or((item, item));
+        Some(from.parse::<usize>().ok()?..=to.parse::<usize>().ok()?)
     };
     list.trim().split(',').filter_map(range).flatten().collect()
 }
@@ -109,8 +109,9 @@ mod tests {
     fn the_kernel_tells_of_a_process() {
         // Not every kernel lets everybody measure: then a bill says so.
         let Ok(mut processors) = Processors::watch() else { return };
-        let ended = std::process::Command::new("sh").args(["-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"]);
-        assert!({ ended }.status().is_ok_and(|status| status.success()));
+        let work = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done";
+        let ended = std::process::Command::new("sh").args(["-c", work]).status();
+        assert!(ended.is_ok_and(|status| status.success()));
         let mut account = Account::default();
         processors.empty(&mut account);
         let bill = account.bill();
