@@ -40,6 +40,10 @@ impl Account {
         self.events.push(event);
     }
 
+    pub(super) fn tells_of_an_end(&self) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::Ended { .. }))
+    }
+
     /// Adds what lives in this PID namespace. The kernel tells of a thread's time when it ends.
     pub(super) fn count_the_living(&mut self) {
         let numbered = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
