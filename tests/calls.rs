@@ -30,8 +30,8 @@ impl Bench {
         Self { folder, store }
     }
 
-    async fn call(&self, bin: PathBuf, limit: Duration) -> Call {
-        let cli = Cli {
+    fn cli(&self, bin: PathBuf) -> Cli {
+        Cli {
             bin,
             state_root: "/var/lib/workerbee".into(),
             project: "demo".into(),
@@ -39,8 +39,11 @@ impl Bench {
             privilege: "sudo-helper".into(),
             env: vec![("BENCH".into(), self.folder.path().display().to_string())],
             hermetic: false,
-        };
-        cli.call(&self.store, "answer.json", &["profile", "list"], limit).await
+        }
+    }
+
+    async fn call(&self, bin: PathBuf, limit: Duration) -> Call {
+        self.cli(bin).call(&self.store, "answer.json", &["profile", "list"], limit).await
     }
 
     async fn says(&self, body: &str) -> Call {
@@ -130,6 +133,42 @@ async fn a_program_that_hangs_is_ended_with_all_that_it_started() {
         let pid = std::fs::read_to_string(bench.folder.path().join(name)).unwrap();
         eventually(&format!("the {name} is gone"), || ended(pid.trim()));
     }
+}
+
+#[tokio::test]
+async fn a_call_that_nothing_can_come_of_is_ended_with_all_that_it_started() {
+    let bench = Bench::new();
+    let body = r#"
+        sh -c 'echo $$ > "$BENCH/grandchild"; sleep 1000' &
+        echo '{"half": '
+        echo 'waiting for health' >&2
+        wait"#;
+    let cli = bench.cli(script(bench.folder.path(), body));
+    let grandchild = bench.folder.path().join("grandchild");
+    let died = async {
+        while std::fs::read_to_string(&grandchild).unwrap_or_default().trim().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        "controller-0 exited with status 1".to_owned()
+    };
+    let call = cli.call_until(&bench.store, "answer.json", &["validate"], LONG, died).await;
+    let Some(CallProblem::Ended { why, last }) = &call.problem else { panic!("{:?}", call.problem) };
+    assert_eq!((why.as_str(), last.as_str()), ("controller-0 exited with status 1", "waiting for health"));
+    assert_eq!((call.exit, bench.kept().as_slice()), (None, b"{\"half\": \n".as_slice()));
+    let pid = std::fs::read_to_string(&grandchild).unwrap();
+    eventually("the grandchild is gone", || ended(pid.trim()));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_there_is_not_thrown_away() {
+    let bench = Bench::new();
+    let cli = bench.cli(script(bench.folder.path(), r#"echo '{"ok": false}'"#));
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        String::new()
+    };
+    let call = cli.call_until(&bench.store, "answer.json", &["validate"], LONG, late).await;
+    assert_eq!((call.problem.as_ref(), call.exit), (None, Some(0)));
 }
 
 /// Where nobody reaps orphans, one that has ended stays as a zombie.

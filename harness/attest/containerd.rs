@@ -233,6 +233,11 @@ impl Containerd {
         self.channel.clone()
     }
 
+    /// It answers no more.
+    pub(super) fn silent(&self, seen: &str) -> Failure {
+        unreachable(&self.address, seen)
+    }
+
     pub(super) fn refused(&self, status: &Status) -> Failure {
         unreachable(&self.address, status.message())
     }

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Mismatch};
 use crate::plan::{Component, Profile};
 
 /// `WorkerBee`'s label of all that belongs to a k1s profile, and its value.
-const KIND: (&str, &str) = ("workerbee.component", "k1s-profile");
+pub(super) const KIND: (&str, &str) = ("workerbee.component", "k1s-profile");
 
 /// What containerd and the kernel showed at one time.
 #[derive(Debug)]

@@ -57,6 +57,14 @@ pub enum CallProblem {
         /// The end of its standard error, or the last state that was seen.
         last: String,
     },
+    /// The harness ended it, for nothing could come of it any more; a process was killed with its group.
+    #[error("ended by the harness before its limit: {why}; last words: {}", words(last))]
+    Ended {
+        /// What had happened.
+        why: String,
+        /// The end of its standard error, or the last state that was seen.
+        last: String,
+    },
     /// It printed more than the harness reads.
     #[error("{bytes} bytes of output, of which the first {limit} are kept")]
     TooLong {
@@ -99,6 +107,7 @@ impl CallProblem {
         match self {
             Self::NotStarted { .. } => "it could not be started",
             Self::TimedOut { .. } => "it did not end in time",
+            Self::Ended { .. } => "the harness ended it",
             Self::TooLong { .. } => "it printed too much",
             Self::Empty { .. } => "it printed nothing",
             Self::NotJson { .. } => "it printed no JSON",
@@ -120,6 +129,10 @@ impl CallProblem {
     pub fn remedy(&self, call: &Call) -> String {
         match (self, call.transport) {
             (Self::Mcp { problem }, _) => problem.remedy(),
+            (Self::Ended { .. }, _) => {
+                "see the component's log in RUN_DIR/triage; K1S_GATES_FAIL_FAST=off waits for WorkerBee's own answer"
+                    .to_owned()
+            }
             (_, Transport::Cli) => format!("run it by hand: {}", call.command.join(" ")),
             (_, Transport::Mcp) => {
                 format!("call the tool by hand, and see the daemon's log: {}", call.command.join(" "))

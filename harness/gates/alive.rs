@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::outside;
 use super::session::Session;
+use super::{fail_fast, outside};
 use crate::attest::containers::{self, Containers};
 use crate::attest::leader::{self, Lease};
 use crate::attest::leadership::Leadership;
@@ -62,6 +62,7 @@ pub(super) fn checks(gate: Gate) -> Vec<Check> {
     let mut checks = gate.profile().map(|profile| inside_checks(profile, outside::has_apps(gate))).unwrap_or_default();
     if gate.profile().is_some() {
         checks.extend(outside::checks(gate));
+        checks.extend(fail_fast::checks());
     }
     checks
 }

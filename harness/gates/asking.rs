@@ -66,7 +66,8 @@ impl Session<'_> {
         let call = match self.connected(&url).await {
             Err(problem) => Mcp::not_called(&url, &file, &tool, problem),
             Ok(mcp) => {
-                let call = self.watched(label, &mcp, mcp.call(&self.store, &file, &tool, limit)).await;
+                let asked = mcp.call_until(&self.store, &file, &tool, limit, self.end_of(label));
+                let call = self.watched(label, &mcp, asked).await;
                 // What is left of the session after a problem is not known: the next call begins another one.
                 self.mcp = Some(mcp).filter(|_| call.problem.is_none());
                 call

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::session::Session;
-use super::{daemon, keep, triage};
+use super::{daemon, fail_fast, keep, triage};
 use crate::attest::residue::{self, Kind, Look, Owner, Sight};
 use crate::checks::{Check, observed, part, succeeded};
 use crate::failure::Failure;
@@ -54,17 +54,15 @@ pub(super) async fn baseline(session: &mut Session<'_>) -> Result<Baseline, Fail
 /// Captures, stops, purges, and looks for what is left.
 pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result<(), Failure> {
     let Baseline { mut owner, before } = baseline;
-    let file = session.own("profile-status-after.json");
-    session.inquire("profile-status-after", &file, Request::ProfileStatus).await?;
-    let file = session.own("mcp-status-at-the-end.json");
-    let port = session.mcp_port();
-    session.query(DAEMON, &file, &daemon::words("status", &port)).await?;
-    let file = session.own("projects-after.json");
-    session.inquire("projects-after", &file, Request::Projects).await?;
+    // Where a component has died, triage asks the same, and who waits for the reason need not wait for both.
+    if session.cut.is_none() {
+        capture(session).await?;
+    }
     let begin = Instant::now();
     session.doing("look at what the project made");
     let alive = residue::look(&mut owner).await;
     session.phase("look at what the project made", begin);
+    fail_fast::keep(session)?;
     triage::before_the_stop(session).await;
     if keep::is_due(session) {
         return Ok(());
@@ -82,6 +80,17 @@ pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result
     }
     // Through a mount that is left in the folder, or a container's, its removal would reach what is not the gate's.
     if free.contains(&Kind::Containers) && free.contains(&Kind::Mounts) { remove_folder(session) } else { Ok(()) }
+}
+
+/// Captures what `WorkerBee` says of the profile, its daemon and its projects before the stop.
+async fn capture(session: &mut Session<'_>) -> Result<(), Failure> {
+    let file = session.own("profile-status-after.json");
+    session.inquire("profile-status-after", &file, Request::ProfileStatus).await?;
+    let file = session.own("mcp-status-at-the-end.json");
+    let port = session.mcp_port();
+    session.query(DAEMON, &file, &daemon::words("status", &port)).await?;
+    let file = session.own("projects-after.json");
+    session.inquire("projects-after", &file, Request::Projects).await.map(drop)
 }
 
 /// Looks until nothing is left, or what is left stays. Returns the kinds of which it saw that nothing is left.

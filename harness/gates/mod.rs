@@ -5,6 +5,7 @@ mod alive;
 mod asking;
 mod clock;
 mod daemon;
+mod fail_fast;
 mod finish;
 mod inventory;
 mod keep;
@@ -43,7 +44,8 @@ pub(crate) fn checks(gate: Gate, transport: Transport) -> Vec<Check> {
 pub(crate) async fn run(key: GateKey, spec: &Spec, redaction: RedactionKey) -> Result<bool, Failure> {
     let mut session = Session::open(key, spec, redaction)?;
     let driven = drive(&mut session).await;
-    triage::at_the_end(&mut session, driven.as_ref().err()).await;
+    let cut = session.cut.take();
+    triage::at_the_end(&mut session, driven.as_ref().err().or(cut.as_ref())).await;
     let unkept = if keep::is_due(&session) { keep::keep(&mut session).err() } else { None };
     // Last of all: what the triage keeps is looked through too.
     let outcome = match driven {
@@ -51,7 +53,7 @@ pub(crate) async fn run(key: GateKey, spec: &Spec, redaction: RedactionKey) -> R
         Err(failure) => Err(failure),
     };
     let kept = session.record.project_kept;
-    session.close(outcome.err().or(unkept))?;
+    session.close(outcome.err().or(cut).or(unkept))?;
     Ok(kept)
 }
 

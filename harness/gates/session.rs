@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::clock::Clock;
 use crate::attest::containerd::Containerd;
+use crate::attest::exit_watch::ExitWatch;
 use crate::evidence::call::Call;
 use crate::evidence::{
     Observation, Phase, Progress, Record, RedactionKey, Redactor, Store, StoreError, Triage, layout,
@@ -31,6 +32,10 @@ pub(super) struct Session<'a> {
     pub(super) triage: Option<Triage>,
     pub(super) ground: Option<Ground>,
     pub(super) mcp: Option<Mcp>,
+    /// Follows the ends of the profile's components until the gate stops them.
+    pub(super) exits: Option<ExitWatch>,
+    /// What made it useless to go on, when the gate went on to its end all the same.
+    pub(super) cut: Option<Failure>,
     begin: Instant,
     clock: Clock,
 }
@@ -57,8 +62,20 @@ impl<'a> Session<'a> {
             failure: None,
             versions: spec.versions.clone(),
         };
-        let (ground, mcp, triage, begin) = (None, None, None, Instant::now());
-        Ok(Self { key, spec, record, store, owns_project: false, triage, ground, mcp, begin, clock: Clock::start() })
+        Ok(Self {
+            key,
+            spec,
+            record,
+            store,
+            owns_project: false,
+            triage: None,
+            ground: None,
+            mcp: None,
+            exits: None,
+            cut: None,
+            begin: Instant::now(),
+            clock: Clock::start(),
+        })
     }
 
     /// Writes the record: with it the gate is complete, whatever became of it.
@@ -180,7 +197,7 @@ impl<'a> Session<'a> {
         let begin = Instant::now();
         self.doing(label);
         let file = self.file(file);
-        let call = cli.call(&self.store, &file, args, limit).await;
+        let call = cli.call_until(&self.store, &file, args, limit, self.end_of(label)).await;
         self.keep_call(label, call, begin)
     }
 

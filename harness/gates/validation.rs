@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::session::Session;
-use super::{agent, alive, daemon, finish, secrets};
+use super::{agent, alive, daemon, fail_fast, finish, secrets};
 use crate::attest::leader;
 use crate::attest::leadership::{Leadership, Watch};
 use crate::evidence::{Cause, Conflict};
@@ -37,6 +37,7 @@ pub(super) async fn run(
     let early = if first || session.shares_its_host() { Some(session.start_token().await?) } else { None };
     let project = session.spec.project.clone();
     session.ground()?.seed_project(&project, &profile.images()).await?;
+    fail_fast::watch(session, profile)?;
     daemon::require(session).await?;
     let baseline = finish::baseline(session).await?;
     agent::begin(session).await?;
@@ -48,6 +49,9 @@ pub(super) async fn run(
         _ => None,
     };
     let answer = validate(session, profile, request, timeout, file, token).await?;
+    if fail_fast::has_struck(session).await? {
+        return finish::run(session, baseline).await;
+    }
     session.record.conflict = conflict(&answer, watch.as_ref().map(Watch::so_far), session.shares_its_host());
     agent::ask(session, &answer).await?;
     session.doing("attestations");
@@ -79,7 +83,8 @@ async fn validate(
     let watching = watch.abort_handle();
     let answer = session.ask(LABEL, file, request, limit).await;
     // By now the profile is up or has failed: the watch is over in a moment, or would wait for nothing.
-    let started = tokio::time::timeout(Duration::from_secs(3), watch).await;
+    let moment = if fail_fast::was_ended(session) { Duration::ZERO } else { Duration::from_secs(3) };
+    let started = tokio::time::timeout(moment, watch).await;
     watching.abort();
     if let Some(head_start) = head_start {
         head_start.abort();

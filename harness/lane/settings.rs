@@ -39,6 +39,8 @@ pub struct Settings {
     pub signing_key_file: Option<PathBuf>,
     /// `K1S_GATES_KEEP=failed`: whether the project of a gate that failed stays.
     pub keep_failed: bool,
+    /// `K1S_GATES_FAIL_FAST=off`: whether a call goes on that a component's death has made useless.
+    pub fail_fast: bool,
     /// How long each operation may take.
     pub limits: Limits,
 }
@@ -130,6 +132,7 @@ impl Settings {
                 .unwrap_or_else(default_lanes),
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
             keep_failed: text("K1S_GATES_KEEP").as_deref().map(keep).transpose()?.is_some(),
+            fail_fast: choice("K1S_GATES_FAIL_FAST", text("K1S_GATES_FAIL_FAST"), ["on", "off"])? == "on",
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
@@ -173,6 +176,13 @@ impl Settings {
         let keys = move |gate| each.iter().map(move |transport| GateKey::first(gate, *transport));
         Gate::ALL.into_iter().flat_map(keys)
     }
+}
+
+/// One of two words, by default the first.
+fn choice(name: &str, value: Option<String>, words: [&'static str; 2]) -> Result<&'static str, Failure> {
+    let Some(value) = value else { return Ok(words[0]) };
+    let chosen = words.into_iter().find(|word| *word == value);
+    chosen.ok_or_else(|| refused(name, &value, &format!("`{}` (the default) or `{}`", words[0], words[1])))
 }
 
 /// A whole number from 1.

@@ -111,7 +111,15 @@ fn validation(profile: Profile) -> Vec<Field> {
         ending("profile-purge"),
         whole("profile-purge"),
     ];
-    let mut seen = vec!["containers", "host-processes", "readiness", "state-backend", "routes", "namespace-removed"];
+    let mut seen = vec![
+        "containers",
+        "host-processes",
+        "readiness",
+        "state-backend",
+        "routes",
+        "component-exits",
+        "namespace-removed",
+    ];
     if profile == Profile::HaMin {
         seen.extend(["leader", "leadership"]);
     }

@@ -22,7 +22,7 @@ pub(super) fn main() -> ExitCode {
         runtime.block_on(async {
             let work = async {
                 match &spec.work {
-                    Work::Gate(key) => gates::run(*key, &spec, redaction)
+                    Work::Gate(key) => Box::pin(gates::run(*key, &spec, redaction))
                         .await
                         .map(|kept| if kept { GATE_KEPT.into() } else { ExitCode::SUCCESS }),
                     Work::Command { line, projects } => command(&spec, line, projects).await,

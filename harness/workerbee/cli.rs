@@ -46,10 +46,22 @@ impl Cli {
 
     /// Calls `WorkerBee` and keeps what it prints as `file` in the store, parsed or not.
     pub async fn call(&self, store: &Store, file: &str, args: &[&str], limit: Duration) -> Call {
+        self.call_until(store, file, args, limit, std::future::pending()).await
+    }
+
+    /// The same, unless something comes first for which there is no use in waiting: the call is then ended, and says why.
+    pub async fn call_until(
+        &self,
+        store: &Store,
+        file: &str,
+        args: &[&str],
+        limit: Duration,
+        end: impl Future<Output = String>,
+    ) -> Call {
         let command = self.command_line(args);
         let mut call = Call::new(Transport::Cli, command.clone(), file);
         let started = Instant::now();
-        let outcome = self.run(store, &command, limit, &mut call.exit).await;
+        let outcome = self.run(store, &command, limit, end, &mut call.exit).await;
         call.seconds = started.elapsed().as_secs_f64();
         call.problem = match outcome {
             Ok(output) => keep(store, &mut call, &output).err().or(output.problem),
@@ -63,6 +75,7 @@ impl Cli {
         store: &Store,
         command: &[String],
         limit: Duration,
+        end: impl Future<Output = String>,
         exit: &mut Option<i32>,
     ) -> Result<Output, CallProblem> {
         let not_started =
@@ -85,17 +98,23 @@ impl Cli {
             .spawn()
             .map_err(not_started)?;
         let mut group = Group(child.id());
-        let problem = if let Ok(status) = tokio::time::timeout(limit, child.wait()).await {
-            // What it leaves running on purpose, such as its daemon, stays.
-            group.0 = None;
-            *exit = status.map_err(not_started)?.code();
-            None
-        } else {
+        let (limit_seconds, last) = (limit.as_secs(), String::new());
+        let mut problem = tokio::select! {
+            biased;
+            status = child.wait() => {
+                // What it leaves running on purpose, such as its daemon, stays.
+                group.0 = None;
+                *exit = status.map_err(not_started)?.code();
+                None
+            }
+            why = end => Some(CallProblem::Ended { why, last }),
+            () = tokio::time::sleep(limit) => Some(CallProblem::TimedOut { limit_seconds, last }),
+        };
+        if let Some(CallProblem::Ended { last, .. } | CallProblem::TimedOut { last, .. }) = &mut problem {
             drop(group);
             let _ = child.wait().await;
-            let last = tail(store, &read(&mut stderr).unwrap_or_default());
-            Some(CallProblem::TimedOut { limit_seconds: limit.as_secs(), last })
-        };
+            *last = tail(store, &read(&mut stderr).unwrap_or_default());
+        }
         let bytes = stdout.metadata().map_err(not_started)?.len();
         let stdout = read(&mut stdout).map_err(not_started)?;
         let stderr = read(&mut stderr).map_err(not_started)?;

@@ -38,7 +38,7 @@ lies! {
         );
     } => [
         "attest::containers", "attest::host-processes", "attest::readiness", "attest::leader", "attest::leadership",
-        "attest::state-backend", "attest::routes", "attest::websocket", "attest::websocket-echo", "attest::resources",
+        "attest::component-exits", "attest::state-backend", "attest::routes", "attest::websocket", "attest::websocket-echo", "attest::resources",
         "attest::app", "attest::images", "attest::exports",
         "cleanup::profile-purge", "cleanup::namespace-removed", "cleanup::containers", "cleanup::snapshots",
         "cleanup::networks", "cleanup::bridges", "cleanup::firewall", "cleanup::mounts", "cleanup::ports",

@@ -22,8 +22,31 @@ const READINESS: &str = "readiness";
 const LEADER: &str = "leader";
 const LEADERSHIP: &str = "leadership";
 const STATE: &str = "state-backend";
+const EXITS: &str = "component-exits";
+
+/// The end of a controller, as containerd told it.
+fn exit(status: u32, out_of_memory: bool) -> Value {
+    json!({
+        "component": "controller-0", "container": "0".repeat(64), "status": status, "at": "2026-01-01T00:00:05Z",
+        "seconds": 5.0, "ran_for_seconds": 1.4, "out_of_memory": out_of_memory, "restarted": false, "removed": false
+    })
+}
 
 lies! {
+    component_exited at PROFILES, |story| *story.seen(EXITS, "/exits") = json!([exit(1, false)]) =>
+        ["attest::component-exits"];
+    component_exited_with_0 at PROFILES, |story| *story.seen(EXITS, "/exits") = json!([exit(0, false)]) =>
+        ["attest::component-exits"];
+    component_out_of_memory at PROFILES, |story| *story.seen(EXITS, "/exits") = json!([exit(137, true)]) =>
+        ["attest::component-exits"];
+    component_restarted_unnoticed at PROFILES, |story| {
+        *story.seen(EXITS, "/exits") = json!([exit(1, false)]);
+        *story.seen(EXITS, "/exits/0/restarted") = json!(true);
+    } => ["attest::component-exits"];
+    events_not_followed at PROFILES, |story| *story.seen(EXITS, "/problem") = json!("transport error") =>
+        ["attest::component-exits"];
+    no_start_was_seen at PROFILES, |story| *story.seen(EXITS, "/started") = json!([]) => ["attest::component-exits"];
+    exits_not_observed at PROFILES, |story| story.unseen(EXITS) => ["attest::component-exits"];
     no_container at PROFILES, |story| {
         *story.seen(CONTAINERS, "/components/0/container") = Value::Null;
         *story.seen(CONTAINERS, "/components/0/before") = Value::Null;

@@ -29,7 +29,7 @@ lies! { by Transports::Both;
     ];
     seen_otherwise at EVERYWHERE, |story| story.sights.values_mut().for_each(something_new) => [
         "parity::projects-unused", "parity::name-budget",
-        "parity::containers", "parity::host-processes", "parity::readiness", "parity::state-backend",
+        "parity::component-exits", "parity::containers", "parity::host-processes", "parity::readiness", "parity::state-backend",
         "parity::routes", "parity::namespace-removed", "parity::leader", "parity::leadership", "parity::secrets",
         "parity::residue-containers", "parity::residue-snapshots", "parity::residue-networks",
         "parity::residue-bridges", "parity::residue-firewall", "parity::residue-mounts", "parity::residue-ports",

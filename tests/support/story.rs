@@ -152,6 +152,10 @@ impl Story {
 
     /// What a live profile looks like from outside.
     fn seen_outside(&mut self) {
+        self.observed(
+            "component-exits",
+            json!({ "problem": null, "started": ["apishim", "controller-0"], "exits": [] }),
+        );
         self.observed("routes", parsed(include_str!("../answers/seen/routes.json")));
     }
 

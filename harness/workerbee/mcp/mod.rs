@@ -100,6 +100,19 @@ impl Mcp {
 
     /// Calls a tool and keeps its result as `file` in the store, whatever it is.
     pub async fn call(&self, store: &Store, file: &str, tool: &Tool, limit: Duration) -> Call {
+        self.call_until(store, file, tool, limit, std::future::pending()).await
+    }
+
+    /// The same, unless something comes first for which there is no use in waiting. Nobody waits for the result then; the
+    /// server works on.
+    pub async fn call_until(
+        &self,
+        store: &Store,
+        file: &str,
+        tool: &Tool,
+        limit: Duration,
+        end: impl Future<Output = String>,
+    ) -> Call {
         if let Some(problem) = drift(tool, &self.tools) {
             return Self::not_called(&self.url, file, tool, problem);
         }
@@ -108,10 +121,16 @@ impl Mcp {
         self.last.see("nothing was seen of it");
         let asked =
             self.service.call_tool(CallToolRequestParams::new(tool.name).with_arguments(tool.arguments.clone()));
-        let outcome = match tokio::time::timeout(limit, asked).await {
-            Ok(Ok(result)) => keep(store, &mut call, &result),
-            Ok(Err(error)) => Err(self.failed(tool, error)),
-            Err(_) => Err(CallProblem::TimedOut { limit_seconds: limit.as_secs(), last: self.last.text() }),
+        let outcome = tokio::select! {
+            biased;
+            answered = asked => match answered {
+                Ok(result) => keep(store, &mut call, &result),
+                Err(error) => Err(self.failed(tool, error)),
+            },
+            why = end => Err(CallProblem::Ended { why, last: self.last.text() }),
+            () = tokio::time::sleep(limit) => {
+                Err(CallProblem::TimedOut { limit_seconds: limit.as_secs(), last: self.last.text() })
+            }
         };
         call.seconds = started.elapsed().as_secs_f64();
         call.problem = outcome.err();

@@ -6,7 +6,8 @@ const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
 
 rows! {
     containerd_killed at SQLITE, "after_validate() { kill -9 $(pidof containerd); sleep 1; }" => [
-        ("attest::containers", "containerd does not answer"), ("attest::readiness", "containerd does not answer"),
+        ("attest::containers", "containerd does not answer"), ("attest::component-exits", "not followed to the end"),
+        ("attest::readiness", "containerd does not answer"),
         ("attest::routes", "does not answer"), ("profile-status-after", "containerd.sock"),
         ("cleanup::profile-stop", "containerd.sock"), ("cleanup::profile-purge", "containerd.sock"),
         ("cleanup::containers", "containerd does not answer"), ("cleanup::snapshots", "containerd does not answer"),

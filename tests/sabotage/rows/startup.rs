@@ -25,6 +25,7 @@ rows! {
     controller_killed at SQLITE, r#"
         after_validate() { kill -9 "$(main_process controller-0)"; sleep 1; }"# => [
         ("attest::containers", "controller-0"), ("attest::readiness", "controller-0"), ("attest::routes", "502"),
+        ("attest::component-exits", "controller-0 was ended by SIGKILL"),
         ("profile-status-after", "no longer ran"),
     ];
     host_process at SQLITE, r#"
@@ -70,6 +71,7 @@ rows! {
         after_validate() { kill -9 "$(main_process controller-1)"; sleep 1; }"# =>
         [
         ("attest::containers", "controller-1"), ("attest::readiness", "controller-1"),
+        ("attest::component-exits", "controller-1 was ended by SIGKILL"),
         ("profile-status-after", "no longer ran"),
     ];
     another_leads at HA, r#"
