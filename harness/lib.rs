@@ -39,6 +39,7 @@
 //! - [`results`]: what is said over a whole run: manifest, statement, JUnit, bundle. [`report`]: the page that people read.
 //! - [`run`]: the supervisor that a run's trials share.
 //! - [`compare`]: two runs side by side. [`doctor`]: what the machine lacks for a run, each with its remedy.
+//! - [`tree`]: which k1s is under test, and what is in it.
 
 pub mod attest;
 pub mod checks;
@@ -60,6 +61,7 @@ pub mod signing;
 pub mod stack;
 mod suite;
 pub mod summary;
+pub mod tree;
 mod trials;
 pub mod workerbee;
 

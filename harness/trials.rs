@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -15,6 +15,7 @@ use crate::plan::{Gate, Transport, Transports, UnknownTransport};
 use crate::run;
 use crate::suite::checks_of_run;
 use crate::summary::{Outcome, Verdict};
+use crate::tree::{Identity, Trees};
 
 /// The gates, with the checks of the harness and of its consumer.
 #[derive(Debug, Default)]
@@ -135,6 +136,7 @@ fn trial(wanted: Wanted, of_gate: Arc<[Wanted]>) -> Trial {
         // A retry counts for the whole gate, and so needs all of its evidence.
         let both = check.is_parity() || (attempt > 1 && of_gate.iter().any(|one| one.check.is_parity()));
         let asked = evidence(gate, transport, both);
+        name_the_tree(asked.as_ref().ok().and_then(|evidence| evidence.record.k1s_root.as_ref()));
         let judged = asked.and_then(|evidence| {
             let judged = judge(&check, &evidence);
             let outcome = judged.clone().map_or_else(Outcome::Failed, |()| Outcome::Passed);
@@ -179,6 +181,15 @@ fn whole_gate(of_gate: &[Wanted], evidence: &Evidence, attempt: u32) -> Result<(
         })?;
     }
     Ok(())
+}
+
+/// The first line of each process that judges: a verdict says of what it is one.
+fn name_the_tree(named: Option<&Identity>) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| match named {
+        Some(tree) => eprintln!("k1s under test: {tree}"),
+        None => eprintln!("k1s under test: {}", Trees::from_env().k1s),
+    });
 }
 
 fn judge(check: &Check, evidence: &Evidence) -> Result<(), Failure> {

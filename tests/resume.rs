@@ -33,6 +33,14 @@ const TRIALS: [&str; 8] = ["::ok", "--skip", "workload", "--skip", "etcd", "--sk
 const RED: &str = "startup::k1s-dev-min-sqlite";
 
 fn machine() -> Machine {
+    let machine = bare();
+    std::fs::create_dir(machine.at("behind")).unwrap();
+    std::fs::write(machine.at("behind/code.py"), "one").unwrap();
+    std::os::unix::fs::symlink(machine.at("behind"), machine.at("k1s/src/ae/linked")).unwrap();
+    machine
+}
+
+fn bare() -> Machine {
     Machine::new(HANGS).set("K1S_GATES_QUERY_TIMEOUT", Some("600"))
 }
 
@@ -200,6 +208,8 @@ fn write(machine: &Machine, file: &str, content: &str) {
     &["k1s root: requirements.txt"])]
 #[case::k1s_added(|machine: Machine| { write(&machine, "k1s/src/ae/new.py", ""); machine },
     &["k1s root: src/ae/new.py: nothing"])]
+#[case::k1s_behind_a_link(|machine: Machine| { write(&machine, "behind/code.py", "two"); machine },
+    &["k1s root: src/ae/linked/code.py"])]
 #[case::limit(|machine: Machine| machine.set("K1S_GATES_STARTUP_TIMEOUT", Some("100")),
     &["settings: limit of startup: 240 s", "settings: limit of startup: 100 s"])]
 #[case::mode(|machine: Machine| machine.set("WORKERBEE_CONTAINERD_STATE_ROOT", None),
@@ -238,6 +248,40 @@ fn what_is_not_as_it_was_is_refused(
     #[values(true, false)] all: bool,
 ) {
     is_refused(&change(interrupted(all)), named);
+}
+
+/// A checkout in which k1s runs, and in which the run's own folder lies.
+#[test]
+fn what_git_ignores_and_the_run_itself_do_not_keep_it_from_being_resumed() {
+    let machine = machine().set("RUN_DIR", Some("@/k1s/evidence"));
+    let k1s = machine.at("k1s");
+    write(&machine, "k1s/.gitignore", "/state/\n");
+    std::fs::create_dir(k1s.join("state")).unwrap();
+    for arguments in [
+        vec!["init", "-q"],
+        vec!["add", "-A"],
+        vec!["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "-m", "first"],
+    ] {
+        assert!(Command::new("git").arg("-C").arg(&k1s).args(arguments).status().unwrap().success());
+    }
+    write(&machine, "k1s/state/live.db", "one");
+    std::fs::write(machine.at("hangs"), "").unwrap();
+    let mut run = machine.command(&TRIALS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("the last gate has begun", || machine.at("begun").exists());
+    run.kill().unwrap();
+    run.wait().unwrap();
+    eventually("nothing runs any more", || machine.processes().is_empty());
+    std::fs::remove_file(machine.at("hangs")).unwrap();
+    write(&machine, "k1s/state/live.db", "two");
+    assert!(Command::new("mkfifo").arg(k1s.join("state/fifo")).status().unwrap().success());
+    let output = machine.run(&TRIALS);
+    assert_eq!(errors(&output).len(), 1, "{}", text(&output));
+    machine.leaves_nothing();
+    let run: Value = serde_json::from_slice(&std::fs::read(k1s.join("evidence/run.json")).unwrap()).unwrap();
+    assert_eq!((&run["gates"][RED]["part"], &run["gates"]["inventory"]["part"]), (&json!(1), &json!(2)));
+    assert_eq!(run["k1s_root"]["dirty"], true, "the evidence is new there: {run}");
+    let inputs = std::fs::read_to_string(k1s.join("evidence/inputs.json")).unwrap();
+    assert!(inputs.contains("ignored by git") && !inputs.contains("evidence/run.json"), "{inputs}");
 }
 
 #[test]

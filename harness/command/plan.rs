@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use k1s_profile_gates::checks_of_run;
-use k1s_profile_gates::lane::{Limits, Settings};
+use k1s_profile_gates::lane::{self, Limits, Settings};
 use k1s_profile_gates::plan::{Gate, GateKey, Transport};
 use k1s_profile_gates::stack::{self, Options};
 use k1s_profile_gates::workerbee::naming;
@@ -33,6 +33,8 @@ pub(crate) struct Plan {
 /// What would be run.
 #[derive(Serialize)]
 struct Planned {
+    /// The k1s under test.
+    k1s_root: String,
     settings: Settings,
     /// Of the stack; empty when it is not complete yet.
     versions: BTreeMap<String, String>,
@@ -93,7 +95,7 @@ impl Plan {
             })
         };
         let gates = keys.into_iter().filter_map(planned).collect();
-        Ok(Planned { settings, versions, gates })
+        Ok(Planned { k1s_root: lane::k1s_under_test(&settings)?, settings, versions, gates })
     }
 }
 
@@ -111,6 +113,7 @@ fn text(planned: &Planned) -> String {
     let mut line = |line: String| {
         let _ = writeln!(text, "{line}");
     };
+    line(format!("k1s under test: {}", planned.k1s_root));
     let checks: usize = planned.gates.iter().map(|gate| gate.checks.len()).sum();
     let settings = &planned.settings;
     let (gates, lanes) = (planned.gates.len(), settings.lanes);

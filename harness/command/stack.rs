@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
+use k1s_profile_gates::lane::{self, Settings};
 use k1s_profile_gates::stack::{self, Options};
 
 use super::print;
@@ -44,6 +45,8 @@ fn options() -> Options {
 }
 
 fn ensure(json: bool) -> Result<ExitCode, Box<dyn Error>> {
+    // Before anything is built, which may take minutes.
+    eprintln!("k1s under test: {}", lane::k1s_under_test(&Settings::from_env()?)?);
     let clock = Instant::now();
     let stack = stack::ensure(&options(), &mut |progress| eprintln!("stack: {progress}"))?;
     let versions: Vec<_> = stack.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::report::{GateReport, RunReport};
 use crate::summary::{NoRun, Outcome};
+use crate::tree::Identity;
 
 /// What differs between two runs.
 #[derive(Debug, Serialize)]
@@ -122,6 +123,8 @@ fn parts(runs: &[RunReport; 2]) -> Vec<Part> {
     let sides = runs.each_ref().map(|run| {
         let mut parts: BTreeMap<String, String> = run.summary.versions.clone();
         parts.extend(run.summary.environment.clone());
+        let tree = run.summary.k1s_root.iter().flat_map(Identity::facts);
+        parts.extend(tree.map(|(name, value)| (format!("k1s root, {name}"), value)));
         parts.insert("lanes".into(), run.summary.lanes.to_string());
         let resumes = run.summary.resumes();
         parts.extend((!resumes.is_empty()).then(|| ("resumed".to_owned(), resumes.join("; "))));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Condition;
 use crate::evidence::trust::{self, Untrusted};
-use crate::lane::{External, Settings};
+use crate::lane::{External, Settings, k1s_under_test};
 use crate::plan::GateKey;
 use crate::run::meeting_place;
 use crate::stack;
@@ -13,6 +13,11 @@ use crate::workerbee::naming;
 
 /// Room that the evidence of a whole run takes, many times over.
 const EVIDENCE: u64 = 100_000_000;
+
+/// Which k1s is under test.
+pub(super) fn k1s(settings: &Settings) -> Condition {
+    Condition::of("k1s under test", k1s_under_test(settings).map_err(|failure| (failure.what, failure.remedy)))
+}
 
 /// Every gate's project within the room that its profile leaves.
 pub(super) fn names(settings: &Settings) -> Vec<Condition> {
@@ -93,8 +98,8 @@ pub(super) fn external(settings: &Settings, external: &External) -> Vec<Conditio
         Err((format!("{} {seen}", socket.display()), remedy.to_owned()))
     };
     vec![
-        named(&settings.workerbee_bin, "WORKERBEE_BIN", stack::check_workerbee),
-        named(&settings.k1s_root, "K1S_ROOT", stack::check_k1s_root),
+        named(&settings.trees.workerbee.path, "WORKERBEE_BIN", stack::check_workerbee),
+        named(&settings.trees.k1s.path, "K1S_ROOT", |_| Ok(())),
         Condition::of("WORKERBEE_CONTAINERD_STATE_ROOT", root_found),
         Condition::of("containerd", containerd),
     ]

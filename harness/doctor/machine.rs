@@ -23,8 +23,9 @@ pub(super) fn requirements(options: &Options) -> Vec<Condition> {
     if conditions.is_empty() {
         conditions.push(Condition::met("tools", "containerd, runc, CNI plugins, podman and the like are there"));
     }
-    // The tools are told one by one already.
-    let rest = stack::unmet(options).into_iter().filter(|unmet| !matches!(unmet, Unmet::Tools { .. }));
+    // The tools are told one by one already, and the k1s root is a condition of its own.
+    let told = |unmet: &Unmet| matches!(unmet, Unmet::Tools { .. } | Unmet::K1sRoot { .. });
+    let rest = stack::unmet(options).into_iter().filter(|unmet| !told(unmet));
     conditions.extend(rest.map(|unmet| {
         let name = match &unmet {
             Unmet::Root { .. } => "root, to prepare the stack",

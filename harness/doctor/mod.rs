@@ -50,6 +50,7 @@ pub fn examine(options: &Options) -> Vec<Condition> {
         Err(failure) => return vec![Condition::unmet("settings", failure.what, failure.remedy)],
     };
     let mut conditions = vec![Condition::met("settings", "every variable can be used")];
+    conditions.push(ground::k1s(&settings));
     conditions.extend(ground::names(&settings));
     conditions.push(ground::meeting());
     conditions.push(ground::evidence(&settings));

@@ -13,6 +13,7 @@ use super::folder;
 use super::layout::{GATES, INTERRUPTED, RECORD, gate_folder, moved};
 use crate::failure::Failure;
 use crate::plan::{GateKey, Transports};
+use crate::tree::Identity;
 
 /// The record of one gate, `gates/<gate>/record.json` in the run's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +47,8 @@ pub struct Record {
     pub project_kept: bool,
     /// What kept the gate from going on, if anything did.
     pub failure: Option<Failure>,
+    /// The k1s under test.
+    pub k1s_root: Option<Identity>,
     /// Versions of what it ran on.
     pub versions: BTreeMap<String, String>,
 }

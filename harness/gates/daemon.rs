@@ -15,9 +15,9 @@ use crate::workerbee::reply::McpStatus;
 /// How long the dashboard may take after the daemon has reported itself started.
 const SETTLING: Duration = Duration::from_secs(30);
 
-/// `mcp <verb>`, of the daemon at its port.
-pub(super) fn words<'a>(verb: &'a str, port: &'a str) -> Vec<&'a str> {
-    vec!["mcp", verb, "--host", "127.0.0.1", "--port", port]
+/// `mcp <verb>`, of the daemon at its address.
+pub(super) fn words<'a>(verb: &'a str, (host, port): (&'a str, &'a str)) -> Vec<&'a str> {
+    vec!["mcp", verb, "--host", host, "--port", port]
 }
 
 /// Files of the daemon's three calls.
@@ -29,8 +29,8 @@ pub(super) struct Files {
 
 /// Asks, restarts when the answer is not accepted, asks again until it is.
 pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<McpStatus, Failure> {
-    let port = session.mcp_port();
-    let status = words("status", &port);
+    let (host, port) = session.mcp_address();
+    let status = words("status", (&host, &port));
     let before = session.query("mcp-status-before", &files.before, &status).await?;
     if accepted(&before) {
         // As it is.
@@ -43,7 +43,7 @@ pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<M
         session.ground()?.seed_system().await?;
         let timeout = session.limits().restart;
         let text = timeout.to_string();
-        let restart = [words("restart", &port), vec!["--timeout", &text]].concat();
+        let restart = [words("restart", (&host, &port)), vec!["--timeout", &text]].concat();
         // WorkerBee waits for the old daemon, for the port and for the new daemon: each with a limit of its own.
         session.call("mcp-restart", &files.restart, &restart, Duration::from_secs(timeout + 60)).await?;
     }

@@ -87,8 +87,8 @@ async fn capture(session: &mut Session<'_>) -> Result<(), Failure> {
     let file = session.own("profile-status-after.json");
     session.inquire("profile-status-after", &file, Request::ProfileStatus).await?;
     let file = session.own("mcp-status-at-the-end.json");
-    let port = session.mcp_port();
-    session.query(DAEMON, &file, &daemon::words("status", &port)).await?;
+    let (host, port) = session.mcp_address();
+    session.query(DAEMON, &file, &daemon::words("status", (&host, &port))).await?;
     let file = session.own("projects-after.json");
     session.inquire("projects-after", &file, Request::Projects).await.map(drop)
 }

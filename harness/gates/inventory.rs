@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::daemon;
 use super::session::Session;
+use super::{daemon, k1s_root};
 use crate::checks::{Check, WORKERBEE_OK, part, snapshot, succeeded};
 use crate::failure::Failure;
 use crate::plan::{Component, Profile, Transport};
@@ -17,7 +17,8 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
     if session.key.transport == Transport::Mcp {
         daemon::require(session).await?;
     }
-    session.inquire(LABEL, "profile-list.json", Request::ProfileList).await.map(drop)
+    session.inquire(LABEL, "profile-list.json", Request::ProfileList).await?;
+    k1s_root::observe(session)
 }
 
 pub(super) fn checks() -> Vec<Check> {
@@ -40,6 +41,7 @@ pub(super) fn checks() -> Vec<Check> {
                 if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
             },
         ),
+        k1s_root::check(),
         snapshot(LABEL),
     ]
 }

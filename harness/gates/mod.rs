@@ -8,6 +8,7 @@ mod daemon;
 mod fail_fast;
 mod finish;
 mod inventory;
+mod k1s_root;
 mod keep;
 mod outside;
 mod preflight;

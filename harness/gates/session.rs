@@ -14,7 +14,7 @@ use crate::evidence::{
     Observation, Phase, Progress, Record, RedactionKey, Redactor, Store, StoreError, Triage, layout,
 };
 use crate::failure::Failure;
-use crate::lane::{Ground, Limits, MCP_PORT, Mode, Spec, StartToken};
+use crate::lane::{Ground, Limits, MCP_HOST, MCP_PORT, Mode, Spec, StartToken};
 use crate::plan::{GateKey, Transport};
 use crate::workerbee::cli::Cli;
 use crate::workerbee::mcp::Mcp;
@@ -60,6 +60,7 @@ impl<'a> Session<'a> {
             noticed: Vec::new(),
             project_kept: false,
             failure: None,
+            k1s_root: spec.k1s.clone(),
             versions: spec.versions.clone(),
         };
         Ok(Self {
@@ -276,11 +277,11 @@ impl<'a> Session<'a> {
         matches!(self.spec.settings.mode, Mode::External(_))
     }
 
-    /// The port of `WorkerBee`'s daemon: the runbook's in a lane, which has its own.
-    pub(super) fn mcp_port(&self) -> String {
+    /// Host and port of `WorkerBee`'s daemon: the runbook's in a lane, which has its own.
+    pub(super) fn mcp_address(&self) -> (String, String) {
         match &self.spec.settings.mode {
-            Mode::Embedded => MCP_PORT.to_string(),
-            Mode::External(external) => external.mcp_port.to_string(),
+            Mode::Embedded => (MCP_HOST.to_owned(), MCP_PORT.to_string()),
+            Mode::External(external) => (external.mcp_host.clone(), external.mcp_port.to_string()),
         }
     }
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// The machine, and where the parts are.
-pub(super) fn of(workerbee: &Path, k1s_root: &Path) -> BTreeMap<String, String> {
+pub(super) fn of(workerbee: &Path) -> BTreeMap<String, String> {
     let system = rustix::system::uname();
     let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -14,24 +13,9 @@ pub(super) fn of(workerbee: &Path, k1s_root: &Path) -> BTreeMap<String, String> 
         ("kernel".into(), format!("{} {}", text(system.sysname()), text(system.release()))),
         ("machine".into(), format!("{}, {cores} cores{}", text(system.machine()), memory())),
         ("WorkerBee at".into(), workerbee.display().to_string()),
-        ("k1s root".into(), k1s_root.display().to_string()),
     ]);
     found.extend(distribution().map(|name| ("system".to_owned(), name)));
-    found.extend(commit(k1s_root).map(|commit| ("k1s commit".to_owned(), commit)));
     found
-}
-
-/// The commit of a checkout, and whether files differ from it.
-fn commit(root: &Path) -> Option<String> {
-    // Of a folder within somebody else's repository git would tell that one's.
-    root.join(".git").exists().then_some(())?;
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(root).args(arguments).stdin(Stdio::null()).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let head = git(&["rev-parse", "HEAD"])?;
-    let changed = git(&["status", "--porcelain"]).is_none_or(|changes| !changes.is_empty());
-    Some(if changed { format!("{head}, with changes") } else { head })
 }
 
 fn distribution() -> Option<String> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::machine;
@@ -11,6 +12,7 @@ use crate::evidence::Store;
 use crate::evidence::layout::STACK_LOG;
 use crate::failure::Failure;
 use crate::stack::{self, Stack, StackError};
+use crate::tree::{self, Identity, Listing};
 
 /// What every gate of the run stands on.
 #[derive(Debug, Clone)]
@@ -18,6 +20,9 @@ pub(crate) struct Prepared {
     pub(crate) stack: Option<Stack>,
     pub(crate) workerbee: PathBuf,
     pub(crate) k1s_root: PathBuf,
+    /// What is in the k1s root, read once for all that is said of it.
+    pub(crate) k1s: Identity,
+    pub(crate) listing: Arc<Listing>,
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) environment: BTreeMap<String, String>,
 }
@@ -27,6 +32,7 @@ impl Prepared {
     pub(crate) async fn by(settings: &Settings, log: Option<&Store>) -> Result<Self, Failure> {
         let (settings, log) = (settings.clone(), log.cloned());
         let prepared = tokio::task::spawn_blocking(move || match &settings.mode {
+            _ if !unfit(&settings).is_empty() => Err(no_k1s_root(&settings)),
             Mode::Embedded => embedded(&settings, log.as_ref()),
             Mode::External(external) => external_ground(&settings, external),
         });
@@ -39,10 +45,44 @@ impl Prepared {
     }
 }
 
+/// What the chosen k1s root lacks.
+fn unfit(settings: &Settings) -> Vec<&'static str> {
+    settings.trees.k1s.path.as_deref().map(tree::lacks).unwrap_or_default()
+}
+
+/// No other tree is taken in its place: the verdict would be one over that.
+fn no_k1s_root(settings: &Settings) -> Failure {
+    let choice = &settings.trees.k1s;
+    let path = choice.path.as_deref().unwrap_or(Path::new("")).display();
+    let seen = if choice.path.as_deref().is_some_and(Path::is_dir) { "a folder" } else { "no folder" };
+    Failure::new(format!("{path} is no k1s root: it has no {} ({})", unfit(settings).join(", no "), choice.origin))
+        .expected("a folder with src/ae, pyproject.toml and requirements.txt")
+        .seen(format!("{seen} without {}", unfit(settings).join(", ")))
+        .remedy("export K1S_ROOT=<the k1s checkout that is to be validated>")
+}
+
+/// The k1s root, as verdicts name it. The run's own folder may lie in it.
+fn read(settings: &Settings, root: &Path) -> (Identity, Arc<Listing>) {
+    let listing = Listing::of(root, &[&settings.run_dir]);
+    (Identity::of(root, &settings.trees.k1s, &listing), Arc::new(listing))
+}
+
+/// The k1s that a run with these settings would validate, in one line; an error when there is none that it could.
+pub fn k1s_under_test(settings: &Settings) -> Result<String, Failure> {
+    if !unfit(settings).is_empty() {
+        return Err(no_k1s_root(settings));
+    }
+    let choice = &settings.trees.k1s;
+    let released = || stack::find(&stack::Options::from_env()).map(|stack| stack.k1s_root);
+    let root = choice.path.clone().or_else(released);
+    // Without a stack yet there is no released one to be read.
+    Ok(root.map_or_else(|| choice.to_string(), |root| read(settings, &root).0.to_string()))
+}
+
 fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failure> {
     let options = stack::Options {
-        k1s_root: settings.k1s_root.clone(),
-        workerbee_bin: settings.workerbee_bin.clone(),
+        k1s_root: settings.trees.k1s.path.clone(),
+        workerbee_bin: settings.trees.workerbee.path.clone(),
         nextest: false,
         ..stack::Options::from_env()
     };
@@ -67,11 +107,14 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
             }
         })?,
     };
+    let (k1s, listing) = read(settings, &stack.k1s_root);
     Ok(Prepared {
         workerbee: stack.workerbee.clone(),
         k1s_root: stack.k1s_root.clone(),
+        k1s,
+        listing,
         versions: stack.versions.clone(),
-        environment: machine::of(&stack.workerbee, &stack.k1s_root),
+        environment: machine::of(&stack.workerbee),
         stack: Some(stack),
     })
 }
@@ -79,15 +122,15 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
 fn external_ground(settings: &Settings, external: &External) -> Result<Prepared, Failure> {
     let named = |path: &Option<PathBuf>, name: &str| {
         path.clone().ok_or_else(|| {
-            Failure::new(format!("{name} is not set"))
+            Failure::new(format!("{name} is not set, and no checkout is in reach"))
                 .expected(format!("{name} beside WORKERBEE_CONTAINERD_STATE_ROOT, which selects your own WorkerBee"))
                 .seen("no value")
                 .remedy(format!("export {name}=…, or unset WORKERBEE_CONTAINERD_STATE_ROOT to use the embedded stack"))
         })
     };
-    let workerbee = named(&settings.workerbee_bin, "WORKERBEE_BIN")?;
-    let k1s_root = named(&settings.k1s_root, "K1S_ROOT")?;
-    stack::check_workerbee(&workerbee).and_then(|()| stack::check_k1s_root(&k1s_root)).map_err(|error| {
+    let workerbee = named(&settings.trees.workerbee.path, "WORKERBEE_BIN")?;
+    let k1s_root = named(&settings.trees.k1s.path, "K1S_ROOT")?;
+    stack::check_workerbee(&workerbee).map_err(|error| {
         let what = match &error {
             StackError::Unmet(unmet) => unmet.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             other => other.to_string(),
@@ -107,6 +150,7 @@ fn external_ground(settings: &Settings, external: &External) -> Result<Prepared,
         .remedy("make the folder, or name the one that your WorkerBee uses"));
     }
     let versions = stack::users_versions(&workerbee, &k1s_root, Duration::from_secs(settings.limits.query));
-    let environment = machine::of(&workerbee, &k1s_root);
-    Ok(Prepared { stack: None, workerbee, k1s_root, versions, environment })
+    let environment = machine::of(&workerbee);
+    let (k1s, listing) = read(settings, &k1s_root);
+    Ok(Prepared { stack: None, workerbee, k1s_root, k1s, listing, versions, environment })
 }

@@ -203,6 +203,7 @@ pub fn run_command(stack: Stack, projects: Vec<String>, line: Vec<String>) -> Re
         project: settings.base.clone(),
         workerbee: stack.workerbee.clone(),
         k1s_root: stack.k1s_root.clone(),
+        k1s: None,
         versions: stack.versions.clone(),
         rerun_of: None,
         entry: PathBuf::new(),

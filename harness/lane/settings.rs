@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::plan::{Gate, GateKey, Profile, TRANSPORT_VARIABLE, Transport, Transports, UnknownTransport};
+use crate::tree::{self, Trees};
 use crate::workerbee::naming;
 
 /// A run's settings; written down once by the first trial, so that all processes of a run agree.
@@ -27,10 +28,8 @@ pub struct Settings {
     pub ha_project: Option<String>,
     /// Whose containerd and `WorkerBee` are used.
     pub mode: Mode,
-    /// `WORKERBEE_BIN`, in either mode.
-    pub workerbee_bin: Option<PathBuf>,
-    /// `K1S_ROOT`, in either mode.
-    pub k1s_root: Option<PathBuf>,
+    /// The k1s under test and the `WorkerBee` that tests it, in either mode.
+    pub trees: Trees,
     /// `K1S_GATES_TRANSPORT`: by which ways `WorkerBee` is asked.
     pub transports: Transports,
     /// `K1S_GATES_LANES`: how many gates run side by side.
@@ -62,10 +61,14 @@ pub struct External {
     pub state_root: PathBuf,
     /// `WORKERBEE_CONTAINERD_ADDRESS`, containerd's socket.
     pub address: PathBuf,
+    /// `WORKERBEE_MCP_HOST`, the address that `WorkerBee`'s daemon listens on.
+    pub mcp_host: String,
     /// `WORKERBEE_MCP_PORT`, the port of `WorkerBee`'s daemon: each user's on a host needs another one.
     pub mcp_port: u16,
 }
 
+/// The address of the daemon in the runbook.
+pub(crate) const MCP_HOST: &str = "127.0.0.1";
 /// The port of the daemon in the runbook.
 pub(crate) const MCP_PORT: u16 = 8765;
 
@@ -104,6 +107,7 @@ impl Limits {
 impl Settings {
     /// Settings from the environment. A value that cannot be meant is refused, not replaced.
     pub fn from_env() -> Result<Self, Failure> {
+        refuse_unreadable_paths()?;
         let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let now = jiff::Timestamp::now();
@@ -122,10 +126,7 @@ impl Settings {
             single_project: project("WB_SINGLE_PROJECT")?,
             ha_project: project("WB_HA_PROJECT")?,
             mode: path("WORKERBEE_CONTAINERD_STATE_ROOT").map(external).transpose()?.unwrap_or(Mode::Embedded),
-            // WORKERBEE_ROOT is the runbook's checkout of WorkerBee, with its environment in .venv.
-            workerbee_bin: path("WORKERBEE_BIN")
-                .or_else(|| path("WORKERBEE_ROOT").map(|root| root.join(".venv/bin/workerbee"))),
-            k1s_root: path("K1S_ROOT"),
+            trees: trees()?,
             transports: Transports::from_env()
                 .map_err(|UnknownTransport(value)| refused(TRANSPORT_VARIABLE, &value, "cli, mcp or both"))?,
             lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
@@ -137,6 +138,7 @@ impl Settings {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
                 query: seconds("K1S_GATES_QUERY_TIMEOUT", defaults.query)?,
+                restart: seconds("WORKERBEE_MCP_TIMEOUT", defaults.restart)?,
                 ..defaults
             },
         })
@@ -218,7 +220,49 @@ fn external(state_root: PathBuf) -> Result<Mode, Failure> {
             _ => return Err(refused("WORKERBEE_MCP_PORT", &port, "a port, 1 to 65535")),
         },
     };
-    Ok(Mode::External(External { state_root, address: address.into(), mcp_port }))
+    let mcp_host = std::env::var("WORKERBEE_MCP_HOST").ok().filter(|host| !host.is_empty());
+    let mcp_host = mcp_host.unwrap_or_else(|| MCP_HOST.to_owned());
+    Ok(Mode::External(External { state_root, address: address.into(), mcp_host, mcp_port }))
+}
+
+/// The variables that name files and folders.
+const PATHS: [&str; 9] = [
+    "K1S_GATES_CACHE",
+    "K1S_GATES_SIGNING_KEY",
+    "K1S_ROOT",
+    "RUN_DIR",
+    "WORKERBEE_BIN",
+    "WORKERBEE_CONTAINERD_ADDRESS",
+    "WORKERBEE_CONTAINERD_STATE_ROOT",
+    "WORKERBEE_K1S_ROOT",
+    "WORKERBEE_ROOT",
+];
+
+/// A path that is no UTF-8 can stand in no JSON, neither in the harness's files nor in `WorkerBee`'s answers.
+fn refuse_unreadable_paths() -> Result<(), Failure> {
+    let unreadable = |name: &&str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+    PATHS.iter().find(|name| unreadable(name)).map_or(Ok(()), |name| {
+        let value = std::env::var_os(name).map(PathBuf::from).unwrap_or_default();
+        Err(not_utf8(name, &value))
+    })
+}
+
+fn not_utf8(name: &str, value: &std::path::Path) -> Failure {
+    Failure::new(format!("{name} names a path that is no UTF-8"))
+        .expected("a path that JSON can hold: WorkerBee's answers and the evidence name it")
+        .seen(tree::name_of(value))
+        .remedy(format!("rename it, or set {name} to a symbolic link with a plain name"))
+}
+
+/// The trees in reach.
+fn trees() -> Result<Trees, Failure> {
+    let trees = Trees::from_env();
+    for (name, choice) in [("K1S_ROOT", &trees.k1s), ("WORKERBEE_ROOT", &trees.workerbee)] {
+        if let Some(path) = choice.path.as_deref().filter(|path| path.to_str().is_none()) {
+            return Err(not_utf8(name, path));
+        }
+    }
+    Ok(trees)
 }
 
 /// What may be kept.

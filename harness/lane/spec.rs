@@ -13,6 +13,7 @@ use crate::evidence::{RedactionKey, folder};
 use crate::failure::Failure;
 use crate::plan::GateKey;
 use crate::stack::Stack;
+use crate::tree::Identity;
 
 /// The most that a specification may take.
 const SIZE: u64 = 1024 * 1024;
@@ -32,6 +33,8 @@ pub(crate) struct Spec {
     pub workerbee: PathBuf,
     /// The k1s root.
     pub k1s_root: PathBuf,
+    /// What is in it, as the run's verdicts name it; none of a command of the user's.
+    pub k1s: Option<Identity>,
     /// The folder of the gate's run that ended in a conflict, when this is the rerun.
     pub rerun_of: Option<PathBuf>,
     /// Where the ledger says what is about to be created.

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::excerpt::visible;
 use super::run::RunReport;
 use crate::lane::Mode;
+use crate::tree::Identity;
 
 pub(super) fn render(run: &RunReport) -> Markup {
     let summary = &run.summary;
@@ -26,6 +27,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
     ];
     settings.extend(summary.resumes().into_iter().map(|resume| ("resumed", resume)));
     settings.push(("ended", ended));
+    let tree = summary.k1s_root.iter().flat_map(Identity::facts);
     html! {
         section #environment aria-labelledby="environment-heading" {
             h2 #environment-heading { "Environment" }
@@ -33,6 +35,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
                 @for (name, value) in summary.versions.iter().chain(&summary.environment) {
                     div { dt { (visible(name)) } dd { (visible(value)) } }
                 }
+                @for (name, value) in tree { div { dt { "k1s root, " (name) } dd { (visible(&value)) } } }
                 @for (name, value) in settings { div { dt { (name) } dd { (visible(&value)) } } }
             }
         }

@@ -15,6 +15,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
             p.eyebrow { "k1s profile gates · " time datetime=(run.summary.started.to_string()) { (started) } }
             h1 { (sign_large(verdict)) (word(verdict)) }
             p.lead { (lead(run)) }
+            @if let Some(tree) = &run.summary.k1s_root { p.note { "k1s under test: " (visible(&tree.to_string())) } }
             @for resume in run.summary.resumes() { p.note { "Resumed at " (resume) "." } }
             (sureness(run))
             nav aria-label="Sections of this report" {

@@ -15,6 +15,7 @@ use crate::evidence::{self, Evidence, Redactor};
 use crate::failure::Failure;
 use crate::suite::checks_of_run;
 use crate::summary::{Outcome, Stage, Verdict};
+use crate::tree::Identity;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +43,9 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
     if gates.is_empty() {
         return Err(JunitError::NoGates(run_dir.to_owned()));
     }
-    let resumed = Manifest::read(run_dir).map(|manifest| manifest.resumed).unwrap_or_default();
+    let manifest = Manifest::read(run_dir).ok();
+    let under_test = manifest.as_ref().and_then(|manifest| manifest.k1s_root.as_ref()).map(Identity::facts);
+    let resumed = manifest.map(|manifest| manifest.resumed).unwrap_or_default();
     let mut report = Report::new("k1s-profile-gates");
     let last = |gate: &&GateResult| {
         let later = |other: &GateResult| other.key.replaces(gate.key);
@@ -55,6 +58,8 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
             .collect();
         let mut suite = suite(run_dir, gate, &earlier);
         let part = gate.evidence.as_ref().map(|evidence| evidence.record.part).filter(|part| *part <= resumed.len());
+        let tree = under_test.iter().flatten();
+        suite.add_properties(tree.map(|(name, value)| Property::new(format!("k1s-root.{name}"), value)));
         suite.add_properties(part.map(|part| Property::new("kept", format!("from part {part} of the run"))));
         suite.add_properties(resumed.iter().map(|at| Property::new("resumed", at)));
         report.add_test_suite(suite);

@@ -11,6 +11,7 @@ use super::folder::{GateResult, gates_with};
 use crate::evidence::folder;
 use crate::evidence::layout::{MANIFEST, files, of_the_run};
 use crate::summary::{GateState, Stage};
+use crate::tree::Identity;
 
 /// What manifests of this form call themselves.
 pub(super) const FORMAT: &str = "k1s-profile-gates/manifest/v1";
@@ -28,6 +29,8 @@ pub struct Manifest {
     pub over: bool,
     /// When the run was resumed, RFC 3339, each time.
     pub resumed: Vec<String>,
+    /// The k1s under test; none when no gate could begin.
+    pub k1s_root: Option<Identity>,
     /// The gates that were asked for, and how far each came.
     pub gates: Vec<GateState>,
     /// The files, sorted by path.
@@ -39,6 +42,8 @@ pub struct Manifest {
 pub struct Standing {
     /// The gates that were asked for, and how far each came.
     pub gates: Vec<GateState>,
+    /// The k1s under test, as soon as it is known.
+    pub k1s_root: Option<Identity>,
     /// When the run was resumed, each time.
     pub resumed: Vec<String>,
     /// Whether it is over.
@@ -75,6 +80,7 @@ impl Manifest {
             written: jiff::Timestamp::now().to_string(),
             over: standing.over,
             resumed: standing.resumed.clone(),
+            k1s_root: standing.k1s_root.clone(),
             files: files.filter_map(|path| entry(run_dir, &path, &gates, standing.over)).collect(),
             gates: standing.gates.clone(),
         };

@@ -2,6 +2,7 @@
 //!
 //! Formats: in-toto Statement v1, predicate `test-result` v0.1 (github.com/in-toto/attestation, `spec`).
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -13,6 +14,7 @@ use crate::evidence::layout::SPEC;
 use crate::evidence::{MANIFEST, Record};
 use crate::signing::{Envelope, Signer};
 use crate::summary::{Outcome, Stage};
+use crate::tree::Identity;
 
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "https://in-toto.io/attestation/test-result/v0.1";
@@ -34,20 +36,27 @@ pub struct Statement {
     pub predicate: TestResult,
 }
 
-/// A file by name and digest (in-toto's resource descriptor).
+/// A file, or the k1s under test, by name and digest (in-toto's resource descriptor).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resource {
-    /// Its path in the run's folder.
+    /// Its path in the run's folder, or `k1s-root`.
     pub name: String,
     /// Its digest.
     pub digest: Digest,
+    /// Of the k1s under test: its folder, how it was chosen, whether it differs from the commit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Digest {
     /// In lower-case hexadecimal digits.
     pub sha256: String,
+    /// The commit of the k1s under test, when git tracks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_commit: Option<String>,
 }
 
 /// in-toto's test result.
@@ -57,7 +66,7 @@ pub struct TestResult {
     /// `FAILED` when any check is red, any gate has not ended, or there are no checks; `WARNED` when all are green and
     /// a gate had to be run twice; `PASSED` otherwise.
     pub result: String,
-    /// What was run: the specification of each gate.
+    /// What was run: the k1s under test, and the specification of each gate.
     pub configuration: Vec<Resource>,
     /// Checks that are green.
     pub passed_tests: Vec<String>,
@@ -70,12 +79,16 @@ pub struct TestResult {
 impl Statement {
     /// The statement over a manifest and what it lists.
     pub(super) fn over(manifest: &Manifest, sha256: &str, gates: &[GateResult]) -> Self {
-        let resource =
-            |name: &str, sha256: &str| Resource { name: name.to_owned(), digest: Digest { sha256: sha256.to_owned() } };
+        let resource = |name: &str, sha256: &str| Resource {
+            name: name.to_owned(),
+            digest: Digest { sha256: sha256.to_owned(), git_commit: None },
+            annotations: BTreeMap::new(),
+        };
         let listed = manifest.files.iter().map(|entry| resource(&entry.path, &entry.sha256));
         let subject: Vec<Resource> = std::iter::once(resource(MANIFEST, sha256)).chain(listed).collect();
         let specification = |one: &&Resource| Path::new(&one.name).ends_with(SPEC);
-        let configuration = subject.iter().filter(specification).cloned().collect();
+        let tree = manifest.k1s_root.iter().map(under_test);
+        let configuration = tree.chain(subject.iter().filter(specification).cloned()).collect();
         Self {
             kind: STATEMENT_TYPE.to_owned(),
             predicate_type: PREDICATE_TYPE.to_owned(),
@@ -93,6 +106,17 @@ impl Statement {
     /// Whether it is of the kind that this harness writes.
     pub(super) fn is_known(&self) -> bool {
         self.kind == STATEMENT_TYPE && self.predicate_type == PREDICATE_TYPE
+    }
+}
+
+/// The k1s under test.
+fn under_test(tree: &Identity) -> Resource {
+    let dirty = tree.dirty.map(|dirty| ("dirty".to_owned(), dirty.to_string()));
+    let told = [("path", tree.path.display().to_string()), ("origin", tree.origin.to_string())];
+    Resource {
+        name: "k1s-root".to_owned(),
+        digest: Digest { sha256: tree.digest.clone(), git_commit: tree.commit.clone() },
+        annotations: told.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(dirty).collect(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::workerbee::cli::Cli;
 /// None in the embedded mode, where there is no host to clean up.
 pub async fn cleanup_dry_run() -> Result<Option<Value>, Failure> {
     let settings = Settings::from_env()?;
-    let (Mode::External(external), Some(bin)) = (&settings.mode, settings.workerbee_bin.clone()) else {
+    let (Mode::External(external), Some(bin)) = (&settings.mode, settings.trees.workerbee.path.clone()) else {
         return Ok(None);
     };
     let ground = Ground::on_host(external);
@@ -29,7 +29,7 @@ pub async fn cleanup_dry_run() -> Result<Option<Value>, Failure> {
         bin,
         state_root: ground.state_root.clone(),
         project: settings.base.clone(),
-        k1s_root: settings.k1s_root.clone().unwrap_or_else(|| folder.path().to_owned()),
+        k1s_root: settings.trees.k1s.path.clone().unwrap_or_else(|| folder.path().to_owned()),
         privilege: "sudo-helper".to_owned(),
         env: ground.env.clone(),
         hermetic: false,

@@ -10,6 +10,7 @@ use walkdir::WalkDir;
 use crate::evidence::{Redactor, folder, layout};
 use crate::lane::{Mode, Prepared, Settings};
 use crate::signing::Signer;
+use crate::tree::{FILES, PASSED_OVER, digest, hexadecimal};
 
 /// Names with values or digests, by what they belong to, such as `k1s root`. Pairs and not members of an object: the
 /// digest of a file `token.py` would be taken for a token.
@@ -38,7 +39,8 @@ impl Inputs {
             ("version".into(), prepared.versions.clone()),
             ("machine".into(), machine(&prepared.environment)),
             ("WorkerBee".into(), workerbee(&prepared.workerbee)),
-            ("k1s root".into(), tree(&prepared.k1s_root, usize::MAX)),
+            (FILES.into(), prepared.listing.files.clone()),
+            (PASSED_OVER.into(), prepared.listing.passed_over.clone()),
         ]);
         match &prepared.stack {
             Some(stack) => drop(inputs.insert("images".into(), images(&stack.images))),
@@ -61,7 +63,7 @@ impl Inputs {
     pub(super) fn changes(&self, now: &Self) -> Vec<Change> {
         let named = |inputs: &Self| -> BTreeMap<String, String> {
             let named = |kind: &String, (name, value): &(String, String)| (format!("{kind}: {name}"), value.clone());
-            let known = inputs.0.iter().filter(|(kind, _)| now.0.contains_key(*kind));
+            let known = inputs.0.iter().filter(|(kind, _)| *kind != PASSED_OVER && now.0.contains_key(*kind));
             known.flat_map(|(kind, pairs)| pairs.iter().map(move |pair| named(kind, pair))).collect()
         };
         let (before, mut now) = (named(self), named(now));
@@ -165,8 +167,9 @@ fn environment() -> BTreeMap<String, String> {
         String::from_utf8_lossy(&line).into_owned()
     };
     // Where it is says nothing of what it is.
-    let named =
-        variables.filter(|(name, _)| own(name) && !["WORKERBEE_BIN", "WORKERBEE_ROOT"].contains(&name.as_str()));
+    let named = variables.filter(|(name, _)| {
+        own(name) && !["WORKERBEE_BIN", "WORKERBEE_ROOT", "WORKERBEE_K1S_ROOT"].contains(&name.as_str())
+    });
     named.map(|(name, value)| (name.clone(), bare(&name, &value))).collect()
 }
 
@@ -189,18 +192,6 @@ fn tree(root: &Path, depth: usize) -> BTreeMap<String, String> {
     }
     found.extend(together.into_iter().map(|(name, all)| (name, hexadecimal(all))));
     found
-}
-
-/// The digest of a file's content, of a link where it leads to; or why there is none, which may change too.
-fn digest(file: &Path) -> String {
-    if let Ok(target) = std::fs::read_link(file) {
-        return format!("link to {}", target.display());
-    }
-    std::fs::read(file).map_or_else(|error| error.to_string(), |bytes| hexadecimal(Sha256::new_with_prefix(bytes)))
-}
-
-fn hexadecimal(digest: Sha256) -> String {
-    base16ct::lower::encode_string(&digest.finalize())
 }
 
 #[cfg(test)]

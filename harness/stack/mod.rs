@@ -26,6 +26,7 @@ mod version;
 pub use error::StackError;
 pub use requirement::Unmet;
 
+use crate::tree::Trees;
 use plan::Plan;
 
 /// What a caller wants of the stack.
@@ -42,13 +43,15 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads `K1S_GATES_CACHE`, `K1S_ROOT` and `WORKERBEE_BIN`; an empty variable counts as unset.
+    /// Reads `K1S_GATES_CACHE`, and takes the k1s root and the `WorkerBee` that are in reach; an empty variable counts as
+    /// unset.
     pub fn from_env() -> Self {
         let cache = || dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("k1s-profile-gates");
+        let trees = Trees::from_env();
         Self {
             cache: variable("K1S_GATES_CACHE").unwrap_or_else(cache),
-            k1s_root: variable("K1S_ROOT"),
-            workerbee_bin: variable("WORKERBEE_BIN"),
+            k1s_root: trees.k1s.path,
+            workerbee_bin: trees.workerbee.path,
             nextest: false,
         }
     }
@@ -146,11 +149,6 @@ pub fn ensure(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<S
 /// Whether a `WorkerBee` of the user's own can be run.
 pub fn check_workerbee(program: &Path) -> Result<(), StackError> {
     refuse(requirement::program("WORKERBEE_BIN", program).into_iter().collect())
-}
-
-/// Whether a folder is a k1s root: `src/ae`, `pyproject.toml` and `requirements.txt` are in it.
-pub fn check_k1s_root(root: &Path) -> Result<(), StackError> {
-    refuse(requirement::k1s_root(root))
 }
 
 /// The versions of the user's own parts, as they tell them; each is given that long.

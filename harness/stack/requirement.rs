@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::tool;
+use crate::tree;
 
 /// One thing that is missing, and that the stack cannot get by itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,8 +25,8 @@ pub enum Unmet {
         /// A command that does it.
         remedy: String,
     },
-    /// `K1S_ROOT` is not a k1s checkout.
-    #[error("K1S_ROOT={} has no {lacks}", path.display())]
+    /// The k1s root is not a k1s checkout.
+    #[error("the k1s root {} has no {lacks}", path.display())]
     K1sRoot {
         /// The folder.
         path: PathBuf,
@@ -68,7 +69,7 @@ impl Unmet {
             }
             Self::Root { remedy, .. } => remedy.clone(),
             Self::K1sRoot { .. } => {
-                "export K1S_ROOT=<a k1s checkout>, or: unset K1S_ROOT (the released k1s is used then)".into()
+                "export K1S_ROOT=<a k1s checkout: src/ae, pyproject.toml and requirements.txt are in it>".into()
             }
             Self::Program { variable, path } => {
                 format!("chmod +x {}, or: unset {variable} (the stack brings its own then)", path.display())
@@ -81,12 +82,7 @@ impl Unmet {
 
 /// What a k1s root lacks.
 pub(super) fn k1s_root(path: &Path) -> Vec<Unmet> {
-    let mut lacking = Vec::new();
-    if !path.join("src/ae").is_dir() {
-        lacking.push("folder src/ae");
-    }
-    lacking.extend(["pyproject.toml", "requirements.txt"].into_iter().filter(|file| !path.join(file).is_file()));
-    lacking.into_iter().map(|lacks| Unmet::K1sRoot { path: path.to_path_buf(), lacks }).collect()
+    tree::lacks(path).into_iter().map(|lacks| Unmet::K1sRoot { path: path.to_path_buf(), lacks }).collect()
 }
 
 /// Whether a program that a variable names can be run.

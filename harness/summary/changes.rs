@@ -25,6 +25,7 @@ impl Summary {
             mode: settings.mode.clone(),
             transports: settings.transports,
             lanes,
+            k1s_root: None,
             versions: BTreeMap::new(),
             environment: BTreeMap::new(),
             parts: vec![part],
@@ -44,6 +45,7 @@ impl Summary {
         let parts = self.parts.into_iter().chain([part.clone()]).collect();
         Self {
             started: self.started,
+            k1s_root: self.k1s_root,
             versions: self.versions,
             environment: self.environment,
             gates: gates.collect(),

@@ -19,6 +19,7 @@ pub use state::{GateState, Stage};
 use crate::evidence::layout;
 use crate::lane::Mode;
 use crate::plan::{Gate, GateKey, Transport, Transports};
+use crate::tree::Identity;
 
 /// What `run.json` says.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -39,6 +40,8 @@ pub struct Summary {
     pub transports: Transports,
     /// How many gates may run side by side.
     pub lanes: usize,
+    /// The k1s under test; none before the first gate.
+    pub k1s_root: Option<Identity>,
     /// Versions of what the gates ran on.
     pub versions: BTreeMap<String, String>,
     /// The machine, and where the parts are.

@@ -21,6 +21,9 @@ impl Summary {
             self.project_base,
             self.started
         );
+        if let Some(tree) = &self.k1s_root {
+            let _ = writeln!(text, "k1s_root={tree}");
+        }
         for resume in self.resumes() {
             let _ = writeln!(text, "resumed={resume}");
         }

@@ -7,6 +7,7 @@ use super::SOPS_REQUIRED;
 
 const AT: &[Gate] = &[Gate::Inventory];
 const LIST: &str = "profile-list";
+const ROOT: &str = "k1s-root";
 
 lies! {
     ok_and_yet_exit_1 at AT, |story| story.call(LIST).exit = Some(1) => ["ok"];
@@ -37,6 +38,14 @@ lies! {
         ["ok", "runtime-containerd", "no-host-processes", "expected-profiles"];
     an_array at AT, |story| *story.at(LIST, "") = json!([true]) =>
         ["ok", "runtime-containerd", "no-host-processes", "expected-profiles"];
+    a_k1s_root_without_requirements at AT, |story| *story.seen(ROOT, "/lacks") = json!(["requirements.txt"]) => ["k1s-root"];
+    another_k1s_root at AT, |story| *story.seen(ROOT, "/path") = json!("/srv/released") => ["k1s-root"];
+    a_k1s_root_that_changed at AT, |story| {
+        *story.seen(ROOT, "/changed") = json!([{ "file": "src/ae/cli.py", "named": "0a1b", "found": "not there" }]);
+    } => ["k1s-root"];
+    a_k1s_root_of_no_files at AT, |story| *story.seen(ROOT, "/compared") = json!(0) => ["k1s-root"];
+    a_k1s_root_that_nobody_names at AT, |story| *story.seen(ROOT, "/named") = Value::Null => ["k1s-root"];
+    a_k1s_root_that_nobody_read at AT, |story| drop(story.record.observations.remove(ROOT)) => ["k1s-root"];
     never_asked at AT, |story| drop(story.record.calls.remove(LIST)) =>
         ["ok", "runtime-containerd", "no-host-processes", "expected-profiles"];
 }

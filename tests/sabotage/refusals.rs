@@ -97,6 +97,7 @@ impl Bench {
             observations: BTreeMap::new(),
             phases: Vec::new(),
             conflict: None,
+            k1s_root: None,
             rerun_of: None,
             failure: None,
             versions: BTreeMap::new(),

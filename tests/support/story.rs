@@ -69,6 +69,7 @@ impl Story {
             observations: BTreeMap::new(),
             phases: vec![],
             conflict: None,
+            k1s_root: None,
             rerun_of: None,
             noticed: Vec::new(),
             project_kept: false,
@@ -86,7 +87,10 @@ impl Story {
             folder: tempfile::tempdir().unwrap(),
         };
         match gate {
-            Gate::Inventory => story.answered("profile-list", parsed(include_str!("../answers/profile-list.json"))),
+            Gate::Inventory => {
+                story.answered("profile-list", parsed(include_str!("../answers/profile-list.json")));
+                story.observed("k1s-root", parsed(include_str!("../answers/seen/k1s-root.json")));
+            }
             Gate::Preflight => {
                 story.answered("mcp-status-after", parsed(include_str!("../answers/mcp-status.json")));
                 story.answered(

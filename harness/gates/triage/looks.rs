@@ -25,9 +25,9 @@ const PRIVILEGE: &str = "containerd-privilege.json";
 pub(super) async fn all(session: &Session<'_>, folder: &Path) -> Vec<Item> {
     let Ok(ground) = session.ground() else { return Vec::new() };
     let k1s_root = session.spec.k1s_root.display().to_string();
-    let port = session.mcp_port();
+    let (host, port) = session.mcp_address();
     let mut questions: Vec<(&str, &str, Vec<&str>)> = vec![
-        ("mcp-status.json", "what WorkerBee says of its MCP daemon", words("status", &port)),
+        ("mcp-status.json", "what WorkerBee says of its MCP daemon", words("status", (&host, &port))),
         ("ingress-status.json", "what WorkerBee says of its ingress and CA", vec!["ingress", "status"]),
         (PRIVILEGE, "how containerd is reached: directly, or by the helper", vec!["containerd-privilege", "status"]),
         ("projects.json", "the projects that WorkerBee knows", vec!["projects"]),

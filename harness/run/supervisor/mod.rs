@@ -199,6 +199,10 @@ impl Supervisor {
         self.news.notify_one();
         self.seal(Some((key, Stage::Running)), false).await;
         let project = self.summary.lock().await.project(key).unwrap_or_else(|| self.next_project(key));
+        if key.gate == Gate::Inventory {
+            // It compares the k1s root with what is written down of it.
+            self.note_inputs().await;
+        }
         let (mut result, ()) = tokio::join!(self.run(key, project, None), self.note_inputs());
         if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
             result = self.run(key, self.next_project(key), Some(kept)).await;
@@ -240,7 +244,12 @@ impl Supervisor {
             let name = self.settings.transports.name(key.gate, key.transport);
             (key, GateState::new(name, key, state, self.part))
         }));
-        let standing = Standing { gates: states.values().cloned().collect(), resumed: self.resumed.clone(), over };
+        let standing = Standing {
+            gates: states.values().cloned().collect(),
+            k1s_root: self.ground.get().and_then(|found| found.as_ref().ok()).map(|prepared| prepared.k1s.clone()),
+            resumed: self.resumed.clone(),
+            over,
+        };
         let redactions = self.store.redactions().with_gates(&self.settings.run_dir);
         // As with the summary: a folder that cannot be written to is told of by the gates.
         let _ = self.store.write_json(Path::new(REDACTIONS), &redactions);

@@ -26,7 +26,11 @@ impl Supervisor {
         rerun_of: Option<PathBuf>,
     ) -> Result<PathBuf, Failure> {
         let prepared = self.prepared().await?;
-        self.summary.lock().await.environment.clone_from(&prepared.environment);
+        {
+            let mut summary = self.summary.lock().await;
+            summary.environment.clone_from(&prepared.environment);
+            summary.k1s_root = Some(prepared.k1s.clone());
+        }
         let mut spec = Spec {
             work: Work::Gate(key),
             part: self.part,
@@ -36,6 +40,7 @@ impl Supervisor {
             settings: self.settings.clone(),
             workerbee: prepared.workerbee,
             k1s_root: prepared.k1s_root,
+            k1s: Some(prepared.k1s),
             stack: prepared.stack,
             versions: prepared.versions,
         };

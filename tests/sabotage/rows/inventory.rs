@@ -32,6 +32,10 @@ rows! {
         ("no-host-processes", "no answer within 3 s"), ("expected-profiles", "no answer within 3 s"),
         ("snapshot", "no answer within 3 s"),
     ];
+    another_k1s_root at AT, r#"before_list() { mount -t tmpfs none "$K1S_ROOT/src"; }"# =>
+        [("k1s-root", "no folder src/ae")];
+    code_changed at AT, r#"before_list() { mount --bind /dev/null "$K1S_ROOT/src/ae/__init__.py"; }"# =>
+        [("k1s-root", "src/ae/__init__.py changed since the run began")];
     killed at AT, "before_list() { kill -9 $$; }" => [
         ("ok", "it printed nothing"), ("runtime-containerd", "it printed nothing"),
         ("no-host-processes", "it printed nothing"), ("expected-profiles", "it printed nothing"),

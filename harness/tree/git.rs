@@ -1,0 +1,103 @@
+//! What git says of a checkout, without letting the checkout run anything as somebody else.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process_group};
+
+/// How long git may take over one question.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Variables of a git hook or another tool, which would lead git to another repository.
+const OTHERS: [&str; 12] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// A question to git.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// Reads the index and names of files, and nothing else.
+    Harmless,
+    /// May run filters that the checkout's own configuration names.
+    MayRunFilters,
+}
+
+/// Asks git in a folder; none when there is no git, or it refuses or hangs.
+///
+/// git does not trust the checkout of another user, and rightly: its configuration may name programs. So root asks as
+/// that user, and where that user cannot reach the folder, only what runs none of them.
+pub(super) fn ask(root: &Path, question: Question, arguments: &[&str]) -> Option<Vec<u8>> {
+    let owner = std::fs::metadata(root).ok()?;
+    if !geteuid().is_root() || owner.uid() == 0 {
+        return output(plain(root, arguments));
+    }
+    let mut as_owner = plain(root, arguments);
+    // The configuration of root's is none of theirs.
+    as_owner.env_remove("HOME").env_remove("XDG_CONFIG_HOME").uid(owner.uid()).gid(owner.gid());
+    let found = output(as_owner);
+    if found.is_some() || question == Question::MayRunFilters {
+        return found;
+    }
+    let mut trusted = Command::new("git");
+    trusted.arg("-c").arg(format!("safe.directory={}", root.display()));
+    output(told(trusted, root, arguments))
+}
+
+fn plain(root: &Path, arguments: &[&str]) -> Command {
+    told(Command::new("git"), root, arguments)
+}
+
+fn told(mut git: Command, root: &Path, arguments: &[&str]) -> Command {
+    // No daemon of the checkout's, no fetch of what a partial clone lacks, no lock, no question.
+    git.args(["-c", "core.fsmonitor=false", "-c", "protocol.allow=never", "--no-optional-locks", "-C"]).arg(root);
+    git.args(arguments).env("GIT_TERMINAL_PROMPT", "0").env("GIT_NO_LAZY_FETCH", "1").env("LC_ALL", "C");
+    for name in OTHERS {
+        git.env_remove(name);
+    }
+    git
+}
+
+/// What a command prints when it ends well and in time.
+fn output(mut command: Command) -> Option<Vec<u8>> {
+    // A file rather than a pipe: what git leaves behind keeps nobody waiting for its end.
+    let mut said = tempfile::tempfile().ok()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(said.try_clone().ok()?)
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .ok()?;
+    let begin = Instant::now();
+    let status = loop {
+        match child.try_wait().ok()? {
+            Some(status) => break status,
+            None if begin.elapsed() < LIMIT => std::thread::sleep(Duration::from_millis(2)),
+            None => {
+                let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw)?;
+                let _ = kill_process_group(group, Signal::KILL);
+                let _ = child.wait();
+                return None;
+            }
+        }
+    };
+    said.seek(SeekFrom::Start(0)).ok()?;
+    let mut bytes = Vec::new();
+    said.read_to_end(&mut bytes).ok()?;
+    status.success().then_some(bytes)
+}
