@@ -104,9 +104,9 @@ pub(super) async fn replace(session: &mut Session<'_>) -> Result<(), Failure> {
     if let Some(pid) = pid {
         let _ = kill_process(pid, Signal::KILL);
     }
-    let (port, timeout) = (session.mcp_port(), session.limits().restart);
+    let ((host, port), timeout) = (session.mcp_address(), session.limits().restart);
     let text = timeout.to_string();
-    let restart = [words("restart", &port), vec!["--timeout", &text]].concat();
+    let restart = [words("restart", (&host, &port)), vec!["--timeout", &text]].concat();
     let file = session.own("mcp-restart-after-the-end.json");
     session.call("mcp-restart-after-the-end", &file, &restart, Duration::from_secs(timeout + 60)).await.map(drop)
 }

@@ -82,6 +82,7 @@ pub(super) fn of(gate: Gate) -> Vec<Field> {
             ending("profile-list"),
             part("profiles", "profile-list", "/profiles", By::Value),
             whole("profile-list"),
+            Field { by: By::Value, ..sight("k1s-root") },
         ],
         Gate::Startup(profile) => {
             let mut fields = validation(profile);

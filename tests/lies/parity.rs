@@ -28,7 +28,7 @@ lies! { by Transports::Both;
         "parity::profile-list-end", "parity::validate-end", "parity::profile-stop-end", "parity::profile-purge-end",
     ];
     seen_otherwise at EVERYWHERE, |story| story.sights.values_mut().for_each(something_new) => [
-        "parity::projects-unused", "parity::name-budget",
+        "parity::projects-unused", "parity::name-budget", "parity::k1s-root",
         "parity::component-exits", "parity::containers", "parity::host-processes", "parity::readiness", "parity::state-backend",
         "parity::routes", "parity::namespace-removed", "parity::leader", "parity::leadership", "parity::secrets",
         "parity::residue-containers", "parity::residue-snapshots", "parity::residue-networks",
