@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::session::Session;
 use crate::checks::{Check, observed};
-use crate::failure::{Failure, Mismatch};
 use crate::evidence::layout::INPUTS;
+use crate::failure::{Failure, Mismatch};
 use crate::tree::{self, Identity, Listing};
 
 const NAME: &str = "k1s-root";
