@@ -194,7 +194,7 @@ mod tests {
         std::os::unix::fs::symlink("../elsewhere", cache.folder().join("link"))?;
         drop(held);
         let thesis = cache.folder().join("thesis");
-        assert_eq!(cache.clean(Privilege::None, &mut |_| ())?, [thesis.clone()]);
+        assert_eq!(cache.clean(Privilege::None, &mut |_| ())?, std::slice::from_ref(&thesis));
         assert!(thesis.join("inner").is_dir() && top.path().join("elsewhere").is_dir());
         // Now it is somebody's own.
         assert!(matches!(cache.clean(Privilege::None, &mut |_| ()), Err(StackError::NotACache { .. })));
