@@ -9,7 +9,7 @@ use std::sync::{Arc, Once};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::checks::Check;
-use crate::evidence::{Evidence, Redactor, how_to_look};
+use crate::evidence::{Evidence, Redactor, kept_project_hint};
 use crate::failure::Failure;
 use crate::plan::{Gate, Transport, Transports, UnknownTransport};
 use crate::run;
@@ -140,7 +140,7 @@ fn trial(wanted: Wanted, of_gate: Arc<[Wanted]>) -> Trial {
         let judged = asked.and_then(|evidence| {
             let judged = judge(&check, &evidence);
             let outcome = judged.clone().map_or_else(Outcome::Failed, |()| Outcome::Passed);
-            run::tell(gate, transport, Verdict::new(&check, outcome, evidence.readings()));
+            run::report_verdict(gate, transport, Verdict::new(&check, outcome, evidence.readings()));
             judged?;
             if attempt > 1 { whole_gate(&of_gate, &evidence, attempt) } else { Ok(()) }
         });
@@ -172,7 +172,8 @@ fn evidence(gate: Gate, transport: Transport, both: bool) -> Result<Evidence, Fa
 /// every trial still be green once: a verdict put together from two halves.
 fn whole_gate(of_gate: &[Wanted], evidence: &Evidence, attempt: u32) -> Result<(), Failure> {
     for Wanted { name, transport, check, .. } in of_gate {
-        let counterpart = if *transport == evidence.record.key.transport { None } else { Some(evidence.beside()?) };
+        let counterpart =
+            if *transport == evidence.record.key.transport { None } else { Some(evidence.counterpart()?) };
         let judged = judge(check, counterpart.as_ref().unwrap_or(evidence));
         judged.map_err(|failure| Failure {
             what: format!("this check is green at attempt {attempt}, but `{name}` is not: {}", failure.what),
@@ -207,7 +208,7 @@ fn judge(check: &Check, evidence: &Evidence) -> Result<(), Failure> {
             let _ = write!(failure.seen, "; the gate met a conflict: {conflict}");
         }
         if evidence.record.project_kept {
-            let how = how_to_look(&evidence.record.project);
+            let how = kept_project_hint(&evidence.record.project);
             if failure.remedy != how {
                 let _ = write!(failure.remedy, "; the project is kept: {how}");
             }

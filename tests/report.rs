@@ -108,7 +108,7 @@ fn what_a_failed_gate_looked_at_is_shown_once_with_what_to_read_first() {
     });
     run.file("triage/startup-k1s-ha-min/index.json", index.to_string());
     let page = page(&run);
-    assert_eq!(page.matches("Looked at before anything was stopped").count(), 1, "{page}");
+    assert_eq!(page.matches("Captured before anything was stopped").count(), 1, "{page}");
     assert_eq!(page.matches("the last words").count(), 1, "{page}");
     assert!(page.contains("exit status 137") && page.contains("no answer &lt;within&gt; 20 s"), "{page}");
 }

@@ -16,7 +16,7 @@ pub(super) const KIND: (&str, &str) = ("workerbee.component", "k1s-profile");
 
 /// What containerd and the kernel showed at one time.
 #[derive(Debug)]
-pub struct Glance {
+pub struct ContainerList {
     containers: Vec<Container>,
     tasks: BTreeMap<String, Main>,
 }
@@ -27,14 +27,14 @@ pub struct Containers {
     /// The gate's project.
     pub project: String,
     /// The components that the profile must have.
-    pub components: Vec<Sight>,
+    pub components: Vec<Observed>,
     /// Names of containers with `WorkerBee`'s label of a profile that are none of these.
     pub others: Vec<String>,
 }
 
 /// A component.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Sight {
+pub struct Observed {
     /// Its container's name.
     pub name: String,
     /// The id that `WorkerBee` reported; none when it reported none.
@@ -57,7 +57,7 @@ pub struct Main {
 }
 
 /// Looks once.
-pub async fn glance(subject: &Subject) -> Result<Glance, Failure> {
+pub async fn list(subject: &Subject) -> Result<ContainerList, Failure> {
     let containerd = Containerd::connect(&subject.address).await?;
     let namespace = subject.namespace();
     let found = containerd.containers(&namespace).await?;
@@ -65,24 +65,24 @@ pub async fn glance(subject: &Subject) -> Result<Glance, Failure> {
     let pids: Vec<u32> = tasks.iter().map(|task| task.pid).collect();
     let mut running = processes::running(&pids)?;
     let main = |Task { id, pid, status, .. }: Task| (id, Main { status, process: running.remove(&pid) });
-    Ok(Glance { containers: found, tasks: tasks.into_iter().map(main).collect() })
+    Ok(ContainerList { containers: found, tasks: tasks.into_iter().map(main).collect() })
 }
 
 impl Containers {
     /// What two looks have shown.
-    pub fn new(subject: &Subject, before: &Glance, after: &Glance) -> Self {
-        let sight = |component: Component| {
+    pub fn new(subject: &Subject, before: &ContainerList, after: &ContainerList) -> Self {
+        let observed = |component: Component| {
             let name = subject.container(component);
             let container = after.containers.iter().find(|one| one.name() == Some(name.as_str())).cloned();
-            let task = |glance: &Glance| glance.tasks.get(&container.as_ref()?.id).cloned();
+            let task = |list: &ContainerList| list.tasks.get(&container.as_ref()?.id).cloned();
             let (before, after) = (task(before), task(after));
             let container = container.map(|mut container| {
                 container.labels.retain(|label, _| label.starts_with("workerbee."));
                 container
             });
-            Sight { reported: reported(&subject.answer, &name), name, container, before, after }
+            Observed { reported: reported(&subject.answer, &name), name, container, before, after }
         };
-        let components: Vec<Sight> = subject.profile.components().into_iter().map(sight).collect();
+        let components: Vec<Observed> = subject.profile.components().into_iter().map(observed).collect();
         let of_a_profile = after.containers.iter().filter(|one| one.label(KIND.0) == Some(KIND.1));
         let names = of_a_profile.map(|one| one.name().unwrap_or(&one.id).to_owned());
         let others = names.filter(|name| !components.iter().any(|component| component.name == *name)).collect();
@@ -92,13 +92,13 @@ impl Containers {
     /// Every component of the profile as it should be, and nothing else that calls itself one.
     pub fn judge(&self, profile: Profile) -> Result<(), Mismatch> {
         if self.components.is_empty() {
-            return Err("no container was looked for".into());
+            return Err("no container was observed".into());
         }
         for component in profile.components() {
             let end = format!("-{profile}-{component}");
-            let sight = self.components.iter().find(|one| one.name.ends_with(&end));
-            let sight = sight.ok_or_else(|| Mismatch::from(format!("{component} was not looked for")))?;
-            self.as_it_should_be(component, sight)?;
+            let observed = self.components.iter().find(|one| one.name.ends_with(&end));
+            let observed = observed.ok_or_else(|| Mismatch::from(format!("{component} was not observed")))?;
+            self.as_it_should_be(component, observed)?;
         }
         match self.others.first() {
             None => Ok(()),
@@ -106,7 +106,7 @@ impl Containers {
         }
     }
 
-    fn as_it_should_be(&self, component: Component, seen: &Sight) -> Result<(), Mismatch> {
+    fn as_it_should_be(&self, component: Component, seen: &Observed) -> Result<(), Mismatch> {
         let wrong = |what: String, part: Value| Mismatch::new(format!("{component} {what}"), &part);
         let container = seen.container.as_ref().ok_or_else(|| wrong("has no container".into(), json!(seen)))?;
         if seen.reported.as_ref() != Some(&container.id) {
@@ -127,7 +127,7 @@ impl Containers {
         let after = main(seen.after.as_ref()).map_err(|what| wrong(what, json!(seen.after)))?;
         if (before.pid, before.started) != (after.pid, after.started) {
             let both = json!({ "before": before, "after": after });
-            return Err(wrong("was restarted between the two looks".into(), both));
+            return Err(wrong("was restarted between the two observations".into(), both));
         }
         if after.program != program(component) {
             return Err(wrong(format!("is not {} but still {}", program(component), after.program), json!(after)));

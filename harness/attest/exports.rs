@@ -91,7 +91,7 @@ pub struct Lint {
 }
 
 /// Reads what the answer says was exported.
-pub async fn look(subject: &Subject) -> Result<Exports, Failure> {
+pub async fn observe(subject: &Subject) -> Result<Exports, Failure> {
     let containerd = Containerd::connect(&subject.address).await?;
     let running = applications(&containerd, &subject.namespace()).await?;
     let helm = folder(subject, "helm");
@@ -160,7 +160,7 @@ fn objects(texts: &[String]) -> Seen<Vec<App>> {
                 "Service" => services.push(typed::<Service>(object)?),
                 "Ingress" => ingresses.push(typed::<Ingress>(object)?),
                 "PersistentVolumeClaim" => drop(typed::<PersistentVolumeClaim>(object)?),
-                other => return Err(format!("an object of another kind than WorkerBee's app has: {other:?}")),
+                other => return Err(format!("an unexpected kind of object: {other:?}")),
             }
         }
     }
@@ -207,10 +207,7 @@ pub fn judge(seen: &Exports) -> Result<(), Mismatch> {
         };
         if export.apps != seen.deployed {
             let other: Vec<&App> = export.apps.iter().filter(|app| !seen.deployed.contains(app)).collect();
-            return Err(Mismatch::new(
-                format!("the {format} export is of another workload than the one that runs"),
-                &other,
-            ));
+            return Err(Mismatch::new(format!("the {format} export describes a workload that does not run"), &other));
         }
         if export.images.iter().map(String::as_str).collect::<BTreeSet<_>>() != images {
             let what = format!("images.json of the {format} export names other images than those that run");

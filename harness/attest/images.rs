@@ -63,7 +63,7 @@ pub struct Running {
 }
 
 /// Asks containerd what the project's applications run from.
-pub async fn look(subject: &Subject) -> Result<Images, Failure> {
+pub async fn observe(subject: &Subject) -> Result<Images, Failure> {
     let containerd = Containerd::connect(&subject.address).await?;
     let namespace = subject.namespace();
     let mut seen = Vec::new();
@@ -180,7 +180,7 @@ pub fn judge(seen: &Images) -> Result<(), Mismatch> {
                 return Err(Mismatch::new(format!("{} does not run from {}", app.name, app.image), container));
             }
             if !built.digests.contains(&container.manifest) && !built.digests.contains(&container.configuration) {
-                let what = format!("{} runs from another {} than this gate built", app.name, app.image);
+                let what = format!("{} does not run from the {} that this gate built", app.name, app.image);
                 return Err(Mismatch::new(what, container));
             }
             if container.layers.is_empty() || container.layers != container.stands_on {

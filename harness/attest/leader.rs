@@ -108,13 +108,13 @@ async fn read(etcd: &Etcd, key: &str) -> Result<Option<Leader>, Failure> {
         Failure::new("the leader's key holds no controller")
             .expected(format!("a JSON object with controller_id at {key}"))
             .seen(format!("{} bytes", entry.value.len()))
-            .remedy("a new version of k1s may keep it in another form")
+            .remedy("a new version of k1s may store it in a different form")
     })?;
     Ok(Some(Leader { controller, claimed: value["lease_id"].as_i64().unwrap_or_default(), attached: entry.lease }))
 }
 
 /// Who leads k1s-ha-min, and whether that is still true: a lease that is not kept alive ends after 15 s.
-pub async fn look(subject: &Subject) -> Result<Lease, Failure> {
+pub async fn observe(subject: &Subject) -> Result<Lease, Failure> {
     let etcd = Etcd::of(&subject.profile_record()?)?.ok_or_else(|| {
         Failure::new("the profile has no etcd, and so no leader")
             .expected("an etcd in WorkerBee's record of the profile")

@@ -107,7 +107,8 @@ impl Leadership {
             None => Err("nobody led at any time".into()),
             Some(change) => {
                 let name = |change: &Change| change.leader.clone().unwrap_or_else(|| "nobody".to_owned());
-                let what = format!("{} led no longer after {:.1} s, but {}", name(first), change.seconds, name(change));
+                let what =
+                    format!("leadership moved from {} to {} after {:.1} s", name(first), name(change), change.seconds);
                 Err(Mismatch::new(what, &self.changes))
             }
         }

@@ -17,7 +17,7 @@ pub(super) struct Listener {
 }
 
 /// All of them.
-pub(super) fn look() -> ProcResult<Vec<Listener>> {
+pub(super) fn all() -> ProcResult<Vec<Listener>> {
     use procfs::net::{TcpState, tcp, tcp6, udp, udp6};
     // Without IPv6 in the kernel its files are not there.
     let mut found = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn look() -> ProcResult<Vec<Listener>> {
 
 /// How many servers share a TCP port at one address: more than one only where they let each other.
 pub(crate) fn servers_at(port: u16) -> ProcResult<usize> {
-    Ok(sharing(&look()?, port))
+    Ok(sharing(&all()?, port))
 }
 
 fn sharing(listeners: &[Listener], port: u16) -> usize {

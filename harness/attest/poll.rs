@@ -1,13 +1,13 @@
-//! Looking again until something has settled.
+//! Observing again until something has settled.
 
 use std::time::{Duration, Instant};
 
-/// Looks until what is seen has settled or the limit is over. What was seen last is what is kept, either way: the
+/// Observes until what is seen has settled or the limit is over. What was seen last is what is kept, either way: the
 /// check judges it.
-pub(super) async fn until<T>(limit: Duration, look: impl AsyncFn() -> T, settled: impl Fn(&T) -> bool) -> T {
+pub(super) async fn until<T>(limit: Duration, observe: impl AsyncFn() -> T, settled: impl Fn(&T) -> bool) -> T {
     let begin = Instant::now();
     loop {
-        let seen = look().await;
+        let seen = observe().await;
         if settled(&seen) || begin.elapsed() >= limit {
             return seen;
         }

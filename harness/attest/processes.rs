@@ -77,7 +77,7 @@ pub fn running(pids: &[u32]) -> Result<BTreeMap<u32, Running>, Failure> {
 /// there and, for one within a container, an id for each namespace down to its own (`NSpid`). Names of control groups
 /// say as much, in as many ways as there are runtimes. In a lane there is one, and all of k1s is the profile's: there a
 /// container of the profile is known by the control group of its containerd namespace, and any other is none.
-pub fn look(lane_of: Option<&str>) -> Result<Places, Failure> {
+pub fn observe(lane_of: Option<&str>) -> Result<Places, Failure> {
     let begin = Process::myself().and_then(|own| own.stat()).map_err(|error| unreadable(&error))?.starttime;
     let mut seen = Places::default();
     for process in all_processes().map_err(|error| unreadable(&error))?.flatten() {
@@ -111,7 +111,7 @@ pub fn look(lane_of: Option<&str>) -> Result<Places, Failure> {
 /// No program of k1s runs outside of a container, and the scan is not blind: it saw those that run in one.
 pub fn judge(seen: &Places) -> Result<(), Mismatch> {
     match (seen.scanned, seen.contained.is_empty(), seen.outside.first()) {
-        (0, _, _) => Err("no process was looked at".into()),
+        (0, _, _) => Err("no process was read".into()),
         (_, _, Some(stray)) => {
             Err(Mismatch::new(format!("`{}` runs in no container of the profile", stray.program), &seen.outside))
         }
@@ -199,7 +199,7 @@ mod tests {
         let mut planted = Command::new("sh");
         planted.arg0("python").args(["-m", "ae.controller", "--token=x"]).current_dir(&folder);
         let mut planted = planted.stdin(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let (seen, alive) = (look(None), running(&[planted.id()]));
+        let (seen, alive) = (observe(None), running(&[planted.id()]));
         drop(planted.stdin.take());
         planted.wait()?;
         let (seen, alive) = (seen?, alive?);

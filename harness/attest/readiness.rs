@@ -37,7 +37,7 @@ pub struct Answer {
 }
 
 /// Asks every component until it is ready, all at the same time.
-pub async fn look(subject: &Subject) -> Result<Readiness, Failure> {
+pub async fn observe(subject: &Subject) -> Result<Readiness, Failure> {
     let client = client(REQUEST)?;
     let containerd = Containerd::connect(&subject.address).await?;
     let tasks = containerd.tasks(&subject.namespace()).await?;

@@ -94,7 +94,7 @@ pub struct AppStatus {
 }
 
 /// Asks k1s's API and its controller.
-pub async fn look(subject: &Subject) -> Result<Resources, Failure> {
+pub async fn observe(subject: &Subject) -> Result<Resources, Failure> {
     let ingress = Ingress::of(subject)?;
     let deployed = app::deployed(subject)?;
     let profile = subject.profile;

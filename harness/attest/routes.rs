@@ -74,7 +74,7 @@ pub struct Guard {
 }
 
 /// Asks every route: those of the profile, and those of the applications that were deployed into it.
-pub async fn look(subject: &Subject, apps: &[App]) -> Result<Routes, Failure> {
+pub async fn observe(subject: &Subject, apps: &[App]) -> Result<Routes, Failure> {
     let ingress = Ingress::of(subject)?;
     let stranger = Trust::stranger()?;
     let mut urls = ingress.routes.clone();
@@ -153,7 +153,7 @@ pub fn judge(seen: &Routes) -> Result<(), Mismatch> {
             }
             Answer::BadCertificate(_) => {
                 return Err(Mismatch::new(
-                    format!("{}: its certificate is not of WorkerBee's CA for that name", route.url),
+                    format!("{}: the certificate was not issued by WorkerBee's CA for that name", route.url),
                     route,
                 ));
             }
@@ -186,9 +186,17 @@ fn strangers(seen: &Routes) -> Result<(), Mismatch> {
         match seen.strangers.iter().find(|stranger| stranger.host == host) {
             Some(Stranger { answer: Answer::BadCertificate(_), .. }) => {}
             Some(other) => {
-                return Err(Mismatch::new(format!("{host} is not refused by one who trusts another CA alone"), other));
+                return Err(Mismatch::new(
+                    format!("{host} is accepted by a client that trusts only a different CA"),
+                    other,
+                ));
             }
-            None => return Err(Mismatch::new(format!("{host} was not asked trusting another CA"), &seen.strangers)),
+            None => {
+                return Err(Mismatch::new(
+                    format!("{host} was not asked by a client that trusts a different CA"),
+                    &seen.strangers,
+                ));
+            }
         }
     }
     Ok(())

@@ -67,7 +67,7 @@ pub struct Hop {
 }
 
 /// Writes a value, asks all three for it, and puts the old one back.
-pub async fn look(subject: &Subject) -> Result<Seed, Failure> {
+pub async fn observe(subject: &Subject) -> Result<Seed, Failure> {
     let ingress = Ingress::of(subject)?;
     let apps = app::deployed(subject)?;
     let (db, backend, frontend) =

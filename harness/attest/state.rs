@@ -62,7 +62,7 @@ pub struct File {
 }
 
 /// Looks until there is state somewhere, of what was deployed or of nothing yet, and the API shim's file.
-pub async fn look(subject: &Subject, deployed: bool) -> Result<State, Failure> {
+pub async fn observe(subject: &Subject, deployed: bool) -> Result<State, Failure> {
     let begin = Instant::now();
     loop {
         let state = once(subject).await?;
@@ -92,7 +92,7 @@ async fn once(subject: &Subject) -> Result<State, Failure> {
     let etcd_folder = folder.join("data/etcd").exists();
     let looked = tokio::task::spawn_blocking(move || files(&folder).map_err(|error| unreadable(&folder, &error)));
     let sqlite = looked.await.map_err(|error| {
-        Failure::new("the profile's files could not be looked at")
+        Failure::new("the profile's files could not be read")
             .expected("the SQLite files in its folder")
             .seen(error.to_string())
             .remedy("report this")
@@ -166,7 +166,7 @@ impl State {
     pub fn judge(&self, profile: Profile, deployed: bool) -> Result<(), Mismatch> {
         let etcd = profile.components().contains(&Component::Etcd);
         if !self.holds(SHIM_TABLE) {
-            let what = "the look saw no SQLite file of the API shim's, which each profile has: it would see no other";
+            let what = "no SQLite file of the API shim was found, which each profile has: the search would find no other either";
             return Err(Mismatch::new(what, &self.sqlite));
         }
         match (etcd, self.in_etcd(deployed), self.in_sqlite()) {

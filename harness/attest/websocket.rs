@@ -107,7 +107,7 @@ pub enum End {
 }
 
 /// Talks to the backend's WebSocket.
-pub async fn look(subject: &Subject) -> Result<WebSocket, Failure> {
+pub async fn observe(subject: &Subject) -> Result<WebSocket, Failure> {
     let ingress = Ingress::of(subject)?;
     let apps = app::deployed(subject)?;
     let host = app::named(&apps, "backend")?.host.clone().unwrap_or_default();
@@ -241,7 +241,7 @@ pub fn judge(seen: &WebSocket) -> Result<(), Mismatch> {
     match &seen.too_long {
         Turn::Unanswered(End::Ended | End::Closed | End::Broken(_)) => Ok(()),
         turn if echoed(turn) => Ok(()),
-        turn => Err(Mismatch::new("64 KiB neither come back as they were sent nor are left unanswered", turn)),
+        turn => Err(Mismatch::new("a message of 64 KiB was answered, but not as it was sent", turn)),
     }
 }
 

@@ -59,7 +59,7 @@ impl Check {
     }
 
     /// Whether only its trial can judge it: it knows whose snapshots are meant, and waits for both ways to ask.
-    pub(crate) fn is_of_its_trial(&self) -> bool {
+    pub(crate) fn judged_by_trial_only(&self) -> bool {
         self.is_snapshot() || self.is_parity()
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct Bundle {
 
 impl Bundle {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
-        run::let_end(&self.run_dir);
+        run::wait_until_sealed(&self.run_dir);
         let bundled = results::bundle(&self.run_dir, self.output.as_deref())?;
         let text = if self.json {
             serde_json::to_string_pretty(&bundled)?

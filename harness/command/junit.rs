@@ -26,7 +26,7 @@ pub(crate) struct Junit {
 
 impl Junit {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
-        run::let_end(&self.run_dir);
+        run::wait_until_sealed(&self.run_dir);
         let xml = results::junit(&self.run_dir)?;
         match &self.output {
             Some(file) => std::fs::write(file, xml).map_err(|error| format!("{}: {error}", file.display()))?,

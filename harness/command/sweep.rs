@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use k1s_profile_gates::Failure;
-use k1s_profile_gates::evidence::how_to_look;
+use k1s_profile_gates::evidence::kept_project_hint;
 use k1s_profile_gates::ledger::{self, Remains};
 use k1s_profile_gates::run;
 use serde_json::{Value, json};
@@ -83,13 +83,13 @@ fn print_kept(remains: &[Remains]) {
             owner.pid,
             kept.run_dir.display()
         );
-        println!("  {}", how_to_look(&one.project));
+        println!("  {}", kept_project_hint(&one.project));
     }
 }
 
 fn print(remains: &[Remains]) {
     if remains.is_empty() {
-        println!("nothing is left of killed runs");
+        println!("killed runs left nothing behind");
     }
     for one in remains {
         let owner = one.owner.map_or_else(|| "unknown".to_owned(), |owner| owner.pid.to_string());

@@ -38,7 +38,7 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
         let key = self.key.as_deref().map(PublicKey::read).transpose()?;
-        run::let_end(&self.run_dir);
+        run::wait_until_sealed(&self.run_dir);
         let found = results::verify(&self.run_dir, key.as_ref())?;
         let text = if self.json { serde_json::to_string_pretty(&found)? + "\n" } else { text(&found) };
         // A closed pipe is nothing to tell anybody about.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use k1s_profile_gates::evidence::{REPORT, how_to_look};
+use k1s_profile_gates::evidence::{REPORT, kept_project_hint};
 use k1s_profile_gates::ledger::is_kept;
 use k1s_profile_gates::report::{self, RunReport};
 use k1s_profile_gates::run;
@@ -19,7 +19,7 @@ use serde_json::json;
 use super::print;
 
 /// How often to look. A gate takes seconds.
-const LOOK: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_millis(500);
 /// What is over within this is not told line by line.
 const MOMENT: Duration = Duration::from_secs(3);
 /// Without a terminal that is redrawn, how long a gate may say nothing new.
@@ -73,7 +73,7 @@ impl Watch {
                 Err(_) if alive => {}
                 Err(error) => return Err(error.into()),
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(INTERVAL);
         }
     }
 
@@ -88,7 +88,7 @@ impl Watch {
             if !Path::new(&format!("/proc/{pid}")).exists() {
                 return false;
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(INTERVAL);
         }
         true
     }
@@ -128,7 +128,7 @@ fn said_at_the_end(run: &RunReport) {
     let kept = |gate: &&report::GateReport| gate.summary.project_kept && is_kept(&gate.summary.project);
     for gate in run.gates.iter().filter(kept) {
         let project = &gate.summary.project;
-        lines.push(format!("the project {project} of {} is kept: {}", gate.name, how_to_look(project)));
+        lines.push(format!("the project {project} of {} is kept: {}", gate.name, kept_project_hint(project)));
     }
     lines.push(format!("{}: {}\n", report::word(verdict), run.dir.join(REPORT).display()));
     let _ = std::io::stderr().write_all(lines.join("\n").as_bytes());

@@ -3,7 +3,7 @@
 //! Nothing is changed, and root is not needed: what only root could find out is asked through `sudo -n` or is itself
 //! the condition that is not met.
 
-mod ground;
+mod environment;
 mod ingress;
 mod machine;
 
@@ -50,11 +50,11 @@ pub fn examine(options: &Options) -> Vec<Condition> {
         Err(failure) => return vec![Condition::unmet("settings", failure.what, failure.remedy)],
     };
     let mut conditions = vec![Condition::met("settings", "every variable can be used")];
-    conditions.push(ground::k1s(&settings));
-    conditions.extend(ground::names(&settings));
-    conditions.push(ground::meeting());
-    conditions.push(ground::evidence(&settings));
-    conditions.push(ground::room(&settings));
+    conditions.push(environment::k1s(&settings));
+    conditions.extend(environment::names(&settings));
+    conditions.push(environment::meeting());
+    conditions.push(environment::evidence(&settings));
+    conditions.push(environment::room(&settings));
     match &settings.mode {
         Mode::Embedded => {
             conditions.extend(machine::requirements(options));
@@ -65,7 +65,7 @@ pub fn examine(options: &Options) -> Vec<Condition> {
             conditions.push(machine::memory());
         }
         Mode::External(external) => {
-            conditions.extend(ground::external(&settings, external));
+            conditions.extend(environment::external(&settings, external));
             conditions.push(ingress::admin(&external.state_root));
         }
     }

@@ -17,7 +17,7 @@ pub use bill::{Bill, Program};
 pub use layout::{MANIFEST, REPORT, STATEMENT};
 pub use problem::McpProblem;
 pub(crate) use record::outline;
-pub use record::{Cause, Conflict, Evidence, Observation, Phase, Progress, Reading, Record, how_to_look};
+pub use record::{Cause, Conflict, Evidence, Observation, Phase, Progress, Reading, Record, kept_project_hint};
 pub use redact::{Kind, Learned, LearnedSecret, Place, Redaction, RedactionKey, Redactor};
 pub use redactions::Redactions;
 pub use shape::shape;

@@ -134,7 +134,7 @@ impl McpProblem {
             Self::Refused { .. } | Self::NoStructuredContent { .. } => {
                 "the call did not reach WorkerBee: compare its arguments with the tool's schema in seen/mcp-tools.json"
             }
-            Self::Disagree { .. } | Self::NoText => "agents are told something else than programs: report it to WorkerBee",
+            Self::Disagree { .. } | Self::NoText => "agents and programs get different answers: report it to WorkerBee",
         }
         .to_owned()
     }

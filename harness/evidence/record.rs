@@ -177,7 +177,7 @@ impl Evidence {
                 .expected("the record of the gate")
                 .seen(error)
                 .evidence(file)
-                .remedy("look at the gate's log beside it")
+                .remedy("read the gate's log in the same folder")
         };
         let bytes = folder::read(run_dir, file).map_err(|error| unreadable(error.to_string()))?;
         let record = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
@@ -202,7 +202,7 @@ impl Evidence {
     }
 
     /// The same gate at the same attempt, asked the other way.
-    pub(crate) fn beside(&self) -> Result<Self, Failure> {
+    pub(crate) fn counterpart(&self) -> Result<Self, Failure> {
         let key = self.record.key;
         let file = gate_folder(GateKey { transport: key.transport.other(), ..key }).join(RECORD);
         Self::load(&self.run_dir, &self.run_dir.join(file))
@@ -300,7 +300,7 @@ impl Evidence {
         let part = json.pointer(pointer).ok_or_else(|| Self::lacks(label, pointer, &json, &file))?;
         self.locate(&call.file, &format!("{}{pointer}", call.base));
         T::deserialize(part).map_err(|error| {
-            Failure::new(format!("WorkerBee's answer to `{label}` has another shape than it should"))
+            Failure::new(format!("WorkerBee's answer to `{label}` does not have the expected shape"))
                 .expected("the shape of WorkerBee 0.1.7")
                 .seen(error.to_string())
                 .evidence(&file)
@@ -316,13 +316,13 @@ impl Evidence {
                 return Err(failure.clone().evidence(&self.file));
             }
             Some(Observation::Failed(failure)) => return Err(failure.clone()),
-            None => return Err(self.not_reached(&format!("the look at `{name}`"))),
+            None => return Err(self.not_reached(&format!("the observation `{name}`"))),
         };
         let read = folder::read(&self.run_dir, &file).map_err(|error| error.to_string());
         let seen = read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
         match seen {
             Ok(seen) => Ok((seen, file)),
-            Err(error) => Err(Failure::new(format!("what the harness saw of `{name}` cannot be read"))
+            Err(error) => Err(Failure::new(format!("the observation `{name}` cannot be read"))
                 .expected("the JSON that the gate wrote")
                 .seen(error)
                 .evidence(if file.is_file() { &file } else { &self.file })
@@ -338,7 +338,7 @@ impl Evidence {
                 .expected(what)
                 .seen("K1S_GATES_KEEP=failed, and a gate that failed")
                 .evidence(&self.file)
-                .remedy(how_to_look(&self.record.project)),
+                .remedy(kept_project_hint(&self.record.project)),
             None => Failure::new(format!("{what} is missing from the gate's evidence"))
                 .expected(what)
                 .seen("nothing under that name")
@@ -349,8 +349,8 @@ impl Evidence {
 }
 
 /// How to look at a kept project, and how to remove it.
-pub fn how_to_look(project: &str) -> String {
-    format!("`k1s-gates enter {project}` to look at it, `k1s-gates release {project}` to remove it")
+pub fn kept_project_hint(project: &str) -> String {
+    format!("`k1s-gates enter {project}` to inspect it, `k1s-gates release {project}` to remove it")
 }
 
 /// JSON in one line: its members by name and, where they are short, by value.

@@ -48,7 +48,7 @@ pub(crate) struct Item {
 
 impl Display for Triage {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} (project {}) failed. Looked at {}.\n\nRed:", self.gate, self.project, self.taken)?;
+        writeln!(f, "{} (project {}) failed. Captured {}.\n\nRed:", self.gate, self.project, self.taken)?;
         for red in &self.red {
             writeln!(f, "  {}: {}", red.check.as_deref().unwrap_or("the gate"), red.what)?;
             for (word, file) in [("read first", &red.first), ("evidence", &red.evidence)] {
@@ -57,7 +57,7 @@ impl Display for Triage {
                 }
             }
         }
-        writeln!(f, "\nLooked at:")?;
+        writeln!(f, "\nCaptured:")?;
         for item in &self.items {
             writeln!(f, "  {}", item.shows)?;
             for file in &item.files {

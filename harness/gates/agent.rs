@@ -79,7 +79,7 @@ fn session() -> Check {
         if project == evidence.record.project {
             return Ok(());
         }
-        Err(otherwise(evidence, SESSION, "/project", "the session is another project's")
+        Err(otherwise(evidence, SESSION, "/project", "the session belongs to another project")
             .expected(format!("`{}`, which was named", evidence.record.project)))
     })
     .expecting(expected)

@@ -17,20 +17,20 @@ use crate::failure::Failure;
 use crate::plan::{Component, Gate, Profile};
 
 /// Looks, and keeps what it saw. What cannot be looked at is red by its own check: the others are still looked at.
-pub(super) async fn look(session: &mut Session<'_>, profile: Profile, answer: &Value) -> Result<(), Failure> {
+pub(super) async fn observe(session: &mut Session<'_>, profile: Profile, answer: &Value) -> Result<(), Failure> {
     let begin = Instant::now();
     let subject = Subject {
-        address: session.ground()?.address.clone(),
-        state_root: session.ground()?.state_root.clone(),
+        address: session.environment()?.address.clone(),
+        state_root: session.environment()?.state_root.clone(),
         project: session.spec.project.clone(),
         profile,
         answer: answer.clone(),
     };
-    let before = containers::glance(&subject).await;
+    let before = containers::list(&subject).await;
     inside(session, &subject).await?;
-    Box::pin(outside::look(session, &subject)).await?;
+    Box::pin(outside::observe(session, &subject)).await?;
     // After all other looks: whatever was restarted meanwhile is another process now.
-    let after = containers::glance(&subject).await;
+    let after = containers::list(&subject).await;
     let seen = before.and_then(|before| Ok(Containers::new(&subject, &before, &after?)));
     session.observe("containers", seen)?;
     session.phase("attestations", begin);
@@ -42,11 +42,12 @@ async fn inside(session: &mut Session<'_>, subject: &Subject) -> Result<(), Fail
     let deployed = outside::has_apps(session.key.gate);
     let leader = async {
         match subject.profile {
-            Profile::HaMin => Some(leader::look(subject).await),
+            Profile::HaMin => Some(leader::observe(subject).await),
             _ => None,
         }
     };
-    let (readiness, leader, state) = tokio::join!(readiness::look(subject), leader, state::look(subject, deployed));
+    let (readiness, leader, state) =
+        tokio::join!(readiness::observe(subject), leader, state::observe(subject, deployed));
     session.observe("readiness", readiness)?;
     if let Some(leader) = leader {
         session.observe("leader", leader)?;
@@ -54,7 +55,7 @@ async fn inside(session: &mut Session<'_>, subject: &Subject) -> Result<(), Fail
     session.observe("state-backend", state)?;
     let namespace = subject.namespace();
     let lane_of = (!session.shares_its_host()).then_some(namespace.as_str());
-    session.observe("host-processes", processes::look(lane_of))
+    session.observe("host-processes", processes::observe(lane_of))
 }
 
 /// The checks over what was seen.
@@ -80,7 +81,7 @@ fn inside_checks(profile: Profile, deployed: bool) -> Vec<Check> {
             "attest::host-processes",
             "host-processes",
             "k1s's controllers, API shim, etcd and NATS in containers, and none outside",
-            "see what started the process; a k1s by hand does not belong beside a gate",
+            "see what started the process; a k1s that was started by hand must not run during a gate",
             processes::judge,
         ),
         observed(
@@ -113,7 +114,7 @@ fn inside_checks(profile: Profile, deployed: bool) -> Vec<Check> {
         checks.push(observed(
             "attest::leadership",
             "leadership",
-            "one controller that leads from when the profile is up until all looks are done",
+            "one controller that leads from the profile's start until all observations are made",
             "see the controllers' logs at that time: a leader that cannot renew its lease for 15 s loses it",
             move |seen: &Leadership| seen.judge(profile),
         ));

@@ -16,7 +16,7 @@ use crate::workerbee::naming;
 use crate::workerbee::request::Request;
 
 /// How often it is looked at what a call through MCP has come to.
-const LOOK: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_secs(2);
 /// What the MCP server offers, as it was seen.
 pub(super) const TOOLS: &str = "mcp-tools";
 
@@ -80,7 +80,7 @@ impl Session<'_> {
     async fn watched(&self, label: &str, mcp: &Mcp, call: impl Future<Output = Call>) -> Call {
         let last = mcp.last_seen();
         let mut call = std::pin::pin!(call);
-        let mut looks = tokio::time::interval(LOOK);
+        let mut looks = tokio::time::interval(INTERVAL);
         loop {
             tokio::select! {
                 call = &mut call => return call,
@@ -112,7 +112,7 @@ impl Session<'_> {
 
     /// What there is of the project by now.
     async fn state(&self) -> Option<String> {
-        let namespace = naming::namespace(&self.ground.as_ref()?.state_root, &self.spec.project);
+        let namespace = naming::namespace(&self.environment.as_ref()?.state_root, &self.spec.project);
         let look = async {
             let client = self.containerd().await.ok()?;
             let containers = client.containers(&namespace).await.ok()?;
@@ -125,7 +125,7 @@ impl Session<'_> {
             };
             Some(containers.iter().map(of).collect::<Vec<_>>().join(", "))
         };
-        let state = tokio::time::timeout(LOOK, look).await.ok().flatten()?;
+        let state = tokio::time::timeout(INTERVAL, look).await.ok().flatten()?;
         Some(if state.is_empty() { "no container yet".to_owned() } else { state })
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<M
              restart`) when that may be"
         ));
     } else {
-        session.ground()?.seed_system().await?;
+        session.environment()?.seed_system().await?;
         let timeout = session.limits().restart;
         let text = timeout.to_string();
         let restart = [words("restart", (&host, &port)), vec!["--timeout", &text]].concat();
@@ -65,7 +65,7 @@ fn stopped_by_a_restart(session: &Session<'_>, before: &Value) -> Result<Option<
     if !session.shares_its_host() || !is_known {
         return Ok(None);
     }
-    Ok(with_stacks(&session.ground()?.state_root.join("projects")))
+    Ok(with_stacks(&session.environment()?.state_root.join("projects")))
 }
 
 fn with_stacks(projects: &Path) -> Option<String> {
@@ -98,7 +98,7 @@ pub(super) async fn require(session: &mut Session<'_>) -> Result<(), Failure> {
 /// Ends a daemon that works on for a call that was ended, and starts another one. Only of a lane, which has one of its own:
 /// `WorkerBee` would first wait for the old one to answer.
 pub(super) async fn replace(session: &mut Session<'_>) -> Result<(), Failure> {
-    let file = session.ground()?.state_root.join("global/mcp-daemon.json");
+    let file = session.environment()?.state_root.join("global/mcp-daemon.json");
     let saved = std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     let pid = saved.and_then(|saved| i32::try_from(saved["pid"].as_i64()?).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {

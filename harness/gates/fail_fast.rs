@@ -19,8 +19,8 @@ const EXITS: &str = "component-exits";
 
 /// Begins to follow what becomes of the profile's components.
 pub(super) fn watch(session: &mut Session<'_>, profile: Profile) -> Result<(), Failure> {
-    let ground = session.ground()?;
-    let watch = ExitWatch::begin(&ground.address, &ground.state_root, &session.spec.project, profile);
+    let environment = session.environment()?;
+    let watch = ExitWatch::begin(&environment.address, &environment.state_root, &session.spec.project, profile);
     session.exits = Some(watch);
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::session::Session;
 use super::{daemon, fail_fast, keep, triage};
-use crate::attest::residue::{self, Kind, Look, Owner, Sight};
+use crate::attest::residue::{self, Kind, Observation, Owner, Scan};
 use crate::checks::{Check, observed, part, succeeded};
 use crate::failure::Failure;
 use crate::ledger;
@@ -18,14 +18,14 @@ use crate::workerbee::request::Request;
 /// A project that exists before its gate is somebody else's: neither used nor, later, removed.
 pub(super) async fn refuse_existing(session: &Session<'_>) -> Result<(), Failure> {
     let folder = session.project_folder()?;
-    let namespace = naming::namespace(&session.ground()?.state_root, &session.spec.project);
+    let namespace = naming::namespace(&session.environment()?.state_root, &session.spec.project);
     let namespaces = session.containerd().await?.namespaces().await?;
     let seen = match (folder.exists(), namespaces.contains(&namespace)) {
         (false, false) => return Ok(()),
         (true, _) => format!("the folder {}", folder.display()),
         (_, true) => format!("the containerd namespace {namespace}"),
     };
-    Err(Failure::new(format!("the project `{}` exists already and is left alone", session.spec.project))
+    Err(Failure::new(format!("the project `{}` exists already and is not touched", session.spec.project))
         .expected("a project name that is not in use")
         .seen(seen)
         .remedy("set WB_PROJECT_BASE to a name that is not in use"))
@@ -37,17 +37,17 @@ const DAEMON: &str = "mcp-status-at-the-end";
 /// What there is before the project is made, and what makes something the project's.
 pub(super) struct Baseline {
     owner: Owner,
-    before: Look,
+    before: Scan,
 }
 
 /// Looks at the machine before the project is made.
 pub(super) async fn baseline(session: &mut Session<'_>) -> Result<Baseline, Failure> {
     let begin = Instant::now();
-    session.doing("look before the project");
-    let ground = session.ground()?;
-    let mut owner = Owner::new(&ground.address, &ground.state_root, &session.spec.project);
-    let before = residue::look(&mut owner).await;
-    session.phase("look before the project", begin);
+    session.doing("residue before the project");
+    let environment = session.environment()?;
+    let mut owner = Owner::new(&environment.address, &environment.state_root, &session.spec.project);
+    let before = residue::scan(&mut owner).await;
+    session.phase("residue before the project", begin);
     Ok(Baseline { owner, before })
 }
 
@@ -59,9 +59,9 @@ pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result
         capture(session).await?;
     }
     let begin = Instant::now();
-    session.doing("look at what the project made");
-    let alive = residue::look(&mut owner).await;
-    session.phase("look at what the project made", begin);
+    session.doing("residue while the profile is alive");
+    let alive = residue::scan(&mut owner).await;
+    session.phase("residue while the profile is alive", begin);
     fail_fast::keep(session)?;
     triage::before_the_stop(session).await;
     if keep::is_due(session) {
@@ -72,7 +72,7 @@ pub(super) async fn run(session: &mut Session<'_>, baseline: Baseline) -> Result
     session.ask("profile-stop", &file, Request::ProfileStop, limit).await?;
     let file = session.own("profile-purge.json");
     session.ask("profile-purge", &file, Request::ProfilePurge, limit).await?;
-    let free = look_for_residue(session, &mut owner, &before, &alive).await?;
+    let free = prove_nothing_left(session, &mut owner, &before, &alive).await?;
     if free.contains(&Kind::Containers) {
         remove_namespace(session, owner.namespace).await?;
     } else {
@@ -94,18 +94,22 @@ async fn capture(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 /// Looks until nothing is left, or what is left stays. Returns the kinds of which it saw that nothing is left.
-async fn look_for_residue(
+async fn prove_nothing_left(
     session: &mut Session<'_>,
     owner: &mut Owner,
-    before: &Look,
-    alive: &Look,
+    before: &Scan,
+    alive: &Scan,
 ) -> Result<Vec<Kind>, Failure> {
     let begin = Instant::now();
     session.doing("proof of cleanup");
-    let sights = residue::settled(owner, !session.shares_its_host(), before, alive, |_, _| false).await;
-    let free = sights.iter().filter(|(kind, sight)| residue::is_free(*kind, sight)).map(|(kind, _)| *kind).collect();
-    for (kind, sight) in sights {
-        session.observe(kind.observation(), sight)?;
+    let observations = residue::settled(owner, !session.shares_its_host(), before, alive, |_, _| false).await;
+    let free = observations
+        .iter()
+        .filter(|(kind, observation)| residue::is_free(*kind, observation))
+        .map(|(kind, _)| *kind)
+        .collect();
+    for (kind, observation) in observations {
+        session.observe(kind.observation(), observation)?;
     }
     session.phase("proof of cleanup", begin);
     Ok(free)
@@ -166,13 +170,17 @@ pub(super) fn checks() -> Vec<Check> {
             "no namespace of the project",
             "`nerdctl namespace remove <it>`",
             |removal: &Removal| {
-                if removal.gone { Ok(()) } else { Err(format!("{} is left", removal.namespace).into()) }
+                if removal.gone {
+                    Ok(())
+                } else {
+                    Err(format!("the namespace {} was not removed", removal.namespace).into())
+                }
             },
         ),
     ];
     checks.extend(Kind::ALL.map(|kind| {
-        observed(&kind.check(), kind.observation(), kind.expected(), kind.remedy(), move |sight: &Sight| {
-            sight.judge(kind)
+        observed(&kind.check(), kind.observation(), kind.expected(), kind.remedy(), move |observation: &Observation| {
+            observation.judge(kind)
         })
     }));
     checks

@@ -50,7 +50,7 @@ pub(crate) async fn run(key: GateKey, spec: &Spec, redaction: RedactionKey) -> R
     let unkept = if keep::is_due(&session) { keep::keep(&mut session).err() } else { None };
     // Last of all: what the triage keeps is looked through too.
     let outcome = match driven {
-        Ok(()) => secrets::look(&mut session),
+        Ok(()) => secrets::observe(&mut session),
         Err(failure) => Err(failure),
     };
     let kept = session.record.project_kept;
@@ -60,7 +60,7 @@ pub(crate) async fn run(key: GateKey, spec: &Spec, redaction: RedactionKey) -> R
 
 async fn drive(session: &mut Session<'_>) -> Result<(), Failure> {
     session.refuse_unfit_names()?;
-    session.stand_on_ground().await?;
+    session.prepare_environment().await?;
     match session.key.gate {
         Gate::Preflight => preflight::run(session).await,
         Gate::Inventory => inventory::run(session).await,

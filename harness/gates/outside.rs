@@ -7,10 +7,10 @@ use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
 
 /// Looks at what the gate's profile has: routes always, the rest where a workload was deployed.
-pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result<(), Failure> {
+pub(super) async fn observe(session: &mut Session<'_>, subject: &Subject) -> Result<(), Failure> {
     let routes = async {
         let apps = if has_apps(session.key.gate) { app::deployed(subject)? } else { Vec::new() };
-        routes::look(subject, &apps).await
+        routes::observe(subject, &apps).await
     };
     session.observe("routes", routes.await)?;
     session.record.noticed.extend(listeners::shared_admin());
@@ -19,11 +19,11 @@ pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result
     }
     // The looks have nothing in common but the profile: side by side they take as long as the slowest.
     let (websocket, resources, seed, images, exports) = tokio::join!(
-        websocket::look(subject),
-        resources::look(subject),
-        seed::look(subject),
-        images::look(subject),
-        exports::look(subject),
+        websocket::observe(subject),
+        resources::observe(subject),
+        seed::observe(subject),
+        images::observe(subject),
+        exports::observe(subject),
     );
     session.observe("websocket", websocket)?;
     session.observe("resources", resources)?;
@@ -32,7 +32,7 @@ pub(super) async fn look(session: &mut Session<'_>, subject: &Subject) -> Result
     session.observe("exports", exports)?;
     // After the look at what is deployed, which would find one app too many.
     let mut refused = Vec::new();
-    session.observe("websocket-echo", echo::look(subject, &mut refused).await)?;
+    session.observe("websocket-echo", echo::observe(subject, &mut refused).await)?;
     if let Some(last) = refused.last() {
         let file = session.own("echo-refused.json");
         session.keep(&file, &refused)?;

@@ -113,7 +113,7 @@ pub(super) fn checks() -> Vec<Check> {
             "no namespace and no state folder under any project name of this run",
             "set WB_PROJECT_BASE to a name that is not in use",
             |seen: &Vec<Usage>| match (seen.len(), seen.iter().find(|one| !one.free())) {
-                (0, _) => Err("no project was looked for".into()),
+                (0, _) => Err("no project name was checked".into()),
                 (_, None) => Ok(()),
                 (_, Some(used)) => {
                     Err(Mismatch::new(format!("`{}` of {} exists already", used.project, used.gate), used))
@@ -151,7 +151,7 @@ struct Room {
 
 /// Every gate's project name against the room that its profile leaves.
 fn name_budget(session: &mut Session<'_>) -> Result<(), Failure> {
-    let state_root = session.ground()?.state_root.clone();
+    let state_root = session.environment()?.state_root.clone();
     let of_gate = |key: GateKey| {
         let gate = key.gate;
         let profile = gate.profile()?;
@@ -180,7 +180,7 @@ impl Usage {
 
 /// No project of this run exists yet: one that does may be somebody's.
 async fn projects_unused(session: &mut Session<'_>) -> Result<(), Failure> {
-    let state_root = session.ground()?.state_root.clone();
+    let state_root = session.environment()?.state_root.clone();
     let namespaces = session.containerd().await?.namespaces().await?;
     let settings = &session.spec.settings;
     let of_gate = |key: GateKey| {

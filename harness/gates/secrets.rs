@@ -21,7 +21,7 @@ const IDENTITY: &str = "secrets/age/keys.txt";
 
 /// What the gate knows to be secret, and where it was looked for.
 #[derive(Debug, Serialize, Deserialize)]
-struct Sight {
+struct Observed {
     /// What was learned from `WorkerBee`'s files.
     known: Vec<Learned>,
     /// The evidence of this gate that was looked through.
@@ -57,7 +57,7 @@ fn plaintext(session: &Session<'_>) -> bool {
 }
 
 /// Looks for what is known in all that the gate has written.
-pub(super) fn look(session: &mut Session<'_>) -> Result<(), Failure> {
+pub(super) fn observe(session: &mut Session<'_>) -> Result<(), Failure> {
     if session.key.gate.profile().is_none() {
         return Ok(());
     }
@@ -73,7 +73,7 @@ pub(super) fn look(session: &mut Session<'_>) -> Result<(), Failure> {
     };
     let left = scanned.iter().flat_map(left).collect();
     let plaintext = plaintext(session);
-    session.observe("secrets", Ok(Sight { known: redactor.learned(), scanned, left, plaintext }))
+    session.observe("secrets", Ok(Observed { known: redactor.learned(), scanned, left, plaintext }))
 }
 
 /// `secrets::…`: what is red when a secret may have gone by unseen.
@@ -84,7 +84,7 @@ pub(super) fn checks() -> Vec<Check> {
             "secrets",
             "the tokens of the profile in WorkerBee's record and the age identity of the project, each known as such",
             "WorkerBee keeps its secrets elsewhere now: name the place in harness/gates/secrets.rs",
-            |seen: &Sight| {
+            |seen: &Observed| {
                 for (file, pointers) in SOURCES.into_iter().filter(|(file, _)| *file != IDENTITY || !seen.plaintext) {
                     missing(seen, file, pointers)?;
                 }
@@ -96,8 +96,8 @@ pub(super) fn checks() -> Vec<Check> {
             "secrets",
             "none of the known secrets in any file of the gate",
             "give the run's folder to nobody; report the place, so that a rule covers it",
-            |seen: &Sight| match (seen.scanned.len(), seen.left.first()) {
-                (0, _) => Err("no file was looked through".into()),
+            |seen: &Observed| match (seen.scanned.len(), seen.left.first()) {
+                (0, _) => Err("no file was scanned".into()),
                 (_, None) => Ok(()),
                 (_, Some(left)) => {
                     let (file, place) = (left.file.display(), &left.place);
@@ -109,9 +109,9 @@ pub(super) fn checks() -> Vec<Check> {
 }
 
 /// What the rules should have found in a file and did not.
-fn missing(seen: &Sight, file: &str, pointers: &[&str]) -> Result<(), Mismatch> {
+fn missing(seen: &Observed, file: &str, pointers: &[&str]) -> Result<(), Mismatch> {
     let learned = seen.known.iter().find(|known| Path::new(&known.file) == Path::new(file));
-    let Some(learned) = learned else { return Err(Mismatch::new(format!("{file} was not looked at"), &seen.known)) };
+    let Some(learned) = learned else { return Err(Mismatch::new(format!("{file} was not read"), &seen.known)) };
     let at = |pointer: &&&str| {
         let place = Place::Pointer((**pointer).to_owned());
         learned.secrets.iter().any(|secret| secret.place == place && secret.kind == Kind::Token)

@@ -14,7 +14,7 @@ use crate::evidence::{
     Observation, Phase, Progress, Record, RedactionKey, Redactor, Store, StoreError, Triage, layout,
 };
 use crate::failure::Failure;
-use crate::lane::{Ground, Limits, MCP_HOST, MCP_PORT, Mode, Spec, StartToken};
+use crate::lane::{Environment, Limits, MCP_HOST, MCP_PORT, Mode, Spec, StartToken};
 use crate::plan::{GateKey, Transport};
 use crate::workerbee::cli::Cli;
 use crate::workerbee::mcp::Mcp;
@@ -30,7 +30,7 @@ pub(super) struct Session<'a> {
     pub(super) owns_project: bool,
     /// What was looked at when something went wrong.
     pub(super) triage: Option<Triage>,
-    pub(super) ground: Option<Ground>,
+    pub(super) environment: Option<Environment>,
     pub(super) mcp: Option<Mcp>,
     /// Follows the ends of the profile's components until the gate stops them.
     pub(super) exits: Option<ExitWatch>,
@@ -70,7 +70,7 @@ impl<'a> Session<'a> {
             store,
             owns_project: false,
             triage: None,
-            ground: None,
+            environment: None,
             mcp: None,
             exits: None,
             cut: None,
@@ -84,8 +84,8 @@ impl<'a> Session<'a> {
         self.look_at_the_clock("its end");
         self.record.failure = failure;
         self.record.seconds = self.begin.elapsed().as_secs_f64();
-        if let Some(ground) = self.ground.take().filter(|_| self.record.project_kept) {
-            ground.stay();
+        if let Some(environment) = self.environment.take().filter(|_| self.record.project_kept) {
+            environment.stay();
         }
         let file = self.spec.folder().join(layout::RECORD);
         self.store.write_json(&file, &self.record).map_err(|error| unwritable(&error))?;
@@ -125,12 +125,12 @@ impl<'a> Session<'a> {
             .remedy("set WB_PROJECT_BASE (WB_PROJECT, WB_SINGLE_PROJECT) to a shorter name, or leave it unset"))
     }
 
-    pub(super) async fn stand_on_ground(&mut self) -> Result<(), Failure> {
+    pub(super) async fn prepare_environment(&mut self) -> Result<(), Failure> {
         let begin = Instant::now();
-        self.doing("ground");
-        let ground = Ground::prepare(self.spec).await;
-        self.ground = Some(ground.map_err(|failure| self.take_over(failure))?);
-        self.phase("ground", begin);
+        self.doing("environment");
+        let environment = Environment::prepare(self.spec).await;
+        self.environment = Some(environment.map_err(|failure| self.take_over(failure))?);
+        self.phase("environment", begin);
         Ok(())
     }
 
@@ -143,9 +143,9 @@ impl<'a> Session<'a> {
         failure
     }
 
-    pub(super) fn ground(&self) -> Result<&Ground, Failure> {
-        self.ground.as_ref().ok_or_else(|| {
-            Failure::new("the gate has no ground to stand on")
+    pub(super) fn environment(&self) -> Result<&Environment, Failure> {
+        self.environment.as_ref().ok_or_else(|| {
+            Failure::new("internal error: the environment was not prepared")
                 .expected("a containerd and a WorkerBee")
                 .seen("neither was prepared")
                 .remedy("report this")
@@ -153,7 +153,7 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn cli(&self) -> Result<Cli, Failure> {
-        Ok(self.ground()?.cli(self.spec))
+        Ok(self.environment()?.cli(self.spec))
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -161,7 +161,7 @@ impl<'a> Session<'a> {
     }
 
     pub(super) async fn containerd(&self) -> Result<Containerd, Failure> {
-        Containerd::connect(&self.ground()?.address).await
+        Containerd::connect(&self.environment()?.address).await
     }
 
     pub(super) fn answer(&self, call: &Call) -> Option<Value> {
@@ -287,7 +287,7 @@ impl<'a> Session<'a> {
 
     /// The project's folder in the state root.
     pub(super) fn project_folder(&self) -> Result<PathBuf, Failure> {
-        Ok(self.ground()?.state_root.join("projects").join(&self.spec.project))
+        Ok(self.environment()?.state_root.join("projects").join(&self.spec.project))
     }
 }
 

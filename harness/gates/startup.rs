@@ -72,7 +72,7 @@ fn components(profile: Profile, seen: &[ComponentStatus]) -> Result<(), String> 
         return Err(format!("{} instead of {}", list(&names), list(&wanted)));
     }
     if !miscast.is_empty() {
-        return Err(format!("of another role than their names: {}", miscast.join(", ")));
+        return Err(format!("components whose role does not fit their name: {}", miscast.join(", ")));
     }
     if stopped.is_empty() { Ok(()) } else { Err(format!("not running: {}", stopped.join(", "))) }
 }

@@ -36,7 +36,7 @@ pub(super) async fn run(
     // On a shared host another run may restart the same daemon: it is asked for one at a time too.
     let early = if first || session.shares_its_host() { Some(session.start_token().await?) } else { None };
     let project = session.spec.project.clone();
-    session.ground()?.seed_project(&project, &profile.images()).await?;
+    session.environment()?.seed_project(&project, &profile.images()).await?;
     fail_fast::watch(session, profile)?;
     daemon::require(session).await?;
     let baseline = finish::baseline(session).await?;
@@ -45,7 +45,7 @@ pub(super) async fn run(
     // Lanes have ports of their own: there it is enough to have waited for the gate above.
     let token = token.filter(|_| first || session.shares_its_host());
     let watch = match profile {
-        Profile::HaMin => Some(Watch::begin(&session.ground()?.state_root, &project, profile)),
+        Profile::HaMin => Some(Watch::begin(&session.environment()?.state_root, &project, profile)),
         _ => None,
     };
     let answer = validate(session, profile, request, timeout, file, token).await?;
@@ -55,7 +55,7 @@ pub(super) async fn run(
     session.record.conflict = conflict(&answer, watch.as_ref().map(Watch::so_far), session.shares_its_host());
     agent::ask(session, &answer).await?;
     session.doing("attestations");
-    alive::look(session, profile, &answer).await?;
+    alive::observe(session, profile, &answer).await?;
     if let Some(watch) = watch {
         session.observe("leadership", Ok(watch.so_far()))?;
     }
@@ -71,7 +71,7 @@ async fn validate(
     file: &str,
     token: Option<StartToken>,
 ) -> Result<Value, Failure> {
-    let state_root = session.ground()?.state_root.clone();
+    let state_root = session.environment()?.state_root.clone();
     let project = session.spec.project.clone();
     let limit = Limits::validation(timeout);
     let watch = tokio::spawn(async move {
@@ -79,7 +79,7 @@ async fn validate(
         drop(token);
         started
     });
-    let head_start = session.ground()?.head_start(&session.spec.project, profile);
+    let head_start = session.environment()?.head_start(&session.spec.project, profile);
     let watching = watch.abort_handle();
     let answer = session.ask(LABEL, file, request, limit).await;
     // By now the profile is up or has failed: the watch is over in a moment, or would wait for nothing.

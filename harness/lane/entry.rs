@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::environment::Ground;
+use super::environment::Environment;
 use super::settings::Mode;
 use super::spec::{Spec, Work};
 use crate::failure::Failure;
@@ -28,10 +28,10 @@ impl Spec {
                 ledger.write(&Plan { projects, state_root: &state_root, on_host: None })
             }
             Mode::External(external) => {
-                let ground = Ground::on_host(external);
-                let cli = ground.cli(self);
-                let on_host = Some(OnHost { cli: &cli, address: &ground.address });
-                ledger.write(&Plan { projects, state_root: &ground.state_root, on_host })
+                let environment = Environment::on_host(external);
+                let cli = environment.cli(self);
+                let on_host = Some(OnHost { cli: &cli, address: &environment.address });
+                ledger.write(&Plan { projects, state_root: &environment.state_root, on_host })
             }
         };
         self.entry = written.map_err(unwritten)?;

@@ -19,8 +19,8 @@ use crate::workerbee::naming;
 /// How long containerd may take until it answers.
 const CONTAINERD_STARTUP: Duration = Duration::from_secs(30);
 
-/// A prepared ground. In a lane it owns the lane's containerd.
-pub(crate) struct Ground {
+/// A prepared environment. In a lane it owns the lane's containerd.
+pub(crate) struct Environment {
     /// containerd's socket.
     pub address: PathBuf,
     /// `WorkerBee`'s state root.
@@ -31,7 +31,7 @@ pub(crate) struct Ground {
     containerd_of_the_lane: Option<Child>,
 }
 
-impl Ground {
+impl Environment {
     /// Starts what a lane needs; in the external mode everything is there.
     pub(crate) async fn prepare(spec: &Spec) -> Result<Self, Failure> {
         match (&spec.settings.mode, &spec.stack) {
@@ -59,7 +59,7 @@ impl Ground {
     async fn in_lane(spec: &Spec, stack: &Stack) -> Result<Self, Failure> {
         let root = spec.lane_root();
         let unmade = |error: std::io::Error| {
-            Failure::new(format!("the lane's ground could not be made: {error}"))
+            Failure::new(format!("the lane's environment could not be prepared: {error}"))
                 .expected(format!("a folder {}", root.display()))
                 .seen(error.to_string())
                 .remedy("see the gate's log")
@@ -118,7 +118,7 @@ impl Ground {
         std::mem::forget(self.containerd_of_the_lane);
     }
 
-    /// The command line of `WorkerBee` for a project on this ground.
+    /// The command line of `WorkerBee` for a project on this environment.
     pub(crate) fn cli(&self, spec: &Spec) -> Cli {
         Cli {
             bin: spec.workerbee.clone(),

@@ -14,7 +14,7 @@ use crate::ledger::cgroup_mounts;
 /// The share of controller 0 among the containers of its project, of which each other one has 1.
 const TIMES: u32 = 20;
 /// How often to look for the container: it is there half a second before the next one.
-const LOOK: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Waits for the container and raises its share. Runs until it is done, or dropped.
 pub(super) async fn give(address: &Path, namespace: &str, container: &str) {
@@ -25,7 +25,7 @@ pub(super) async fn give(address: &Path, namespace: &str, container: &str) {
         if id.is_some_and(|id| raise(&PathBuf::from(namespace).join(id))) {
             return;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 

@@ -13,7 +13,7 @@ mod settings;
 mod spec;
 mod token;
 
-pub(crate) use environment::Ground;
+pub(crate) use environment::Environment;
 pub(crate) use launch::{GATE, LANE, in_lane, on_host};
 pub(crate) use prepared::Prepared;
 pub use prepared::k1s_under_test;

@@ -34,7 +34,7 @@ impl Prepared {
         let prepared = tokio::task::spawn_blocking(move || match &settings.mode {
             _ if !unfit(&settings).is_empty() => Err(no_k1s_root(&settings)),
             Mode::Embedded => embedded(&settings, log.as_ref()),
-            Mode::External(external) => external_ground(&settings, external),
+            Mode::External(external) => of_host(&settings, external),
         });
         prepared.await.unwrap_or_else(|error| {
             Err(Failure::new(format!("preparing the stack ended early: {error}"))
@@ -119,7 +119,7 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
     })
 }
 
-fn external_ground(settings: &Settings, external: &External) -> Result<Prepared, Failure> {
+fn of_host(settings: &Settings, external: &External) -> Result<Prepared, Failure> {
     let named = |path: &Option<PathBuf>, name: &str| {
         path.clone().ok_or_else(|| {
             Failure::new(format!("{name} is not set, and no checkout is in reach"))

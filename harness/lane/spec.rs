@@ -45,7 +45,7 @@ pub(crate) struct Spec {
     pub versions: BTreeMap<String, String>,
 }
 
-/// What is done on the prepared ground.
+/// What is done on the prepared environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Work {

@@ -15,7 +15,7 @@ use rustix::fs::{FlockOperation, flock};
 /// The name under which runs on one host find each other.
 const NAME: &str = "k1s-profile-gates/start";
 /// How often to look whether the host's token is free. A start takes seconds.
-const LOOK: Duration = Duration::from_millis(100);
+const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Held from before a profile starts until it is up. Let go when dropped, and by the kernel when its holder dies.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl StartToken {
         let name = SocketAddr::from_abstract_name(NAME)?;
         loop {
             match UnixListener::bind_addr(&name) {
-                Err(error) if error.kind() == ErrorKind::AddrInUse => tokio::time::sleep(LOOK).await,
+                Err(error) if error.kind() == ErrorKind::AddrInUse => tokio::time::sleep(INTERVAL).await,
                 bound => return Ok(Self { _held: Held::Name(bound?) }),
             }
         }
@@ -64,7 +64,7 @@ mod tests {
     async fn the_host_has_one_token() {
         let first = StartToken::of_host().await.unwrap();
         let second = tokio::spawn(StartToken::of_host());
-        tokio::time::sleep(3 * LOOK).await;
+        tokio::time::sleep(3 * INTERVAL).await;
         assert!(!second.is_finished());
         drop(first);
         assert!(second.await.unwrap().is_ok());

@@ -176,7 +176,7 @@ pub fn enter(name: &str, line: &[String]) -> Result<ExitStatus, Failure> {
             Failure::new(format!("the lane of `{name}` has ended"))
                 .expected("its first process")
                 .seen("no such process")
-                .remedy("`k1s-gates sweep --execute` removes what is left of it")
+                .remedy("`k1s-gates sweep --execute` removes its leftovers")
         })?;
         if !geteuid().is_root() {
             words.push("sudo".into());
@@ -196,7 +196,7 @@ pub fn enter(name: &str, line: &[String]) -> Result<ExitStatus, Failure> {
     words.extend(line.iter().cloned());
     let started = Command::new(&words[0]).args(&words[1..]).status();
     started.map_err(|error| {
-        Failure::new(format!("the way to `{}` could not be gone: {error}", entry.project))
+        Failure::new(format!("`{}` could not be entered: {error}", entry.project))
             .expected("nsenter and env, of util-linux and coreutils")
             .seen(error.to_string())
             .remedy("install util-linux, then try again")

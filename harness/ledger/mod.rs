@@ -252,7 +252,7 @@ fn unreadable(path: &Path) -> Failure {
     Failure::new("an entry of the ledger cannot be read")
         .expected("what a run was about to create, as JSON")
         .seen(path.display().to_string())
-        .remedy("look into it for what was left, remove that and then the file")
+        .remedy("read which leftovers it names, remove those and then the file")
 }
 
 fn entries(folder: &Path) -> Vec<(PathBuf, Option<Entry>)> {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::calls;
 use crate::attest::containerd::Containerd;
-use crate::attest::residue::{self, Kind, Owner, Sights, Thing};
+use crate::attest::residue::{self, Kind, Observations, Owner, Thing};
 use crate::evidence::{Redactor, Store};
 use crate::failure::Failure;
 use crate::workerbee::cli::Cli;
@@ -123,14 +123,14 @@ impl Project {
         calls::end(&self.name, &self.mark);
         let containerd = Containerd::connect(&self.address).await?;
         let mut owner = Owner::new(&self.address, &self.state_root, &self.name);
-        let alive = residue::look(&mut owner).await;
+        let alive = residue::scan(&mut owner).await;
         // A gate that found no daemon has made nothing else: then nobody needs to be asked who may not answer.
         if containerd.namespaces().await?.contains(&self.namespace()) || self.holds_more_than_the_mark() {
             self.empty(&containerd, entry).await?;
         }
         let goes = |kind: Kind, thing: &Thing| self.goes_with_the_folder(kind, thing);
-        let sights = residue::settled(&mut owner, false, &residue::nothing(), &alive, goes).await;
-        self.refuse_residue(&sights)?;
+        let observations = residue::settled(&mut owner, false, &residue::nothing(), &alive, goes).await;
+        self.refuse_residue(&observations)?;
         containerd.remove_namespace(&self.namespace()).await?;
         self.refuse_mounts()?;
         remove_folder(&self.folder()).map_err(|error| self.stays(&error.to_string()))
@@ -184,7 +184,7 @@ impl Project {
             Failure::new(format!("the project `{}` is not the one that was written down", self.name))
                 .expected(format!("a folder with the entry's mark ({MARK}), and containers with the project's label"))
                 .seen(seen)
-                .remedy("look at it, and remove it by hand if it is yours: `workerbee profile stop --purge`")
+                .remedy("inspect it, and remove it by hand if it is yours: `workerbee profile stop --purge`")
         };
         let folder = self.folder();
         let is_marked = std::fs::read_to_string(folder.join(MARK)).is_ok_and(|mark| mark == self.mark);
@@ -210,9 +210,11 @@ impl Project {
     }
 
     /// What the purge has left outside of the folder would be nobody's any more without the entry.
-    fn refuse_residue(&self, sights: &Sights) -> Result<(), Failure> {
+    fn refuse_residue(&self, observations: &Observations) -> Result<(), Failure> {
         // What cannot be looked at, without root, says nothing.
-        let seen = sights.iter().filter_map(|(kind, sight)| Some((*kind, sight.as_ref().ok()?.left(*kind))));
+        let seen = observations
+            .iter()
+            .filter_map(|(kind, observation)| Some((*kind, observation.as_ref().ok()?.leftover(*kind))));
         let mut left = seen.flat_map(|(kind, things)| things.into_iter().map(move |thing| (kind, thing)));
         let Some((kind, thing)) = left.next() else { return Ok(()) };
         let remedy = format!("{}; then `k1s-gates sweep --execute`", kind.remedy());

@@ -34,7 +34,7 @@ pub(super) fn judge(field: &Field, cli: &Evidence, mcp: &Evidence) -> Result<(),
 fn file(field: &Field, evidence: &Evidence) -> Result<std::path::PathBuf, Failure> {
     match &field.source {
         Source::Call(label) => Ok(evidence.path(evidence.call(label)?)),
-        Source::Sight(name) => Ok(evidence.observation::<Value>(name)?.1),
+        Source::Observation(name) => Ok(evidence.observation::<Value>(name)?.1),
     }
 }
 
@@ -44,7 +44,7 @@ fn of(field: &Field, evidence: &Evidence) -> Result<Value, Failure> {
     let value = match (&field.source, field.by) {
         (Source::Call(label), By::Ending) => return Ok(Value::from(evidence.ending(label)?.well)),
         (Source::Call(label), _) => evidence.reply(label, field.pointer)?,
-        (Source::Sight(name), _) => evidence.observation(name)?.0,
+        (Source::Observation(name), _) => evidence.observation(name)?.0,
     };
     Ok(if field.by == By::Value { named(value, project) } else { named(shape(&value, &[project]), project) })
 }

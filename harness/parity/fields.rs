@@ -12,7 +12,7 @@ pub(super) enum Source {
     /// In the answer to a call.
     Call(Cow<'static, str>),
     /// In what the harness saw for itself.
-    Sight(Cow<'static, str>),
+    Observation(Cow<'static, str>),
 }
 
 /// How two values are compared.
@@ -50,7 +50,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call(label) => f.write_str(label),
-            Self::Sight(name) => write!(f, "seen/{name}"),
+            Self::Observation(name) => write!(f, "seen/{name}"),
         }
     }
 }
@@ -74,15 +74,15 @@ pub(super) fn of(gate: Gate) -> Vec<Field> {
             whole("mcp-status-after"),
             whole("containerd-privilege"),
             whole("ingress-status"),
-            sight("projects-unused"),
-            sight("name-budget"),
+            observation("projects-unused"),
+            observation("name-budget"),
         ]
         .into(),
         Gate::Inventory => vec![
             ending("profile-list"),
             part("profiles", "profile-list", "/profiles", By::Value),
             whole("profile-list"),
-            Field { by: By::Value, ..sight("k1s-root") },
+            Field { by: By::Value, ..observation("k1s-root") },
         ],
         Gate::Startup(profile) => {
             let mut fields = validation(profile);
@@ -93,7 +93,7 @@ pub(super) fn of(gate: Gate) -> Vec<Field> {
             let mut fields = validation(profile);
             fields.extend(WORKLOAD.map(|(name, pointer)| part(name, "validate", pointer, By::Shape)));
             let seen = ["websocket", "websocket-echo", "resources", "app", "images", "exports"];
-            fields.extend(seen.map(|name| Field { name: format!("seen-{name}").into(), ..sight(name) }));
+            fields.extend(seen.map(|name| Field { name: format!("seen-{name}").into(), ..observation(name) }));
             fields
         }
     }
@@ -124,7 +124,7 @@ fn validation(profile: Profile) -> Vec<Field> {
     if profile == Profile::HaMin {
         seen.extend(["leader", "leadership"]);
     }
-    fields.extend(seen.into_iter().chain(Kind::ALL.map(Kind::observation)).chain(["secrets"]).map(sight));
+    fields.extend(seen.into_iter().chain(Kind::ALL.map(Kind::observation)).chain(["secrets"]).map(observation));
     fields
 }
 
@@ -141,6 +141,6 @@ fn ending(label: &'static str) -> Field {
     Field { name: format!("{label}-end").into(), ..part(label, label, "", By::Ending) }
 }
 
-fn sight(name: &'static str) -> Field {
-    Field { name: name.into(), source: Source::Sight(name.into()), pointer: "", by: By::Shape }
+fn observation(name: &'static str) -> Field {
+    Field { name: name.into(), source: Source::Observation(name.into()), pointer: "", by: By::Shape }
 }

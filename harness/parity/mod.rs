@@ -21,7 +21,7 @@ pub(crate) fn checks(gate: Gate) -> Vec<Check> {
     let of = |field: Field| {
         let expected = format!("the same {} both ways", field.by.words());
         Check::new(format!("{PARITY}{}", field.name), move |cli| {
-            let mcp = cli.beside()?;
+            let mcp = cli.counterpart()?;
             let judged = compare::judge(&field, cli, &mcp);
             cli.note_all(&mcp.readings());
             judged
@@ -35,7 +35,7 @@ pub(crate) fn checks(gate: Gate) -> Vec<Check> {
 
 /// What the checks of both ways read is what is compared: a check that reads something new needs a field.
 fn coverage(cli: &Evidence) -> Result<(), Failure> {
-    let mcp = cli.beside()?;
+    let mcp = cli.counterpart()?;
     let gate = cli.record.key.gate;
     let fields = fields::of(gate);
     let (mut missing, mut unread) = (BTreeSet::new(), BTreeSet::new());
@@ -91,5 +91,5 @@ fn source(evidence: &Evidence, reading: &Reading) -> Option<(Source, String)> {
         return Some((Source::Call(label.clone().into()), part.to_owned()));
     }
     let seen = record.observations.iter().find(|(_, seen)| matches!(seen, Observation::Seen(file) if is(file)));
-    seen.map(|(name, _)| (Source::Sight(name.clone().into()), reading.pointer.clone()))
+    seen.map(|(name, _)| (Source::Observation(name.clone().into()), reading.pointer.clone()))
 }

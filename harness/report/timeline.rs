@@ -59,19 +59,19 @@ pub(super) fn render(run: &RunReport) -> Markup {
 
 const KINDS: [(&str, &str); 5] = [
     ("waiting", "waiting for a turn"),
-    ("daemon", "ground and daemon"),
+    ("daemon", "environment and daemon"),
     ("validate", "validation"),
-    ("look", "looks and proofs"),
+    ("observation", "observations and teardown"),
     ("end", "stop and purge"),
 ];
 
 fn kind(name: &str) -> &'static str {
     match name {
         name if name.starts_with("wait") => "waiting",
-        name if name == "ground" || name.starts_with("mcp-") => "daemon",
+        name if ["environment", "ground"].contains(&name) || name.starts_with("mcp-") => "daemon",
         "validate" => "validate",
         "profile-stop" | "profile-purge" | "cleanup" => "end",
-        _ => "look",
+        _ => "observation",
     }
 }
 

@@ -9,7 +9,7 @@ use super::excerpt::{self, Room, visible};
 use super::layout::{counted, prose};
 use super::run::{GateReport, RunReport};
 use crate::evidence::layout::{INDEX, triage_folder};
-use crate::evidence::{Red, Triage, folder, how_to_look};
+use crate::evidence::{Red, Triage, folder, kept_project_hint};
 use crate::failure::Failure;
 use crate::summary::State;
 
@@ -75,7 +75,7 @@ fn entry(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
             }
             (told(failure))
             @if cause.leads && cause.gate.summary.project_kept {
-                p.note { "Its project is kept: " (prose(&how_to_look(&cause.gate.summary.project))) "." }
+                p.note { "Its project is kept: " (prose(&kept_project_hint(&cause.gate.summary.project))) "." }
             }
             @if let Some(file) = &failure.evidence { (excerpt::file(run, room, file)) }
             (looked_at(run, room, cause))
@@ -110,7 +110,7 @@ fn looked_at(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
     html! {
         @for file in first { (excerpt::file(run, room, file)) }
         @if cause.leads { details.evidence {
-            summary { "Looked at " (visible(&triage.taken)) ": " (counted(triage.items.len(), "look")) }
+            summary { "Captured " (visible(&triage.taken)) ": " (counted(triage.items.len(), "observation")) }
             ul {
                 @for item in &triage.items {
                     li {

@@ -44,7 +44,7 @@ pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult
         }
     }
     if let Ok(summary) = Summary::load(run_dir) {
-        found.iter_mut().filter(|gate| !gate.set_aside).for_each(|gate| gate.hear(&summary));
+        found.iter_mut().filter(|gate| !gate.set_aside).for_each(|gate| gate.merge_trial_verdicts(&summary));
     }
     let recorded = found.iter().find_map(|gate| Some(gate.evidence.as_ref()?.record.transports));
     let transports = recorded.unwrap_or_else(|| transports(found.iter().map(|gate| gate.key.transport)));
@@ -90,7 +90,7 @@ fn judged(evidence: &Evidence) -> Vec<Verdict> {
 impl GateResult {
     /// Takes what trials have told the run's summary of checks that only they can judge: comparisons with snapshots, and
     /// a consumer's own checks.
-    fn hear(&mut self, summary: &Summary) {
+    fn merge_trial_verdicts(&mut self, summary: &Summary) {
         let own = |gate: &&GateSummary| gate.key == self.key;
         for told in summary.gates.values().filter(own).flat_map(|gate| &gate.checks) {
             if told.outcome == Outcome::Unjudged {

@@ -39,7 +39,7 @@ pub fn is_alive(run_dir: &Path) -> bool {
 }
 
 /// Waits a moment for a run to be over: nextest ends before its supervisor has sealed the folder.
-pub fn let_end(run_dir: &Path) {
+pub fn wait_until_sealed(run_dir: &Path) {
     let begin = Instant::now();
     while is_alive(run_dir) && begin.elapsed() < MOMENT {
         std::thread::sleep(Duration::from_millis(50));

@@ -30,7 +30,7 @@ pub fn evidence(gate: Gate, transport: Transport) -> Result<Evidence, Failure> {
     match ask(stream, gate, &Request::Gate(this_time(gate, transport)))? {
         Answer::Record { run_dir, file } => Evidence::load(&run_dir, &file),
         Answer::Failed(failure) => Err(failure),
-        Answer::Noted => Err(Failure::new("the supervisor answered another question")
+        Answer::Noted => Err(Failure::new("unexpected reply from the supervisor")
             .expected("the gate's record")
             .seen("a note that a verdict was taken")
             .remedy("report this")),
@@ -38,7 +38,7 @@ pub fn evidence(gate: Gate, transport: Transport) -> Result<Evidence, Failure> {
 }
 
 /// Tells the run's summary what a trial came to. A trial whose supervisor is gone has its own verdict nevertheless.
-pub(crate) fn tell(gate: Gate, transport: Transport, verdict: Verdict) {
+pub(crate) fn report_verdict(gate: Gate, transport: Transport, verdict: Verdict) {
     let Ok(key) = RunKey::of_this_process() else { return };
     if let Ok(stream) = UnixStream::connect(key.socket()) {
         let request = Request::Verdict(this_time(gate, transport), Box::new(verdict));

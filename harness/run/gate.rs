@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tokio::sync::oneshot;
 
 use crate::failure::Failure;
-use crate::lane::{GATE_KEPT, Ground, Mode, Spec, Work};
+use crate::lane::{Environment, GATE_KEPT, Mode, Spec, Work};
 use crate::{gates, plan};
 
 /// Runs the gate, or the command, that the specification names.
@@ -65,15 +65,15 @@ fn end_of_the_lifeline() -> oneshot::Receiver<()> {
 }
 
 async fn command(spec: &Spec, line: &[String], projects: &[String]) -> Result<ExitCode, Failure> {
-    let ground = Ground::prepare(spec).await?;
-    ground.seed_system().await?;
+    let environment = Environment::prepare(spec).await?;
+    environment.seed_system().await?;
     for project in projects {
-        ground.seed_project(project, &plan::Profile::HaMin.images()).await?;
+        environment.seed_project(project, &plan::Profile::HaMin.images()).await?;
     }
     let program = line.first().cloned().unwrap_or_else(|| "sh".to_owned());
     let status = tokio::process::Command::new(&program)
         .args(line.iter().skip(1))
-        .envs(ground.env.iter().map(|(key, value)| (key, value)))
+        .envs(environment.env.iter().map(|(key, value)| (key, value)))
         .status()
         .await
         .map_err(|error| {

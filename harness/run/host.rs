@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::evidence::{Redactor, Store};
 use crate::failure::Failure;
-use crate::lane::{Ground, Mode, Settings};
+use crate::lane::{Environment, Mode, Settings};
 use crate::workerbee::cli::Cli;
 
 /// What `WorkerBee`'s own `cleanup` would remove: its dry run, which it makes by default. Nothing of it is the harness's.
@@ -16,7 +16,7 @@ pub async fn cleanup_dry_run() -> Result<Option<Value>, Failure> {
     let (Mode::External(external), Some(bin)) = (&settings.mode, settings.trees.workerbee.path.clone()) else {
         return Ok(None);
     };
-    let ground = Ground::on_host(external);
+    let environment = Environment::on_host(external);
     let no_folder = |error: &dyn std::fmt::Display| {
         Failure::new(format!("there is no folder for WorkerBee's answer: {error}"))
             .expected("a temporary folder")
@@ -27,11 +27,11 @@ pub async fn cleanup_dry_run() -> Result<Option<Value>, Failure> {
     let store = Store::open(folder.path(), Redactor::default()).map_err(|error| no_folder(&error))?;
     let cli = Cli {
         bin,
-        state_root: ground.state_root.clone(),
+        state_root: environment.state_root.clone(),
         project: settings.base.clone(),
         k1s_root: settings.trees.k1s.path.clone().unwrap_or_else(|| folder.path().to_owned()),
         privilege: "sudo-helper".to_owned(),
-        env: ground.env.clone(),
+        env: environment.env.clone(),
         hermetic: false,
     };
     let limit = Duration::from_secs(settings.limits.query);

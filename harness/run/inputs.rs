@@ -35,7 +35,7 @@ impl Inputs {
     pub(super) fn of(settings: &Settings, prepared: &Prepared) -> Self {
         let mut inputs = BTreeMap::from([
             ("harness".to_owned(), harness()),
-            ("settings".into(), told(settings)),
+            ("settings".into(), values(settings)),
             ("version".into(), prepared.versions.clone()),
             ("machine".into(), machine(&prepared.environment)),
             ("WorkerBee".into(), workerbee(&prepared.workerbee)),
@@ -56,7 +56,7 @@ impl Inputs {
 
     /// The settings alone, which cost nothing to read.
     pub(super) fn of_settings(settings: &Settings) -> Self {
-        Self(BTreeMap::from([("settings".to_owned(), told(settings).into_iter().collect())]))
+        Self(BTreeMap::from([("settings".to_owned(), values(settings).into_iter().collect())]))
     }
 
     /// What is another now, of the kinds of which something is known now.
@@ -85,7 +85,7 @@ fn harness() -> BTreeMap<String, String> {
 }
 
 /// The settings on which a verdict may depend. How many lanes there are is none of them.
-fn told(settings: &Settings) -> BTreeMap<String, String> {
+fn values(settings: &Settings) -> BTreeMap<String, String> {
     let limits = settings.limits;
     let seconds = [
         ("query", limits.query),

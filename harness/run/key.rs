@@ -29,7 +29,7 @@ impl RunKey {
             Ok(id) => (id, getppid().map_or(own, |parent| parent.as_raw_nonzero().get())),
             Err(_) => (format!("process-{own}"), own),
         };
-        Ok(Self { name, folder: meeting_folder()?, owner })
+        Ok(Self { name, folder: runtime_dir()?, owner })
     }
 
     /// Where the supervisor listens. Not in the run's folder: a socket's path has 107 bytes at most.
@@ -56,8 +56,8 @@ impl RunKey {
 const NO_SOCKET: Duration = Duration::from_secs(3600);
 
 /// Removes the files of runs whose supervisor is no more: nobody answers at their socket, or none was ever made.
-pub(super) fn sweep() {
-    let Ok(folder) = meeting_folder() else { return };
+pub(super) fn remove_stale_sockets() {
+    let Ok(folder) = runtime_dir() else { return };
     for file in entries(&folder) {
         let socket = file.with_extension("sock");
         let refused = |error: std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
@@ -76,7 +76,7 @@ fn is_older(file: &Path, than: Duration) -> bool {
 
 /// The folder of the newest run of this user: one that lives, or else the newest that was left where runs are kept.
 pub fn newest() -> Option<PathBuf> {
-    let settings = entries(&meeting_folder().ok()?).filter(|file| file.extension().is_some_and(|kind| kind == "json"));
+    let settings = entries(&runtime_dir().ok()?).filter(|file| file.extension().is_some_and(|kind| kind == "json"));
     let told = newest_of(settings).and_then(|file| {
         let settings: Settings = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
         Some(settings.run_dir)
@@ -118,7 +118,7 @@ pub(super) fn remove(socket: &Path) {
 }
 
 /// A folder of the user's own, readable by nobody else.
-pub(super) fn meeting_folder() -> Result<PathBuf, Failure> {
+pub(super) fn runtime_dir() -> Result<PathBuf, Failure> {
     let parent = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
     let uid = getuid().as_raw();
     let folder = parent.unwrap_or_else(std::env::temp_dir).join(format!("k1s-gates-{uid}"));

@@ -2,7 +2,6 @@
 
 mod alive;
 mod client;
-mod earlier;
 mod ends;
 mod gate;
 mod host;
@@ -10,14 +9,15 @@ mod inputs;
 mod key;
 mod launch;
 mod log;
+mod previous;
 mod protocol;
 mod queue;
 mod reaper;
 mod supervisor;
 
-pub use alive::{is_alive, let_end};
+pub use alive::{is_alive, wait_until_sealed};
 pub use client::evidence;
-pub(crate) use client::{attempt, tell};
+pub(crate) use client::{attempt, report_verdict};
 pub use host::cleanup_dry_run;
 pub use key::{newest, newest_interrupted};
 
@@ -47,11 +47,11 @@ pub fn role(arguments: &[OsString]) -> Option<ExitCode> {
 /// Removes what runs that are no more have left: their sockets, and what their entries in the ledger name. Returns what
 /// could not be removed, and why.
 pub async fn sweep() -> Vec<(Remains, Failure)> {
-    key::sweep();
+    key::remove_stale_sockets();
     ledger::sweep().await
 }
 
 /// Whether trials can meet their supervisor: the folder that they meet in, or why it cannot be used.
-pub fn meeting_place() -> Result<std::path::PathBuf, Failure> {
-    key::meeting_folder()
+pub fn runtime_dir() -> Result<std::path::PathBuf, Failure> {
+    key::runtime_dir()
 }

@@ -11,7 +11,7 @@ use crate::plan::GateKey;
 /// The trials of a run start within a moment of each other: once none has come for this long, the queue is complete.
 const GATHER: Duration = Duration::from_millis(500);
 /// How often a waiting gate looks. A gate takes seconds at least.
-const LOOK: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The gates that wait.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Queue {
             state.last_arrival = Instant::now();
         });
         while !self.with(|state| state.admit(place, self.lanes)) {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(INTERVAL).await;
         }
         Turn(self)
     }

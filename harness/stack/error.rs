@@ -29,10 +29,10 @@ pub enum StackError {
     },
     /// The recipe of a step succeeded without having made what it is for.
     #[error(
-        "the step `{step}` of the stack ended well, but {} is not there or does not run; its log: less {}\nBuild it anew with: k1s-gates stack",
+        "the step `{step}` of the stack succeeded but did not produce {}, or that does not run; its log: less {}\nBuild it anew with: k1s-gates stack",
         output.display(), log.display()
     )]
-    StepHollow {
+    OutputMissing {
         /// Name of the step.
         step: String,
         /// What it should have made.
@@ -53,7 +53,7 @@ pub enum StackError {
     /// Something is mounted in a folder that is to be removed; removing it would reach into what is mounted.
     #[error("an interrupted run left {} mounted; undo it, then the same again: sudo umount {}", .0.display(), .0.display())]
     Mounted(PathBuf),
-    /// Every step ended well, and yet something is missing: the user's tools changed meanwhile.
+    /// Every step succeeded, and yet something is missing: the user's tools changed meanwhile.
     #[error("the stack is still without {}; something changed while it was prepared. Go on with: k1s-gates stack", .0.join(", "))]
     Unfinished(Vec<String>),
     /// The folder that was named as the cache is somebody's own.

@@ -110,7 +110,8 @@ impl Step {
         }
         self.run(cache, &folder, held, privilege, common)?;
 
-        let hollow = |output| StackError::StepHollow { step: self.name.to_owned(), output, log: cache.log(self.name) };
+        let hollow =
+            |output| StackError::OutputMissing { step: self.name.to_owned(), output, log: cache.log(self.name) };
         if let Some(output) = self.outputs.iter().map(|output| folder.join(output)).find(|output| !output.exists()) {
             return Err(hollow(output));
         }
@@ -375,7 +376,7 @@ mod tests {
     fn success_without_output_is_a_failure(scene: Result<Scene, Box<dyn std::error::Error>>) -> Outcome {
         let scene = scene?;
         let error = scene.ensure(&Step { outputs: vec!["bin/other"], ..counting() }).err().ok_or("it passed")?;
-        assert!(matches!(error, StackError::StepHollow { .. }), "{error}");
+        assert!(matches!(error, StackError::OutputMissing { .. }), "{error}");
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::gate::is_of_its_trial;
+use super::gate::judged_by_trial_only;
 use super::{GateSummary, Outcome, Part, Summary, Verdict};
 use crate::evidence::Evidence;
 use crate::evidence::layout::gate_folder;
@@ -121,7 +121,7 @@ impl Summary {
     }
 
     /// What a trial says of a check that only it can judge: one of the consumer's own, or a comparison with snapshots.
-    pub(crate) fn told(&mut self, key: GateKey, verdict: Verdict) -> bool {
+    pub(crate) fn note_verdict(&mut self, key: GateKey, verdict: Verdict) -> bool {
         let (part, transports) = (self.part(), self.transports);
         let name = self.name(key);
         let Some(gate) = self.gates.get_mut(&name) else { return false };
@@ -129,7 +129,7 @@ impl Summary {
         match gate.checks.iter_mut().find(|known| known.check == verdict.check) {
             Some(known) if known.outcome == Outcome::Unjudged => *known = verdict,
             // On the evidence of an earlier part, with what is accepted now: no red check turns green unsaid.
-            Some(known) if kept && is_of_its_trial(key, transports, &known.check) => {
+            Some(known) if kept && judged_by_trial_only(key, transports, &known.check) => {
                 if matches!(known.outcome, Outcome::Failed(_)) && verdict.outcome == Outcome::Passed {
                     let check = &known.check;
                     gate.flaky =

@@ -178,7 +178,7 @@ impl Verdict {
     /// A snapshot is compared by its trial alone: only that knows whose snapshots are meant. Two ways to ask are too: it
     /// waits for both.
     fn of(check: &Check, evidence: &Evidence) -> Self {
-        if check.is_of_its_trial() {
+        if check.judged_by_trial_only() {
             return Self::new(check, Outcome::Unjudged, Vec::new());
         }
         evidence.readings();
@@ -200,7 +200,7 @@ impl Verdict {
 }
 
 /// Whether only its trial can judge a check: a comparison, or one of the consumer's own.
-pub(super) fn is_of_its_trial(key: GateKey, transports: Transports, check: &str) -> bool {
+pub(super) fn judged_by_trial_only(key: GateKey, transports: Transports, check: &str) -> bool {
     let known = checks_of_run(key.gate, key.transport, transports).into_iter().find(|known| known.name == check);
-    known.is_none_or(|known| known.is_of_its_trial())
+    known.is_none_or(|known| known.judged_by_trial_only())
 }

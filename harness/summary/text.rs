@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{Outcome, Summary};
-use crate::evidence::{Store, how_to_look, layout};
+use crate::evidence::{Store, kept_project_hint, layout};
 
 impl Summary {
     /// Written anew after every gate, so that a run that is killed has one too.
@@ -56,7 +56,7 @@ impl Summary {
                 let _ = writeln!(text, "  failed {check}: {what}; seen: {seen}");
             }
             if gate.project_kept {
-                let _ = writeln!(text, "  project kept: {}", how_to_look(&gate.project));
+                let _ = writeln!(text, "  project kept: {}", kept_project_hint(&gate.project));
             }
             if let Some(failure) = &gate.failure {
                 let _ = writeln!(text, "  failed: {}", first_line(&failure.what));

@@ -33,7 +33,7 @@ pub(crate) fn killed_and_resumed() -> Result<(), Failed> {
     if !run.wait() {
         wrong.push("not all is green after the resume".to_owned());
     }
-    k1s_profile_gates::run::let_end(&run.run_dir());
+    k1s_profile_gates::run::wait_until_sealed(&run.run_dir());
     let summary = Summary::load(&run.run_dir())?;
     let (kept, anew) = (&summary.gates["inventory"], &summary.gates[&GATE.to_string()]);
     println!("{}", summary.resumes().join("\n"));

@@ -28,7 +28,7 @@ pub(crate) fn in_lanes() -> Result<(), Failed> {
     let runs: Vec<PathBuf> =
         std::fs::read_dir(first.folder().join("tmp"))?.flatten().map(|entry| entry.path()).collect();
     for run in &runs {
-        run::let_end(run);
+        run::wait_until_sealed(run);
     }
     let summaries: Vec<Summary> = runs.iter().filter_map(|run| Summary::load(run).ok()).collect();
     let projects: BTreeSet<&String> =

@@ -31,7 +31,7 @@ pub(crate) fn set(seconds: i32) -> Result<(), Failed> {
         return Err(format!("the clock cannot be set: {}", clock.wait()?).into());
     }
     let passed = run.wait();
-    run::let_end(&run.run_dir());
+    run::wait_until_sealed(&run.run_dir());
     drop(clock.stdin.take());
     let mut wrong = Vec::new();
     if !clock.wait()?.success() {

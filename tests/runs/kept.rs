@@ -25,7 +25,7 @@ pub(crate) fn in_a_lane() -> Result<(), Failed> {
     if run.wait() {
         wrong.push("a gate that fails is green".to_owned());
     }
-    run::let_end(&run.run_dir());
+    run::wait_until_sealed(&run.run_dir());
     let project = run.project.clone();
     let gates = |arguments: &[&str]| -> Output {
         Command::new(env!("CARGO_BIN_EXE_k1s-gates"))

@@ -67,7 +67,7 @@ pub(crate) fn retried() -> Result<(), Failed> {
 
 /// Just these gates, each with a record and a project of its own, in summary and report.
 fn separate(run_dir: &Path, names: &[&str]) -> Vec<String> {
-    run::let_end(run_dir);
+    run::wait_until_sealed(run_dir);
     let Ok(summary) = Summary::load(run_dir) else { return vec!["no run.json".to_owned()] };
     let mut wrong = Vec::new();
     let found: BTreeSet<&str> = summary.gates.keys().map(String::as_str).collect();

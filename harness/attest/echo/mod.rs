@@ -51,7 +51,7 @@ pub struct Echo {
 }
 
 /// Deploys the app and talks to it. What k1s said when it failed at that stays in `refused`, whatever came of it then.
-pub async fn look(subject: &Subject, refused: &mut Vec<String>) -> Result<Echo, Failure> {
+pub async fn observe(subject: &Subject, refused: &mut Vec<String>) -> Result<Echo, Failure> {
     let ingress = Ingress::of(subject)?;
     let apps = app::deployed(subject)?;
     let image = &app::named(&apps, "backend")?.image;
@@ -123,7 +123,7 @@ async fn apply(ingress: &Ingress, manifest: &Value, refused: &mut Vec<String>) -
         Failure::new("k1s does not deploy the harness's echo app")
             .expected("200 from the controller's /apply")
             .seen(seen)
-            .remedy("see the controller's log; 409 not_leader: another controller than 0 leads")
+            .remedy("see the controller's log; 409 not_leader: a controller other than 0 leads")
     };
     let ask = async || {
         let answer = ingress.trust.ask_within(question, APPLY).await.map_err(|answer| format!("{answer:?}"))?;

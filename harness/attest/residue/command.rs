@@ -44,7 +44,7 @@ pub(super) fn plain(program: &str, arguments: &[&str]) -> Result<Printed, Failur
 
 /// The look could not be taken.
 pub(super) fn unreadable(what: &str, error: &str) -> Failure {
-    Failure::new(format!("what the project leaves cannot be looked for: {what} failed"))
+    Failure::new(format!("residue cannot be observed: {what} failed"))
         .expected(format!("to read with {what}, as root or by `sudo -n`"))
         .seen(if error.trim().is_empty() { "no word of why" } else { error.trim() })
         .remedy("run the gates as root, or let `sudo -n` work for you, and see that the program is there")

@@ -18,7 +18,7 @@ const SHARED: [&str; 7] = [
     "CNI-HOSTPORT-SETMARK",
 ];
 
-pub(super) fn look(owner: &Owner) -> Result<Vec<Thing>, Failure> {
+pub(super) fn scan(owner: &Owner) -> Result<Vec<Thing>, Failure> {
     let mut things = rules("ipv4", "iptables-save")?;
     // Without IPv6 in the kernel there is nothing to read.
     if Path::new("/proc/net/if_inet6").exists() {

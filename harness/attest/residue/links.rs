@@ -23,7 +23,7 @@ struct Info {
     info_kind: Option<String>,
 }
 
-pub(super) fn look(owner: &Owner) -> Result<Vec<Thing>, Failure> {
+pub(super) fn scan(owner: &Owner) -> Result<Vec<Thing>, Failure> {
     let printed = plain("ip", &["-json", "-details", "link", "show"])?;
     if !printed.success {
         return Err(unreadable("ip", &printed.stderr));

@@ -8,15 +8,15 @@ mod files;
 mod firewall;
 mod links;
 mod mounts;
+mod observation;
 mod owner;
 mod ports;
 mod processes;
-mod settled;
-mod sight;
+mod settle;
 
+pub use observation::Observation;
 pub use owner::Owner;
-pub use settled::{Sights, is_free, settled};
-pub use sight::Sight;
+pub use settle::{Observations, is_free, settled};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -160,15 +160,15 @@ impl fmt::Display for Thing {
 }
 
 /// Everything that one look saw, or why it could not look.
-pub type Look = BTreeMap<Kind, Result<Vec<Thing>, Failure>>;
+pub type Scan = BTreeMap<Kind, Result<Vec<Thing>, Failure>>;
 
 /// A look that saw nothing of any kind: before a project was made, where nobody looked then.
-pub fn nothing() -> Look {
+pub fn nothing() -> Scan {
     Kind::ALL.into_iter().map(|kind| (kind, Ok(Vec::new()))).collect()
 }
 
 /// Looks at everything. What is learned of the project on the way (ids of containers) makes the next look see more.
-pub async fn look(owner: &mut Owner) -> Look {
+pub async fn scan(owner: &mut Owner) -> Scan {
     let namespace = owner.namespace.clone();
     let containerd = Containerd::connect(&owner.address).await;
     let contents = match &containerd {
@@ -185,16 +185,16 @@ pub async fn look(owner: &mut Owner) -> Look {
     let tie = |things: Vec<String>| {
         things.into_iter().map(|thing| Thing::new(thing, Some(format!("in the namespace {namespace}")))).collect()
     };
-    let firewall = firewall::look(owner);
-    let processes = processes::look(owner);
-    let ports = ports::look(firewall.as_deref(), processes.as_ref());
-    Look::from([
+    let firewall = firewall::scan(owner);
+    let processes = processes::scan(owner);
+    let ports = ports::scan(firewall.as_deref(), processes.as_ref());
+    Scan::from([
         (Kind::Containers, contents.map(|contents| tie(all(contents)))),
         (Kind::Snapshots, snapshots.map(|snapshots| tie(snapshots.iter().map(Snapshot::to_string).collect()))),
         (Kind::Networks, files::networks(owner)),
-        (Kind::Bridges, links::look(owner)),
+        (Kind::Bridges, links::scan(owner)),
         (Kind::Firewall, firewall),
-        (Kind::Mounts, mounts::look(owner)),
+        (Kind::Mounts, mounts::scan(owner)),
         (Kind::Ports, ports),
         (Kind::Processes, processes.map(processes::things)),
         (Kind::StateFolder, files::state(owner)),

@@ -6,7 +6,7 @@ use super::command::unreadable;
 use super::{Owner, Thing};
 use crate::failure::Failure;
 
-pub(super) fn look(owner: &Owner) -> Result<Vec<Thing>, Failure> {
+pub(super) fn scan(owner: &Owner) -> Result<Vec<Thing>, Failure> {
     let mounts = Process::myself().and_then(|own| own.mountinfo());
     let mounts = mounts.map_err(|error| unreadable("/proc/self/mountinfo", &error.to_string()))?;
     let thing = |mount: procfs::process::MountInfo| {

@@ -6,13 +6,13 @@ use super::{Thing, firewall};
 use crate::attest::listeners;
 use crate::failure::Failure;
 
-pub(super) fn look(
+pub(super) fn scan(
     firewall: Result<&[Thing], &Failure>,
     processes: Result<&Processes, &Failure>,
 ) -> Result<Vec<Thing>, Failure> {
     let processes = processes.map_err(Clone::clone)?;
     let forwarded = firewall::forwarded(firewall.map_err(Clone::clone)?);
-    let listeners = listeners::look().map_err(|error| unreadable("/proc/net", &error.to_string()))?;
+    let listeners = listeners::all().map_err(|error| unreadable("/proc/net", &error.to_string()))?;
     let mut things: Vec<Thing> = listeners
         .into_iter()
         .map(|listener| {

@@ -26,7 +26,7 @@ struct One {
     tie: Option<String>,
 }
 
-pub(super) fn look(owner: &Owner) -> Result<Processes, Failure> {
+pub(super) fn scan(owner: &Owner) -> Result<Processes, Failure> {
     let all = all_processes().map_err(|error| unreadable("/proc", &error.to_string()))?;
     // One that ends while it is looked at is no longer there.
     let mut all: BTreeMap<i32, One> =

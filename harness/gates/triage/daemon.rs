@@ -6,7 +6,7 @@ use procfs::process::Process;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::looks::Sight;
+use super::capture::Observed;
 
 pub(super) const SHOWS: &str = "the saved command line of WorkerBee's MCP daemon against its process and the helper";
 
@@ -32,7 +32,7 @@ pub(super) struct Daemon {
 }
 
 /// Looks, and compares.
-pub(super) fn look(state_root: &Path, privilege: &Path) -> Sight<Daemon> {
+pub(super) fn observe(state_root: &Path, privilege: &Path) -> Observed<Daemon> {
     let file = state_root.join("global/mcp-daemon.json");
     let read = std::fs::read(&file).map_err(|error| error.to_string());
     let saved = read.and_then(|bytes| serde_json::from_slice::<Saved>(&bytes).map_err(|error| error.to_string()));
@@ -53,7 +53,7 @@ fn compare(saved: &Saved, process: Option<&[String]>, privilege: Option<&Value>)
     match process {
         None => found.push(format!("no process {pid}, which WorkerBee wrote down as its daemon")),
         Some(argv) if argv != saved.argv => {
-            found.push(format!("process {pid} has another command line than the saved one"));
+            found.push(format!("the command line of process {pid} differs from the saved one"));
         }
         Some(_) => {}
     }
@@ -115,7 +115,7 @@ mod tests {
 
     #[rstest]
     #[case::gone("sudo-helper", "unprivileged", json!({"unprivileged_probe": {"ok": true}}), None, "no process 1")]
-    #[case::another("sudo-helper", "unprivileged", json!({"unprivileged_probe": {"ok": true}}), Some("other"), "another command")]
+    #[case::another("sudo-helper", "unprivileged", json!({"unprivileged_probe": {"ok": true}}), Some("other"), "differs from the saved")]
     #[case::mode("sudo-helper", "sudo-helper", json!({"helper": {"running": true, "responsive": true}}), Some("serve"), "started with")]
     #[case::helper("unprivileged", "sudo-helper", json!({"helper": {"running": true, "responsive": false}}), Some("serve"), "now in none")]
     #[case::changed("unprivileged", "sudo-helper", json!({"unprivileged_probe": {"ok": true}}), Some("serve"), "now in unprivileged")]

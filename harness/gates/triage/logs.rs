@@ -7,11 +7,11 @@ use std::time::Duration;
 use walkdir::WalkDir;
 
 use super::super::session::Session;
-use super::looks::given;
+use super::capture::given;
 use crate::attest::app;
 use crate::evidence::call::Call;
 use crate::evidence::{Item, folder};
-use crate::lane::Ground;
+use crate::lane::Environment;
 use crate::workerbee::mcp::Mcp;
 use crate::workerbee::naming;
 use crate::workerbee::request::Request;
@@ -50,18 +50,18 @@ fn refused(session: &Session<'_>, call: &Call) -> Option<String> {
 }
 
 /// Keeps all logs.
-pub(super) fn keep(session: &Session<'_>, ground: &Ground, folder: &Path) -> Vec<Item> {
-    let of_daemon = ground.state_root.join("global/mcp-daemon.log");
+pub(super) fn keep(session: &Session<'_>, environment: &Environment, folder: &Path) -> Vec<Item> {
+    let of_daemon = environment.state_root.join("global/mcp-daemon.log");
     let mut items = vec![one(session, &folder.join("mcp-daemon.log"), "the log of WorkerBee's MCP daemon", &of_daemon)];
     // On the user's own host, containerd's log is not the harness's to find.
     if !session.shares_its_host() {
-        let log = ground.address.with_file_name("containerd.log");
+        let log = environment.address.with_file_name("containerd.log");
         items.push(one(session, &folder.join("containerd.log"), "the log of the lane's containerd", &log));
     }
     if session.key.gate.profile().is_none() {
         return items;
     }
-    let logs = of_containers(session, ground);
+    let logs = of_containers(session, environment);
     if logs.is_empty() {
         let problem = Some("WorkerBee has no container's log of this project".to_owned());
         items.push(Item { shows: "container logs".to_owned(), files: Vec::new(), found: Vec::new(), problem });
@@ -95,8 +95,8 @@ fn one(session: &Session<'_>, file: &Path, shows: &str, log: &Path) -> Item {
 
 /// The logs that nerdctl keeps, by component where it is one. Its files rather than containerd are asked for the names:
 /// they are there when containerd is not.
-fn of_containers(session: &Session<'_>, ground: &Ground) -> BTreeMap<String, PathBuf> {
-    let data = ground.state_root.join("projects").join(&session.spec.project).join("containerd-data");
+fn of_containers(session: &Session<'_>, environment: &Environment) -> BTreeMap<String, PathBuf> {
+    let data = environment.state_root.join("projects").join(&session.spec.project).join("containerd-data");
     let files: Vec<PathBuf> = WalkDir::new(data)
         .into_iter()
         .flatten()
@@ -110,7 +110,7 @@ fn of_containers(session: &Session<'_>, ground: &Ground) -> BTreeMap<String, Pat
         written.filter_map(|file| Some((std::fs::read_to_string(file).ok()?.trim().to_owned(), text(file)))).collect();
     let component = |container: &str| {
         let profile = session.key.gate.profile()?;
-        let of = |component| naming::container(&ground.state_root, &session.spec.project, profile, component);
+        let of = |component| naming::container(&environment.state_root, &session.spec.project, profile, component);
         profile.components().into_iter().find(|one| of(*one) == container).map(|one| one.to_string())
     };
     let logs = files.iter().filter_map(|file| Some((text(file).strip_suffix("-json.log")?.to_owned(), file)));

@@ -1,9 +1,9 @@
 //! Triage: what a person would look at first when a gate fails, looked at while it is still there.
 
+mod capture;
 mod daemon;
 mod first;
 mod logs;
-mod looks;
 mod resources;
 
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::evidence::{Evidence, Red, Triage};
 use crate::failure::Failure;
 
 /// Says of a check that its evidence is still to come.
-const NOT_YET: &str = "not looked at yet";
+const NOT_YET: &str = "not observed yet";
 
 /// Looks around if anything is wrong by now, before the gate stops what it started.
 pub(super) async fn before_the_stop(session: &mut Session<'_>) {
@@ -34,22 +34,22 @@ async fn take(session: &mut Session<'_>, failure: Option<&Failure>, moment: &str
     red.extend(red_by_now(session).into_iter().map(|(check, failure)| (Some(check), failure)));
     // A project that was there before is somebody's: neither are its logs read, nor are its secrets known.
     let foreign = session.key.gate.profile().is_some() && !session.owns_project;
-    if red.is_empty() || foreign || session.ground().is_err() {
+    if red.is_empty() || foreign || session.environment().is_err() {
         return;
     }
     let folder = triage_folder(&session.spec.folder());
     let known = session.triage.take();
-    let mut triage = if let Some(triage) = known { triage } else { look_around(session, &folder, moment).await };
+    let mut triage = if let Some(triage) = known { triage } else { capture_all(session, &folder, moment).await };
     triage.red = red.into_iter().map(|(check, failure)| told(session, &triage, check, &failure)).collect();
     let _ = session.store.write_json(&folder.join(INDEX), &triage);
     let _ = session.store.write(&folder.join(INDEX).with_extension("txt"), triage.to_string().as_bytes());
     session.triage = Some(triage);
 }
 
-async fn look_around(session: &mut Session<'_>, folder: &Path, moment: &str) -> Triage {
+async fn capture_all(session: &mut Session<'_>, folder: &Path, moment: &str) -> Triage {
     let begin = Instant::now();
     session.doing("triage");
-    let items = looks::all(session, folder).await;
+    let items = capture::all(session, folder).await;
     session.phase("triage", begin);
     let (gate, project) = (session.key.gate.to_string(), session.spec.project.clone());
     Triage { gate, project, taken: moment.to_owned(), red: Vec::new(), items }

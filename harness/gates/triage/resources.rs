@@ -7,9 +7,9 @@ use procfs::process::Process;
 use serde::Serialize;
 
 use super::super::session::Session;
-use super::looks::Sight;
+use super::capture::Observed;
 use crate::failure::Failure;
-use crate::lane::Ground;
+use crate::lane::Environment;
 use crate::workerbee::naming;
 
 pub(super) const SHOWS: &str = "load, memory, pressure, room on disk, and the memory of each container";
@@ -50,15 +50,15 @@ struct Usage {
 }
 
 /// Looks.
-pub(super) async fn look(session: &Session<'_>, ground: &Ground) -> Result<Sight<Resources>, Failure> {
+pub(super) async fn observe(session: &Session<'_>, environment: &Environment) -> Result<Observed<Resources>, Failure> {
     let text = |file: &str| std::fs::read_to_string(file).unwrap_or_default().trim().to_owned();
     let lines = text("/proc/meminfo");
     let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
     let memory: BTreeMap<String, String> = lines.lines().filter_map(pair).collect();
     let pressure = ["cpu", "io", "memory"].map(|kind| (kind.to_owned(), text(&format!("/proc/pressure/{kind}"))));
-    let folders = [ground.state_root.clone(), session.store.root().to_owned()];
+    let folders = [environment.state_root.clone(), session.store.root().to_owned()];
     let disks: Vec<Disk> = folders.into_iter().filter_map(disk).collect();
-    let (containers, containers_unknown) = match usage(session, ground).await {
+    let (containers, containers_unknown) = match usage(session, environment).await {
         Ok(containers) => (containers, None),
         Err(failure) => (Vec::new(), Some(failure.what)),
     };
@@ -98,8 +98,8 @@ fn disk(folder: PathBuf) -> Option<Disk> {
     })
 }
 
-async fn usage(session: &Session<'_>, ground: &Ground) -> Result<Vec<Usage>, Failure> {
-    let namespace = naming::namespace(&ground.state_root, &session.spec.project);
+async fn usage(session: &Session<'_>, environment: &Environment) -> Result<Vec<Usage>, Failure> {
+    let namespace = naming::namespace(&environment.state_root, &session.spec.project);
     let tasks = session.containerd().await?.tasks(&namespace).await?;
     let of = |task: crate::attest::containerd::Task| {
         let status = i32::try_from(task.pid).ok().and_then(|pid| Process::new(pid).ok()?.status().ok());

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Notify, OnceCell, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::earlier::Earlier;
 use super::inputs::Inputs;
+use super::previous::PreviousRun;
 use super::protocol::Answer;
 use super::queue::Queue;
 use crate::evidence::layout::{GATES, INPUTS, REDACTIONS, SET_ASIDE, triage_folder};
@@ -32,7 +32,7 @@ struct Supervisor {
     store: Store,
     ledger: Ledger,
     /// Stack, or why there is none. Made once, by the first gate that needs it.
-    ground: OnceCell<Result<Prepared, Failure>>,
+    prepared_once: OnceCell<Result<Prepared, Failure>>,
     queue: Queue,
     gates: Mutex<BTreeMap<GateKey, watch::Receiver<Option<Answer>>>>,
     running: Mutex<JoinSet<()>>,
@@ -60,14 +60,14 @@ const NEWS: Duration = Duration::from_secs(1);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Supervisor {
-    /// That of a new run, or of an earlier one that is resumed.
+    /// That of a new run, or of an previous one that is resumed.
     fn new(
         settings: Settings,
         store: Store,
         redaction: RedactionKey,
         ledger: Ledger,
         signer: Option<Signer>,
-        earlier: Option<&Earlier>,
+        previous: Option<&PreviousRun>,
         owner: i32,
     ) -> Self {
         let lanes = match settings.mode {
@@ -76,9 +76,9 @@ impl Supervisor {
             Mode::External(_) => 1,
         };
         let part = Part::of_this_process(owner, &settings.base);
-        let kept: BTreeMap<GateKey, PathBuf> = earlier.iter().flat_map(|earlier| earlier.kept()).collect();
-        let summary = match earlier {
-            Some(earlier) => earlier.summary.clone().resumed(&settings, lanes, part, &kept.keys().copied().collect()),
+        let kept: BTreeMap<GateKey, PathBuf> = previous.iter().flat_map(|previous| previous.kept()).collect();
+        let summary = match previous {
+            Some(previous) => previous.summary.clone().resumed(&settings, lanes, part, &kept.keys().copied().collect()),
             None => Summary::new(&settings, lanes, part),
         };
         let answered = |(key, file): (&GateKey, &PathBuf)| {
@@ -91,7 +91,7 @@ impl Supervisor {
             states: Mutex::new(summary.states().into_iter().filter(|(key, _)| kept.contains_key(key)).collect()),
             projects: std::sync::Mutex::new(settings.keys().map(runs_of).collect()),
             inputs: OnceCell::new(),
-            ground: OnceCell::new(),
+            prepared_once: OnceCell::new(),
             part: summary.part(),
             resumed: summary.parts[1..].iter().map(|part| part.started.to_string()).collect(),
             settings,
@@ -109,17 +109,17 @@ impl Supervisor {
 
     /// Makes the folder ready: what it keeps is sealed before anything in it is moved, so that a resume that is cut short
     /// can be resumed itself.
-    async fn begin(&self, earlier: Option<(Earlier, Prepared)>) -> std::io::Result<()> {
+    async fn begin(&self, previous: Option<(PreviousRun, Prepared)>) -> std::io::Result<()> {
         let run_dir = &self.settings.run_dir;
         // By now it holds nothing but a run, or nothing at all.
         self.store.folder().make_private()?;
-        if let Some((earlier, prepared)) = earlier {
+        if let Some((previous, prepared)) = previous {
             self.store.remove_unfinished();
-            self.store.remember(earlier.redactions(run_dir));
+            self.store.remember(previous.redactions(run_dir));
             self.seal(None, false).await;
             self.publish(&*self.summary.lock().await);
-            earlier.set_aside(&self.store)?;
-            let _ = self.ground.set(Ok(prepared));
+            previous.set_aside(&self.store)?;
+            let _ = self.prepared_once.set(Ok(prepared));
             if run_dir.join(INPUTS).exists() {
                 let _ = self.inputs.set(());
             }
@@ -154,7 +154,7 @@ impl Supervisor {
 
     /// What the run stands on, or why there is nothing. Made once, by the first gate that needs it.
     async fn prepared(&self) -> Result<Prepared, Failure> {
-        self.ground.get_or_init(|| Prepared::by(&self.settings, Some(&self.store))).await.clone()
+        self.prepared_once.get_or_init(|| Prepared::by(&self.settings, Some(&self.store))).await.clone()
     }
 
     /// Writes down what the run stands on: as it is when the first gate begins, and before one has ended, which could not be
@@ -246,7 +246,11 @@ impl Supervisor {
         }));
         let standing = Standing {
             gates: states.values().cloned().collect(),
-            k1s_root: self.ground.get().and_then(|found| found.as_ref().ok()).map(|prepared| prepared.k1s.clone()),
+            k1s_root: self
+                .prepared_once
+                .get()
+                .and_then(|found| found.as_ref().ok())
+                .map(|prepared| prepared.k1s.clone()),
             resumed: self.resumed.clone(),
             over,
         };

@@ -15,7 +15,7 @@ use crate::plan::GateKey;
 use crate::run::log;
 
 /// How often to look whether a lane stays.
-const LOOK: Duration = Duration::from_millis(250);
+const INTERVAL: Duration = Duration::from_millis(250);
 
 impl Supervisor {
     /// Runs a gate once, in a project of its own. Returns the file of its record.
@@ -100,7 +100,7 @@ impl Supervisor {
         let stays = self.settings.run_dir.join(spec.folder()).join(layout::KEPT);
         let ended = async {
             loop {
-                match tokio::time::timeout(LOOK, child.wait()).await {
+                match tokio::time::timeout(INTERVAL, child.wait()).await {
                     Ok(status) => return status.map(Some),
                     Err(_) if stays.exists() => return Ok(None),
                     Err(_) => {}

@@ -16,9 +16,9 @@ use crate::failure::Failure;
 use crate::lane::{Mode, Prepared, Settings};
 use crate::ledger::Ledger;
 use crate::run::alive::Alive;
-use crate::run::earlier::{self, Earlier};
 use crate::run::ends::{end_by_signal, end_of};
 use crate::run::inputs::Inputs;
+use crate::run::previous::{self, PreviousRun};
 use crate::run::protocol::{Answer, Request};
 use crate::run::{key, launch};
 use crate::signing::Signer;
@@ -62,7 +62,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         drop(crate::run::sweep().await);
         match &alive {
             Some(_) => examine(&settings, signer.as_ref()).await,
-            None => Err(earlier::in_use(&settings.run_dir)),
+            None => Err(previous::in_use(&settings.run_dir)),
         }
     };
     let examined = tokio::select! {
@@ -70,8 +70,8 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         _ = &mut owner_ended => return Ok(()),
         _ = ended_by_signal.join_next() => return Ok(()),
     };
-    let earlier = match examined {
-        Ok(earlier) => earlier,
+    let previous = match examined {
+        Ok(previous) => previous,
         Err(failure) => {
             tokio::select! {
                 refused = refuse(&listener, failure) => refused?,
@@ -91,10 +91,10 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         redaction,
         ledger,
         signer,
-        earlier.as_ref().map(|(earlier, _)| earlier),
+        previous.as_ref().map(|(previous, _)| previous),
         owner,
     ));
-    supervisor.begin(earlier).await?;
+    supervisor.begin(previous).await?;
     let published = Arc::clone(&supervisor);
     let news = tokio::spawn(async move { published.publish_news().await });
     let mut answers = JoinSet::new();
@@ -114,16 +114,16 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
 }
 
 /// What the run's folder holds, and what this run would stand on. Nothing is written.
-async fn examine(settings: &Settings, signer: Option<&Signer>) -> Result<Option<(Earlier, Prepared)>, Failure> {
+async fn examine(settings: &Settings, signer: Option<&Signer>) -> Result<Option<(PreviousRun, Prepared)>, Failure> {
     let (run_dir, key) = (settings.run_dir.clone(), signer.map(Signer::public));
-    let Some(earlier) = blocking(move || Earlier::look(&run_dir, key.as_ref())).await?? else { return Ok(None) };
+    let Some(previous) = blocking(move || PreviousRun::read(&run_dir, key.as_ref())).await?? else { return Ok(None) };
     // Before the stack is looked for, which another mode may not need.
-    earlier.refuse_changes(&settings.run_dir, &Inputs::of_settings(settings))?;
+    previous.refuse_changes(&settings.run_dir, &Inputs::of_settings(settings))?;
     let prepared = Prepared::by(settings, None).await?;
     let (of, on) = (settings.clone(), prepared.clone());
     let inputs = blocking(move || Inputs::of(&of, &on)).await?;
-    earlier.refuse_changes(&settings.run_dir, &inputs)?;
-    Ok(Some((earlier, prepared)))
+    previous.refuse_changes(&settings.run_dir, &inputs)?;
+    Ok(Some((previous, prepared)))
 }
 
 /// Tells each trial why there is no run. Nothing of the run's folder is touched.
@@ -162,7 +162,7 @@ impl Supervisor {
                 Err(_) => None,
             },
             Ok(Request::Verdict(key, verdict)) => {
-                if self.summary.lock().await.told(key, *verdict) {
+                if self.summary.lock().await.note_verdict(key, *verdict) {
                     self.news.notify_one();
                 }
                 Some(Answer::Noted)

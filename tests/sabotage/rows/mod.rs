@@ -38,7 +38,7 @@ impl Row {
 /// All rows.
 pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
     let tables =
-        [preflight::ROWS, inventory::ROWS, startup::ROWS, workload::ROWS, cleanup::ROWS, ground::ROWS, mcp::ROWS];
+        [preflight::ROWS, inventory::ROWS, startup::ROWS, workload::ROWS, cleanup::ROWS, environment::ROWS, mcp::ROWS];
     tables.into_iter().flatten()
 }
 
@@ -58,7 +58,7 @@ macro_rules! rows {
 }
 
 mod cleanup;
-mod ground;
+mod environment;
 mod inventory;
 mod mcp;
 mod preflight;

@@ -42,7 +42,7 @@ rows! {
     another_ca at SQLITE, r#"
         after_validate() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other \
             -keyout /dev/null -out "$state_root/global/caddy-local-root.crt"; }"# =>
-        [("attest::routes", "its certificate is not of WorkerBee's CA")];
+        [("attest::routes", "the certificate was not issued by WorkerBee's CA")];
     still_installing at HA, r#"
         before_validate() {
             leave bash -c 'until for one in /proc/[0-9]*; do
@@ -88,7 +88,7 @@ rows! {
                 sleep 0.5
                 etcd range "{\"key\": \"$key\"}" | grep -q '"kvs"' && break
             done
-        }"# => [("attest::leadership", "led no longer")];
+        }"# => [("attest::leadership", "leadership moved from")];
     leader_unreported at HA, r#"
         print_validate() { edit 'it["checks"] = [one for one in it["checks"] if one["name"] != "ha-leader-observed"]'; }
         "# => [("ha-leader-observed", "no check of that name"), ("snapshot", "not the accepted one")];

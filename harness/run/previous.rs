@@ -22,7 +22,7 @@ const ANOTHER: &str = "or begin a new run: unset RUN_DIR, or name a folder that 
 
 /// A run that can be resumed, as far as its folder tells.
 #[derive(Debug)]
-pub(super) struct Earlier {
+pub(super) struct PreviousRun {
     pub(super) summary: Summary,
     /// The gates that are kept.
     finished: Vec<GateResult>,
@@ -30,9 +30,9 @@ pub(super) struct Earlier {
     inputs: Option<Inputs>,
 }
 
-impl Earlier {
+impl PreviousRun {
     /// Looks into the folder; `key` is that of who will sign the whole.
-    pub(super) fn look(run_dir: &Path, key: Option<&PublicKey>) -> Result<Option<Self>, Failure> {
+    pub(super) fn read(run_dir: &Path, key: Option<&PublicKey>) -> Result<Option<Self>, Failure> {
         let names = names(run_dir);
         if names.iter().all(|name| name == GATES && is_empty(&run_dir.join(name))) {
             return Ok(None);
@@ -45,7 +45,7 @@ impl Earlier {
         if !file.exists() && summary.gates.is_empty() {
             return Ok(Some(Self { summary, finished: Vec::new(), inputs: None }));
         }
-        let manifest = sound(run_dir, key)?;
+        let manifest = verify_manifest(run_dir, key)?;
         let ended = |gate: &&GateState| gate.state == Stage::Ended;
         let ended: BTreeSet<GateKey> = manifest.gates.iter().filter(ended).filter_map(GateState::key).collect();
         let is_finished = |gate: &GateResult| ended.contains(&gate.key);
@@ -164,7 +164,7 @@ fn load(run_dir: &Path) -> Result<Summary, Failure> {
 }
 
 /// The manifest, when every file is as it says.
-fn sound(run_dir: &Path, key: Option<&PublicKey>) -> Result<Manifest, Failure> {
+fn verify_manifest(run_dir: &Path, key: Option<&PublicKey>) -> Result<Manifest, Failure> {
     let unreadable = |error: String| unread(run_dir, MANIFEST, &error);
     let found = results::verify(run_dir, key).map_err(|error| unreadable(error.to_string()))?;
     if !found.is_sound() {
@@ -178,7 +178,7 @@ fn sound(run_dir: &Path, key: Option<&PublicKey>) -> Result<Manifest, Failure> {
         if let Seal::Bad { keyid } = &found.signature {
             wrong.push(format!("signed by the key {keyid}, and not by yours"));
         }
-        return Err(not_as_it_was(run_dir, wrong));
+        return Err(evidence_modified(run_dir, wrong));
     }
     Manifest::read(run_dir).map_err(|error| unreadable(error.to_string()))
 }
@@ -191,12 +191,12 @@ fn refuse_added(run_dir: &Path, manifest: &Manifest, finished: &[GateResult]) ->
         of_a_gate && !listed.contains(file.as_path()) && finished.iter().any(|gate| gate.owns(file))
     });
     let added: Vec<String> = added.map(|file| format!("added: {}", file.display())).collect();
-    if added.is_empty() { Ok(()) } else { Err(not_as_it_was(run_dir, added)) }
+    if added.is_empty() { Ok(()) } else { Err(evidence_modified(run_dir, added)) }
 }
 
-fn not_as_it_was(run_dir: &Path, wrong: Vec<String>) -> Failure {
+fn evidence_modified(run_dir: &Path, wrong: Vec<String>) -> Failure {
     let first = wrong.first().cloned().unwrap_or_default();
-    Failure::new(format!("the run cannot be resumed: its evidence is not as it was left ({first})"))
+    Failure::new(format!("the run cannot be resumed: its evidence was modified ({first})"))
         .expected("the files that manifest.json lists, unchanged, and no others in gates that have ended")
         .seen(list(wrong.into_iter()))
         .evidence(run_dir.join(MANIFEST))

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Kind, Look, Owner, Sight, Thing, look};
+use super::{Kind, Observation, Owner, Scan, Thing, scan};
 use crate::failure::Failure;
 
 /// How long what was stopped may take to be gone. `WorkerBee`'s daemon asks after the project at times, and a process of
@@ -16,43 +16,47 @@ const PASSING: Duration = Duration::from_secs(120);
 const PACE: Duration = Duration::from_millis(250);
 
 /// All looks side by side; whichever could not be taken says why.
-pub type Sights = [(Kind, Result<Sight, Failure>); Kind::ALL.len()];
+pub type Observations = [(Kind, Result<Observation, Failure>); Kind::ALL.len()];
 
 /// Looks until nothing is left of what was alive, or what is left stays. What `goes` anyway is not waited for.
 pub async fn settled(
     owner: &mut Owner,
     in_lane: bool,
-    before: &Look,
-    alive: &Look,
+    before: &Scan,
+    alive: &Scan,
     goes: impl Fn(Kind, &Thing) -> bool,
-) -> Sights {
+) -> Observations {
     let begin = Instant::now();
     loop {
-        let mut after = look(owner).await;
+        let mut after = scan(owner).await;
         for (kind, things) in &mut after {
             if let Ok(things) = things {
                 things.retain(|thing| !goes(*kind, thing));
             }
         }
-        let sights = Kind::ALL.map(|kind| (kind, Sight::new(kind, in_lane, [before, alive, &after])));
-        let limit = if sights.iter().all(|(kind, sight)| only_passing(*kind, sight)) { PASSING } else { SETTLING };
-        if sights.iter().all(|(kind, sight)| is_free(*kind, sight)) || begin.elapsed() > limit {
-            return sights;
+        let observations = Kind::ALL.map(|kind| (kind, Observation::new(kind, in_lane, [before, alive, &after])));
+        let limit = if observations.iter().all(|(kind, observation)| only_passing(*kind, observation)) {
+            PASSING
+        } else {
+            SETTLING
+        };
+        if observations.iter().all(|(kind, observation)| is_free(*kind, observation)) || begin.elapsed() > limit {
+            return observations;
         }
         tokio::time::sleep(PACE).await;
     }
 }
 
 /// Whether it was seen that nothing of a kind is left.
-pub fn is_free(kind: Kind, sight: &Result<Sight, Failure>) -> bool {
-    sight.as_ref().is_ok_and(|sight| sight.left(kind).is_empty())
+pub fn is_free(kind: Kind, observation: &Result<Observation, Failure>) -> bool {
+    observation.as_ref().is_ok_and(|observation| observation.leftover(kind).is_empty())
 }
 
-fn only_passing(kind: Kind, sight: &Result<Sight, Failure>) -> bool {
+fn only_passing(kind: Kind, observation: &Result<Observation, Failure>) -> bool {
     let passes = |what: &str| match kind {
         Kind::Bridges => what.starts_with("veth "),
         Kind::Processes => what.contains(" nerdctl "),
         _ => false,
     };
-    sight.as_ref().is_ok_and(|sight| sight.left(kind).iter().all(|thing| passes(&thing.what)))
+    observation.as_ref().is_ok_and(|observation| observation.leftover(kind).iter().all(|thing| passes(&thing.what)))
 }

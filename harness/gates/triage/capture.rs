@@ -12,7 +12,7 @@ use super::{daemon, logs, resources};
 use crate::attest::containerd::Containerd;
 use crate::evidence::Item;
 use crate::failure::Failure;
-use crate::lane::Ground;
+use crate::lane::Environment;
 use crate::plan::Gate;
 use crate::workerbee::naming;
 
@@ -23,7 +23,7 @@ const PRIVILEGE: &str = "containerd-privilege.json";
 
 /// Takes all looks: the questions to `WorkerBee` side by side, then the rest.
 pub(super) async fn all(session: &Session<'_>, folder: &Path) -> Vec<Item> {
-    let Ok(ground) = session.ground() else { return Vec::new() };
+    let Ok(environment) = session.environment() else { return Vec::new() };
     let k1s_root = session.spec.k1s_root.display().to_string();
     let (host, port) = session.mcp_address();
     let mut questions: Vec<(&str, &str, Vec<&str>)> = vec![
@@ -36,7 +36,7 @@ pub(super) async fn all(session: &Session<'_>, folder: &Path) -> Vec<Item> {
         let args = vec!["profile", "status", "--k1s-root", &k1s_root];
         questions.push(("profile-status.json", "what WorkerBee says of the profile", args));
     }
-    let cli = ground.cli(session.spec);
+    let cli = environment.cli(session.spec);
     let limit = LIMIT.min(Duration::from_secs(session.limits().query));
     let asked = questions.into_iter().map(|(file, shows, args)| {
         let (cli, path) = (cli.clone(), folder.join(file));
@@ -50,12 +50,18 @@ pub(super) async fn all(session: &Session<'_>, folder: &Path) -> Vec<Item> {
     });
     let mut items = join_all(asked).await;
     let privilege = session.store.root().join(folder).join(PRIVILEGE);
-    items.push(seen(session, folder, "daemon.json", daemon::SHOWS, Ok(daemon::look(&ground.state_root, &privilege))));
-    let view = in_time(containerd(session, ground)).await;
+    items.push(seen(
+        session,
+        folder,
+        "daemon.json",
+        daemon::SHOWS,
+        Ok(daemon::observe(&environment.state_root, &privilege)),
+    ));
+    let view = in_time(containerd(session, environment)).await;
     items.push(seen(session, folder, "containerd.json", "the containers, tasks and images that containerd has", view));
-    let resources = in_time(resources::look(session, ground)).await;
+    let resources = in_time(resources::observe(session, environment)).await;
     items.push(seen(session, folder, "resources.json", resources::SHOWS, resources));
-    items.extend(logs::keep(session, ground, folder));
+    items.extend(logs::keep(session, environment, folder));
     if let Gate::Workload(_) = session.key.gate {
         items.extend(logs::of_workload(session, folder, limit).await);
     }
@@ -63,7 +69,7 @@ pub(super) async fn all(session: &Session<'_>, folder: &Path) -> Vec<Item> {
 }
 
 /// What a look saw, with what is striking in it.
-pub(super) type Sight<T> = (T, Vec<String>);
+pub(super) type Observed<T> = (T, Vec<String>);
 
 async fn in_time<T>(look: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let late = || Failure::new(format!("no answer within {} s", LIMIT.as_secs()));
@@ -75,13 +81,13 @@ fn seen(
     folder: &Path,
     file: &str,
     shows: &str,
-    sight: Result<Sight<impl Serialize>, Failure>,
+    observed: Result<Observed<impl Serialize>, Failure>,
 ) -> Item {
     let file = folder.join(file);
     let mut item = Item { shows: shows.to_owned(), files: vec![file.clone()], found: Vec::new(), problem: None };
-    let kept = sight.map_err(|failure| failure.what).and_then(|(sight, found)| {
+    let kept = observed.map_err(|failure| failure.what).and_then(|(observed, found)| {
         item.found = found;
-        session.store.write_json(&file, &sight).map_err(|error| error.to_string())
+        session.store.write_json(&file, &observed).map_err(|error| error.to_string())
     });
     item.problem = kept.err();
     given(session, item)
@@ -124,11 +130,13 @@ struct Container {
 }
 
 /// The gate's own namespace and that of the ingress; of the others, the names.
-async fn containerd(session: &Session<'_>, ground: &Ground) -> Result<Sight<serde_json::Value>, Failure> {
+async fn containerd(session: &Session<'_>, environment: &Environment) -> Result<Observed<serde_json::Value>, Failure> {
     let containerd = session.containerd().await?;
     let all = containerd.namespaces().await?;
-    let own =
-        [naming::namespace(&ground.state_root, &session.spec.project), naming::system_namespace(&ground.state_root)];
+    let own = [
+        naming::namespace(&environment.state_root, &session.spec.project),
+        naming::system_namespace(&environment.state_root),
+    ];
     let (mut namespaces, mut found) = (Vec::new(), Vec::new());
     for name in own {
         if all.contains(&name) {

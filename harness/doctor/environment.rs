@@ -7,7 +7,7 @@ use super::Condition;
 use crate::evidence::trust::{self, Untrusted};
 use crate::lane::{External, Settings, k1s_under_test};
 use crate::plan::GateKey;
-use crate::run::meeting_place;
+use crate::run::runtime_dir;
 use crate::stack;
 use crate::workerbee::naming;
 
@@ -38,7 +38,7 @@ pub(super) fn names(settings: &Settings) -> Vec<Condition> {
 
 /// Where trials meet their supervisor.
 pub(super) fn meeting() -> Condition {
-    let found = meeting_place().map(|folder| folder.display().to_string());
+    let found = runtime_dir().map(|folder| folder.display().to_string());
     Condition::of("meeting place", found.map_err(|failure| (failure.seen, failure.remedy)))
 }
 
