@@ -7,26 +7,6 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 .DEFAULT_GOAL := help
 # The stack's tools before the user's own, cargo-nextest among them.
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
-# The gates under one of nextest's profiles. On a terminal each gate says in lines of its own where it is; nextest's bar
-# would only say that all trials wait. At the end, also of a run that failed: where its page is.
-# Two runs may begin in the same second.
-NEW_RUN_DIR = at="$${TMPDIR:-/tmp}/workerbee-k1s-profile-validation-$$(date -u +%Y%m%dT%H%M%SZ)"; \
-  mkdir -m 700 "$$at" 2> /dev/null && echo "$$at" || mktemp -d "$$at-XXXX"
-# A run that was refused has nothing to be watched: who watches it is not waited for long.
-ENDS = ends() { for _ in $$(seq 50); do kill -0 $$1 2> /dev/null || return 0; sleep 0.2; done; kill $$1; }; ends
-#
-# Both ways there are more trials than nextest has threads for by its configuration: the longest gates, which go first,
-# would be asked for last. Each waiting trial takes three of nextest's files.
-BOTH = $(filter both,$(K1S_GATES_TRANSPORT))
-define RUN_GATES
-@$(if $(BOTH),ulimit -S -n 4096 2> /dev/null || true;) $(WITH_STACK) || exit; export PATH; \
-export RUN_DIR="$${RUN_DIR:-$$($(NEW_RUN_DIR))}"; [ -n "$$RUN_DIR" ] || exit; \
-if [ -t 2 ]; then $(GATES) watch --lines --beside $$$$ "$$RUN_DIR" & watch=$$!; export NEXTEST_SHOW_PROGRESS=none; fi; \
-$(CARGO) nextest run --profile $(1) --test gates $(if $(BOTH),--test-threads 768) $(ARGS); status=$$?; \
-if [ -n "$${watch:-}" ]; then $(ENDS) $$watch; elif [ -e "$$RUN_DIR/run.json" ]; then $(GATES) watch --end "$$RUN_DIR"; fi; \
-exit $$status
-endef
-
 .PHONY: help stack browser gates resume test both sabotage test-kill test-clock kill runs consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
@@ -43,7 +23,7 @@ browser: ## Install what the report is tested in, when it is not there
 	@harness/stack/browser.sh
 
 gates: stack ## Run the validation gates against the real WorkerBee
-	$(call RUN_GATES,gates)
+	@$(GATES) run -- $(ARGS)
 
 test: stack browser lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
 	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage) and not binary(kill) and not binary(runs)'
@@ -57,7 +37,7 @@ test: stack browser lint ## Run everything: lints, the harness's own tests, then
 # The gates both ways: half of the checks are the other's, and what both say is compared.
 both: export K1S_GATES_TRANSPORT = both
 both:
-	$(call RUN_GATES,ci)
+	@$(GATES) run --profile ci -- $(ARGS)
 
 # A gate waits for half of its time: on two processors three side by side take less time than two.
 ROWS = $$((($$(nproc) * 3 + 1) / 2))

@@ -11,7 +11,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::checks::Check;
 use crate::evidence::{Evidence, Redactor, kept_project_hint};
 use crate::failure::Failure;
-use crate::plan::{Gate, Transport, Transports, UnknownTransport};
+use crate::plan::{Gate, Shard, Transport, Transports, UnknownShard, UnknownTransport};
 use crate::run;
 use crate::suite::checks_of_run;
 use crate::summary::{Outcome, Verdict};
@@ -54,12 +54,12 @@ impl Harness {
 
     /// The names of all trials, in the order of the runbook.
     pub fn names(&self, transports: Transports) -> Vec<String> {
-        self.wanted(transports).into_iter().map(|one| one.name).collect()
+        self.wanted(transports, None).into_iter().map(|one| one.name).collect()
     }
 
-    fn wanted(&self, transports: Transports) -> Vec<Wanted> {
+    fn wanted(&self, transports: Transports, shard: Option<Shard>) -> Vec<Wanted> {
         let mut wanted = Vec::new();
-        for gate in Gate::ALL {
+        for gate in Gate::ALL.into_iter().filter(|gate| shard.is_none_or(|shard| shard.holds(*gate))) {
             for transport in transports.each().iter().copied() {
                 let own = self.checks.iter().filter(|(at, _)| *at == gate).map(|(_, check)| check.clone());
                 let checks = checks_of_run(gate, transport, transports).into_iter().chain(own);
@@ -92,7 +92,7 @@ impl Harness {
     }
 
     fn trials(&self, arguments: &Arguments) -> Result<Vec<Trial>, TrialsError> {
-        let wanted = self.wanted(Transports::from_env()?);
+        let wanted = self.wanted(Transports::from_env()?, Shard::from_env()?);
         let mut names: Vec<&String> = wanted.iter().map(|one| &one.name).collect();
         names.sort();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -125,6 +125,8 @@ enum TrialsError {
     Harness(#[from] HarnessError),
     #[error(transparent)]
     Transport(#[from] UnknownTransport),
+    #[error(transparent)]
+    Shard(#[from] UnknownShard),
     #[error("there is no trial `{0}`; `--list` prints those that there are")]
     NoSuchTrial(String),
 }

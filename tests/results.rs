@@ -6,6 +6,8 @@
 mod bundle;
 #[path = "results/junit.rs"]
 mod junit;
+#[path = "results/merge.rs"]
+mod merge;
 #[path = "support/sealed.rs"]
 mod sealed;
 #[allow(dead_code, reason = "lies are told in another target")]

@@ -8,10 +8,12 @@ mod enter;
 mod interrupted;
 mod junit;
 mod lane;
+mod merge;
 mod plan;
 mod print;
 mod release;
 mod report;
+mod run;
 mod stack;
 mod sweep;
 mod verify;
@@ -20,11 +22,11 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use k1s_profile_gates::run;
+use k1s_profile_gates::run::role;
 
 /// Validation gates for k1s profiles.
 ///
-/// The gates themselves are run by `cargo nextest run` (`make gates`): this is what goes with them.
+/// `run` runs the gates under `cargo nextest`; the others go with it.
 #[derive(Parser)]
 #[command(name = "k1s-gates", version, after_help = print::EXIT_CODES)]
 struct Cli {
@@ -34,6 +36,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the gates in this repository, with progress and a verdict at the end.
+    Run(run::Run),
     /// Build and install what the gates need and is not here yet.
     Stack(stack::Stack),
     /// Say what a run needs of this machine and what is missing, each with its remedy.
@@ -48,6 +52,8 @@ enum Command {
     Report(report::Report),
     /// Say what differs between two runs.
     Compare(compare::Compare),
+    /// Join the shards of a run, which several machines shared, into one run.
+    Merge(merge::Merge),
     /// Run a command in a lane: a containerd of its own, WorkerBee's settings in its environment, images in place.
     Lane(lane::Lane),
     /// Show what killed runs have left, and with --execute remove it: only what their ledger names.
@@ -68,10 +74,11 @@ enum Command {
 
 fn main() -> ExitCode {
     // The lanes of this command are played by this same executable.
-    if let Some(code) = run::role(&std::env::args_os().collect::<Vec<_>>()) {
+    if let Some(code) = role(&std::env::args_os().collect::<Vec<_>>()) {
         return code;
     }
     let result: Result<ExitCode, Box<dyn std::error::Error>> = match Cli::parse().command {
+        Command::Run(run) => run.run(),
         Command::Stack(stack) => stack.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Plan(plan) => plan.run(),
@@ -79,6 +86,7 @@ fn main() -> ExitCode {
         Command::Interrupted(interrupted) => interrupted.run(),
         Command::Report(report) => report.run(),
         Command::Compare(compare) => compare.run(),
+        Command::Merge(merge) => merge.run(),
         Command::Lane(lane) => lane.run(),
         Command::Sweep(sweep) => sweep.run(),
         Command::Enter(enter) => enter.run(),

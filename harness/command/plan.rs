@@ -119,6 +119,9 @@ fn text(planned: &Planned) -> String {
     let (gates, lanes) = (planned.gates.len(), settings.lanes);
     let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     line(format!("{}, {}, {lanes} side by side", many(gates, "gate"), many(checks, "check")));
+    if let Some(shard) = settings.shard {
+        line(format!("shard {shard} of the gates"));
+    }
     line(format!("evidence in {}", settings.run_dir.display()));
     let versions: Vec<_> = planned.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     line(if versions.is_empty() { "the stack is prepared first".into() } else { versions.join(", ") });

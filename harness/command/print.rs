@@ -17,7 +17,7 @@ Exit status:
   2  wrong usage
   3  could not be done: no such run, a setting that cannot be used, a stack that cannot be built
   4  `verify` alone: good as far as it goes, but the run was cut short
-  `lane` and `enter` end with the status of its command.
+  `lane` and `enter` end with the status of their command, `run` with nextest's.
 
 Colours only on terminals, and never with NO_COLOR set.";
 

@@ -12,6 +12,7 @@ use k1s_profile_gates::stack::{self, Options};
 use super::print;
 
 #[derive(Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Stack {
     /// Only say what would be done; exit with 1 when something is missing.
     #[arg(long)]

@@ -41,62 +41,17 @@ pub(crate) struct Watch {
     /// The same as JSON, one object a line.
     #[arg(long, conflicts_with = "lines")]
     json: bool,
-    /// Wait for a run to begin in the folder, for as long as this process lives: for scripts.
-    #[arg(long, value_name = "PID", requires = "run_dir")]
-    beside: Option<u32>,
-    /// Say nothing but how it ended.
-    #[arg(long, conflicts_with_all = ["lines", "json"])]
-    end: bool,
 }
 
 impl Watch {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
         let none = "there is no run of this user; name its folder: k1s-gates watch RUN_DIR";
         let run_dir = self.run_dir.clone().or_else(run::newest).ok_or(none)?;
-        if !self.begun(&run_dir) {
-            return Ok(print::NOT_GOOD.into());
-        }
-        let mut teller = self.teller();
-        loop {
-            // Looked at before the run is read: what it writes last is not missed.
-            let alive = run::is_alive(&run_dir);
-            match RunReport::load(&run_dir) {
-                Ok(run) => {
-                    teller.tell(&run);
-                    if !alive {
-                        teller.end(&run);
-                        let passed = run.summary.verdict() == State::Passed;
-                        return Ok(if passed { ExitCode::SUCCESS } else { print::NOT_GOOD.into() });
-                    }
-                }
-                // Its first file comes a moment after its start.
-                Err(_) if alive => {}
-                Err(error) => return Err(error.into()),
-            }
-            std::thread::sleep(INTERVAL);
-        }
-    }
-
-    /// Waits for the run to begin; false when the process that was to begin it is gone.
-    fn begun(&self, run_dir: &Path) -> bool {
-        let Some(pid) = self.beside else { return true };
-        let since = jiff::Timestamp::now();
-        // What lives in the folder already is somebody else's run.
-        let begun =
-            || Summary::load(run_dir).is_ok_and(|run| run.parts.last().is_some_and(|part| part.started >= since));
-        while !begun() {
-            if !Path::new(&format!("/proc/{pid}")).exists() {
-                return false;
-            }
-            std::thread::sleep(INTERVAL);
-        }
-        true
+        follow(&run_dir, &mut *self.teller())
     }
 
     fn teller(&self) -> Box<dyn Teller> {
-        if self.end {
-            Box::new(End)
-        } else if self.json {
+        if self.json {
             Box::new(Json::default())
         } else if !self.lines && std::io::stderr().is_terminal() {
             Box::new(Bars::default())
@@ -104,6 +59,44 @@ impl Watch {
             Box::new(Lines::default())
         }
     }
+}
+
+/// Tells how a run stands until it ends.
+fn follow(run_dir: &Path, teller: &mut dyn Teller) -> Result<ExitCode, Box<dyn Error>> {
+    loop {
+        // Looked at before the run is read: what it writes last is not missed.
+        let alive = run::is_alive(run_dir);
+        match RunReport::load(run_dir) {
+            Ok(run) => {
+                teller.tell(&run);
+                if !alive {
+                    teller.end(&run);
+                    let passed = run.summary.verdict() == State::Passed;
+                    return Ok(if passed { ExitCode::SUCCESS } else { print::NOT_GOOD.into() });
+                }
+            }
+            // Its first file comes a moment after its start.
+            Err(_) if alive => {}
+            Err(error) => return Err(error.into()),
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// Waits for a run to begin in the folder, and tells it in lines on standard error until it ends.
+pub(crate) fn lines(run_dir: &Path) {
+    let since = jiff::Timestamp::now();
+    // What lives in the folder already is somebody else's run.
+    let begun = || Summary::load(run_dir).is_ok_and(|run| run.parts.last().is_some_and(|part| part.started >= since));
+    while !begun() {
+        std::thread::sleep(INTERVAL);
+    }
+    let _ = follow(run_dir, &mut Lines::default());
+}
+
+/// Tells on standard error how a run has ended.
+pub(crate) fn end(run_dir: &Path) -> Result<(), Box<dyn Error>> {
+    follow(run_dir, &mut End).map(drop)
 }
 
 /// How a run is told.

@@ -20,6 +20,6 @@ pub use prepared::k1s_under_test;
 pub use sandbox::run_command;
 pub(crate) use sandbox::{GATE_KEPT, main};
 pub use settings::{External, Limits, Mode, Settings};
-pub(crate) use settings::{MCP_HOST, MCP_PORT, RUN_DIR_PREFIX};
+pub(crate) use settings::{MCP_HOST, MCP_PORT, RUN_DIR_PREFIX, default_run_dir};
 pub(crate) use spec::{Spec, Work, is_ours};
 pub(crate) use token::StartToken;

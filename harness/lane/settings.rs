@@ -7,7 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::plan::{Gate, GateKey, Profile, TRANSPORT_VARIABLE, Transport, Transports, UnknownTransport};
+use crate::plan::{
+    Gate, GateKey, Profile, SHARD_VARIABLE, Shard, TRANSPORT_VARIABLE, Transport, Transports, UnknownShard,
+    UnknownTransport,
+};
 use crate::tree::{self, Trees};
 use crate::workerbee::naming;
 
@@ -34,6 +37,8 @@ pub struct Settings {
     pub transports: Transports,
     /// `K1S_GATES_LANES`: how many gates run side by side.
     pub lanes: usize,
+    /// `K1S_GATES_SHARD`: the share of the gates that this machine has.
+    pub shard: Option<Shard>,
     /// `K1S_GATES_SIGNING_KEY`: the file of the key that signs the run's results.
     pub signing_key_file: Option<PathBuf>,
     /// `K1S_GATES_KEEP=failed`: whether the project of a gate that failed stays.
@@ -75,6 +80,12 @@ pub(crate) const MCP_PORT: u16 = 8765;
 /// What the folders of runs are called before their time, as in the runbook.
 pub(crate) const RUN_DIR_PREFIX: &str = "workerbee-k1s-profile-validation-";
 
+/// The folder of a run that names none: the runbook's, by the time.
+pub(crate) fn default_run_dir() -> PathBuf {
+    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    std::env::temp_dir().join(format!("{RUN_DIR_PREFIX}{stamp}"))
+}
+
 /// How long each operation may take; those of the runbook, in seconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Limits {
@@ -110,11 +121,7 @@ impl Settings {
         refuse_unreadable_paths()?;
         let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let now = jiff::Timestamp::now();
-        let run_dir = path("RUN_DIR").unwrap_or_else(|| {
-            let stamp = now.strftime("%Y%m%dT%H%M%SZ");
-            std::env::temp_dir().join(format!("{RUN_DIR_PREFIX}{stamp}"))
-        });
+        let run_dir = path("RUN_DIR").unwrap_or_else(default_run_dir);
         let seconds = |name: &str, default: u64| number(name, text(name), "seconds").map(|n| n.unwrap_or(default));
         let project = |name: &str| text(name).map(|value| project_name(name, value)).transpose();
         let defaults = Limits::default();
@@ -131,6 +138,9 @@ impl Settings {
                 .map_err(|UnknownTransport(value)| refused(TRANSPORT_VARIABLE, &value, "cli, mcp or both"))?,
             lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
                 .unwrap_or_else(default_lanes),
+            shard: Shard::from_env().map_err(|UnknownShard(value)| {
+                refused(SHARD_VARIABLE, &value, "a number and a count, such as 2/8, from 1 to the count")
+            })?,
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
             keep_failed: text("K1S_GATES_KEEP").as_deref().map(keep).transpose()?.is_some(),
             fail_fast: choice("K1S_GATES_FAIL_FAST", text("K1S_GATES_FAIL_FAST"), ["on", "off"])? == "on",
@@ -172,11 +182,11 @@ impl Settings {
         format!("{}{tail}", stem.get(..room).unwrap_or(stem).trim_end_matches('-'))
     }
 
-    /// Every gate of the runbook, each way that is asked for, when it is run for the first time.
+    /// Every gate of this machine's shard, over each transport that is asked for, when it is run for the first time.
     pub fn keys(&self) -> impl Iterator<Item = GateKey> + use<> {
-        let each = self.transports.each();
+        let (each, shard) = (self.transports.each(), self.shard);
         let keys = move |gate| each.iter().map(move |transport| GateKey::first(gate, *transport));
-        Gate::ALL.into_iter().flat_map(keys)
+        Gate::ALL.into_iter().filter(move |gate| shard.is_none_or(|shard| shard.holds(*gate))).flat_map(keys)
     }
 }
 

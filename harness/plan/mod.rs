@@ -2,11 +2,13 @@
 
 mod key;
 mod profile;
+mod shard;
 mod transport;
 
 pub use key::GateKey;
 pub(crate) use key::{ATTEMPT, ITERATION};
 pub use profile::{Component, Profile};
+pub use shard::{SHARD_VARIABLE, Shard, UnknownShard};
 pub use transport::{Transport, Transports, UnknownTransport, VARIABLE as TRANSPORT_VARIABLE};
 
 use std::fmt;

@@ -137,6 +137,11 @@ fn settings(key: &RunKey) -> Result<PathBuf, Failure> {
     Ok(file)
 }
 
+/// Makes the folder of a run that names none.
+pub fn claim_run_dir() -> std::io::Result<PathBuf> {
+    claim(&crate::lane::default_run_dir())
+}
+
 /// A folder that is this run's alone: another one may have begun in the same second.
 fn claim(folder: &Path) -> std::io::Result<PathBuf> {
     match std::fs::DirBuilder::new().mode(0o700).create(folder) {

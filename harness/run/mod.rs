@@ -16,8 +16,8 @@ mod reaper;
 mod supervisor;
 
 pub use alive::{is_alive, wait_until_sealed};
-pub use client::evidence;
 pub(crate) use client::{attempt, report_verdict};
+pub use client::{claim_run_dir, evidence};
 pub use host::cleanup_dry_run;
 pub use key::{newest, newest_interrupted};
 

@@ -26,6 +26,7 @@ impl Summary {
             transports: settings.transports,
             lanes,
             k1s_root: None,
+            shard: settings.shard,
             versions: BTreeMap::new(),
             environment: BTreeMap::new(),
             parts: vec![part],

@@ -18,7 +18,7 @@ pub use state::{GateState, Stage};
 
 use crate::evidence::layout;
 use crate::lane::Mode;
-use crate::plan::{Gate, GateKey, Transport, Transports};
+use crate::plan::{Gate, GateKey, Shard, Transport, Transports};
 use crate::tree::Identity;
 
 /// What `run.json` says.
@@ -42,6 +42,8 @@ pub struct Summary {
     pub lanes: usize,
     /// The k1s under test; none before the first gate.
     pub k1s_root: Option<Identity>,
+    /// The share of the gates that this run has, when several machines share them.
+    pub shard: Option<Shard>,
     /// Versions of what the gates ran on.
     pub versions: BTreeMap<String, String>,
     /// The machine, and where the parts are.
