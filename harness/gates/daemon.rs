@@ -31,6 +31,8 @@ pub(super) struct Files {
 pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<McpStatus, Failure> {
     let (host, port) = session.mcp_address();
     let status = words("status", (&host, &port));
+    // In a lane the daemon does not run yet, and its ingress will ask for this image: imported while it is asked.
+    let seeding = session.environment()?.seed_system();
     let before = session.query("mcp-status-before", &files.before, &status).await?;
     if accepted(&before) {
         // As it is.
@@ -40,7 +42,7 @@ pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<M
              restart`) when that may be"
         ));
     } else {
-        session.environment()?.seed_system().await?;
+        seeding.done().await?;
         let timeout = session.limits().restart;
         let text = timeout.to_string();
         let restart = [words("restart", (&host, &port)), vec!["--timeout", &text]].concat();

@@ -17,10 +17,17 @@ pub(super) async fn observe(session: &mut Session<'_>, subject: &Subject) -> Res
     if !has_apps(session.key.gate) {
         return Ok(());
     }
-    // The looks have nothing in common but the profile: side by side they take as long as the slowest.
-    let (websocket, resources, seed, images, exports) = tokio::join!(
+    // The observations have nothing in common but the profile: side by side they take as long as the slowest. That is the
+    // echo app, which k1s takes many seconds to deploy. It comes after the observation of what is deployed, which would
+    // find one app too many, and beside all others.
+    let mut refused = Vec::new();
+    let resources_and_echo = async {
+        let resources = resources::observe(subject).await;
+        (resources, echo::observe(subject, &mut refused).await)
+    };
+    let (websocket, (resources, echo), seed, images, exports) = tokio::join!(
         websocket::observe(subject),
-        resources::observe(subject),
+        resources_and_echo,
         seed::observe(subject),
         images::observe(subject),
         exports::observe(subject),
@@ -30,9 +37,7 @@ pub(super) async fn observe(session: &mut Session<'_>, subject: &Subject) -> Res
     session.observe("app", seed)?;
     session.observe("images", images)?;
     session.observe("exports", exports)?;
-    // After the look at what is deployed, which would find one app too many.
-    let mut refused = Vec::new();
-    session.observe("websocket-echo", echo::observe(subject, &mut refused).await)?;
+    session.observe("websocket-echo", echo)?;
     if let Some(last) = refused.last() {
         let file = session.own("echo-refused.json");
         session.keep(&file, &refused)?;

@@ -1,6 +1,6 @@
 //! What both gates of a profile do: an own project, one start at a time, `validate`, and the end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -36,9 +36,13 @@ pub(super) async fn run(
     // On a shared host another run may restart the same daemon: it is asked for one at a time too.
     let early = if first || session.shares_its_host() { Some(session.start_token().await?) } else { None };
     let project = session.spec.project.clone();
-    session.environment()?.seed_project(&project, &profile.images()).await?;
+    // Side by side: the daemon has nothing to do with the project's images.
+    let seeding = session.environment()?.seed_project(&project, &profile.images());
     fail_fast::watch(session, profile)?;
     daemon::require(session).await?;
+    let begin = Instant::now();
+    seeding.done().await?;
+    session.phase("waited for the images", begin);
     let baseline = finish::baseline(session).await?;
     agent::begin(session).await?;
     let token = if early.is_some() { early } else { Some(session.start_token().await?) };

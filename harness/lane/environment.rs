@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::settings::{External, Mode};
 use super::spec::Spec;
@@ -133,13 +133,25 @@ impl Environment {
     }
 
     /// Puts Caddy's image where `WorkerBee` itself will look for it. Elsewhere than in a lane it fetches its own.
-    pub(crate) async fn seed_system(&self) -> Result<(), Failure> {
-        self.import(&naming::system_namespace(&self.state_root), &["caddy"]).await
+    pub(crate) fn seed_system(&self) -> Seeding {
+        self.seed(naming::system_namespace(&self.state_root), &["caddy"])
     }
 
     /// Puts images where a project will look for them: each project is a namespace of containerd's.
-    pub(crate) async fn seed_project(&self, project: &str, images: &[&str]) -> Result<(), Failure> {
-        self.import(&naming::namespace(&self.state_root, project), images).await
+    pub(crate) fn seed_project(&self, project: &str, images: &[&'static str]) -> Seeding {
+        self.seed(naming::namespace(&self.state_root, project), images)
+    }
+
+    fn seed(&self, namespace: String, images: &[&'static str]) -> Seeding {
+        let folder = self.stack.as_ref().map(|stack| stack.images.clone());
+        let (address, images) = (self.address.clone(), images.to_vec());
+        Seeding(tokio::spawn(async move {
+            let Some(folder) = folder else { return Ok(()) };
+            for image in images {
+                import(&address, &namespace, &folder.join(format!("{image}.tar"))).await?;
+            }
+            Ok(())
+        }))
     }
 
     /// In a lane, lets controller 0 win the lease of k1s-ha-min. The user's own host is left as it is.
@@ -151,33 +163,44 @@ impl Environment {
         let task = async move { super::head_start::give(&address, &namespace, &container).await };
         Some(tokio::spawn(task).abort_handle())
     }
+}
 
-    async fn import(&self, namespace: &str, images: &[&str]) -> Result<(), Failure> {
-        let Some(stack) = &self.stack else { return Ok(()) };
-        for image in images {
-            let archive = stack.images.join(format!("{image}.tar"));
-            // Unpacked when the first container is started from it, and not at all when none is.
-            let output = Command::new("ctr")
-                .arg("--address")
-                .arg(&self.address)
-                .args(["--namespace", namespace, "images", "import", "--no-unpack"])
-                .arg(&archive)
-                .stdin(Stdio::null())
-                .kill_on_drop(true)
-                .output()
-                .await;
-            let seen = match output {
-                Ok(output) if output.status.success() => continue,
-                Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-                Err(error) => error.to_string(),
-            };
-            return Err(Failure::new(format!("the image `{image}` could not be imported"))
-                .expected(format!("{} in the namespace {namespace}", archive.display()))
-                .seen(seen)
-                .remedy("run `make clean-cache` and `make stack`, which builds the images anew"));
-        }
-        Ok(())
+/// Images on their way into containerd, while something else is done.
+#[must_use = "what needs the images has to wait for them"]
+pub(crate) struct Seeding(JoinHandle<Result<(), Failure>>);
+
+impl Seeding {
+    /// Waits until they are there.
+    pub(crate) async fn done(self) -> Result<(), Failure> {
+        self.0.await.unwrap_or_else(|error| {
+            Err(Failure::new(format!("the import of the images ended early: {error}"))
+                .expected("images in containerd, or why there are none")
+                .seen(error.to_string())
+                .remedy("report this"))
+        })
     }
+}
+
+/// Unpacked when the first container is started from it, and not at all when none is.
+async fn import(address: &Path, namespace: &str, archive: &Path) -> Result<(), Failure> {
+    let output = Command::new("ctr")
+        .arg("--address")
+        .arg(address)
+        .args(["--namespace", namespace, "images", "import", "--no-unpack"])
+        .arg(archive)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await;
+    let seen = match output {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Failure::new(format!("the image {} could not be imported", archive.display()))
+        .expected(format!("its content in the namespace {namespace}"))
+        .seen(seen)
+        .remedy("run `make clean-cache` and `make stack`, which builds the images anew"))
 }
 
 /// Everything of containerd under the lane's root, and no plugin that it does not need.

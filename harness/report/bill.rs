@@ -14,20 +14,18 @@ pub(super) fn render(run: &RunReport) -> Markup {
     let gates: Vec<(&str, &Bill)> = gates.collect();
     let Some(sum) = Bill::sum(gates.iter().map(|(_, bill)| *bill)) else { return html! {} };
     let (told, rest): (Vec<&Program>, Vec<&Program>) =
-        sum.programs.iter().partition(|program| program.seconds >= TOLD * sum.program_seconds);
+        sum.programs.iter().partition(|program| program.seconds >= TOLD * sum.seconds());
     html! {
         section #bill aria-labelledby="bill-heading" {
             h2 #bill-heading { "Where the time went" }
             p.note {
-                (seconds(sum.program_seconds)) " of processor time in " (sum.starts()) " starts of programs, "
-                (share(sum.harness_seconds, sum.program_seconds)) " of it the harness's own. "
-                @match (sum.cgroup_seconds, sum.gap()) {
-                    (Some(whole), Some(gap)) => {
-                        "The kernel counted " (seconds(whole)) " for the cgroups of the lanes and their containers: "
-                        (format!("{:.1} %", gap * 100.0)) " apart, for the switches between processes are no process's."
-                    }
-                    (Some(whole), None) => { "The kernel counted " (seconds(whole)) " for the cgroups of the lanes and their containers." }
-                    (None, _) => { "The kernel's own sum could not be read." }
+                (seconds(sum.seconds())) " of processor time in " (sum.starts()) " starts of programs, "
+                (share(sum.harness_seconds, sum.seconds())) " of it the harness's own. "
+                @if sum.cgroup_seconds.is_some() {
+                    "It is what the kernel counted for the cgroups of the lanes and their containers; "
+                    (share(sum.ending_seconds, sum.seconds())) " of it for the ends of processes and the switches between them."
+                } @else {
+                    "It is the sum of all programs: the kernel's own could not be read."
                 }
             }
             @for why in &sum.incomplete { p.note { "Not the whole: " (visible(why)) } }
@@ -41,7 +39,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
                                 td { code { (visible(&program.name)) } }
                                 td.number { (program.starts) }
                                 td.number { (format!("{:.2}", program.seconds)) }
-                                td.number { (share(program.seconds, sum.program_seconds)) }
+                                td.number { (share(program.seconds, sum.seconds())) }
                             }
                         }
                         @if !rest.is_empty() {
@@ -50,7 +48,15 @@ pub(super) fn render(run: &RunReport) -> Markup {
                                 td { (rest.len()) " others" }
                                 td.number { (starts) }
                                 td.number { (format!("{used:.2}")) }
-                                td.number { (share(used, sum.program_seconds)) }
+                                td.number { (share(used, sum.seconds())) }
+                            }
+                        }
+                        @if sum.ending_seconds > 0.0 {
+                            tr {
+                                td { "ends of processes, switches" }
+                                td.number { "" }
+                                td.number { (format!("{:.2}", sum.ending_seconds)) }
+                                td.number { (share(sum.ending_seconds, sum.seconds())) }
                             }
                         }
                     }
@@ -65,7 +71,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
                             tr {
                                 td { (name) }
                                 td.number { (bill.starts()) }
-                                td.number { (format!("{:.1}", bill.cgroup_seconds.unwrap_or(bill.program_seconds))) }
+                                td.number { (format!("{:.1}", bill.seconds())) }
                                 td { (visible(&most(bill))) }
                             }
                         }

@@ -66,9 +66,9 @@ fn end_of_the_lifeline() -> oneshot::Receiver<()> {
 
 async fn command(spec: &Spec, line: &[String], projects: &[String]) -> Result<ExitCode, Failure> {
     let environment = Environment::prepare(spec).await?;
-    environment.seed_system().await?;
+    environment.seed_system().done().await?;
     for project in projects {
-        environment.seed_project(project, &plan::Profile::HaMin.images()).await?;
+        environment.seed_project(project, &plan::Profile::HaMin.images()).done().await?;
     }
     let program = line.first().cloned().unwrap_or_else(|| "sh".to_owned());
     let status = tokio::process::Command::new(&program)

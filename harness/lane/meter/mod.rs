@@ -66,7 +66,7 @@ impl Meter {
         };
         let group = self.group.and_then(|group| group.seconds(containers).map_err(|error| error.to_string()));
         let cgroup_seconds = group.map_err(|why| incomplete.push(why)).ok();
-        Bill { cgroup_seconds, incomplete, ..account.bill() }
+        Bill { incomplete, ..account.bill() }.beside(cgroup_seconds)
     }
 }
 

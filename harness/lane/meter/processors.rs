@@ -8,11 +8,11 @@ use perf_event::{Builder, ReadFormat, SampleFlag, Sampler};
 
 use super::account::{Account, Event};
 
-/// Bytes of a ring, locked into memory: some thousand records.
-const RING: usize = 512 * 1024;
+/// Bytes of a ring, locked into memory: a workload gate writes about one megabyte into each.
+const RING: usize = 4 * 1024 * 1024;
 /// Each process that starts costs an event for each processor; on machines with more the measurement would itself be
 /// what costs.
-const MOST: usize = 64;
+const MOST: usize = 32;
 
 /// How many processes may be the one that ends unseen. Mostly it is the first.
 const FIRST: usize = 50;
