@@ -5,7 +5,7 @@
 #[path = "support/run_dir.rs"]
 mod run_dir;
 
-use k1s_profile_gates::evidence::{Redactor, Store};
+use k1s_profile_gates::evidence::{Bill, Program, Redactor, Store};
 use k1s_profile_gates::plan::{Gate, Profile};
 use k1s_profile_gates::report::{self, RunReport};
 use k1s_profile_gates::summary::State;
@@ -52,6 +52,29 @@ fn evidence_is_shown_and_never_obeyed(#[case] content: Vec<u8>) {
     assert!(page.len() < 1_000_000, "{} bytes", page.len());
     for tag in page.split('<').filter_map(|part| part.split_once('>')).map(|(tag, _)| tag) {
         assert!(!tag.contains(" on"), "an event handler: <{tag}>");
+    }
+}
+
+#[test]
+fn the_page_says_where_the_time_went() {
+    let mut run = RunDir::new();
+    let gate = run.gate(STARTUP, b"{}");
+    assert!(gate.bill.is_none());
+    let program = |name: &str, starts, seconds| Program { name: name.into(), starts, seconds };
+    gate.bill = Some(Bill {
+        cgroup_seconds: Some(8.0),
+        program_seconds: 7.0,
+        ending_seconds: 1.0,
+        harness_seconds: 0.4,
+        programs: vec![program("<nerdctl>", 73, 6.0), program("the harness", 1, 0.4), program("sh", 9, 0.01)],
+        incomplete: vec!["3 records & more".into()],
+    });
+    let page = page(&run);
+    let bill = between(&page, "id=\"bill-heading\"", "</section>");
+    for words in
+        ["8.0 s", "83 starts", "5.0 %", "12.5 %", "&lt;nerdctl&gt;", "75.0 %", "1 others", "3 records &amp; more"]
+    {
+        assert!(bill.contains(words), "no {words} in {bill}");
     }
 }
 
