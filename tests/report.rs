@@ -64,7 +64,7 @@ fn the_page_says_where_the_time_went() {
     gate.bill = Some(Bill {
         cgroup_seconds: Some(8.0),
         program_seconds: 7.0,
-        ending_seconds: 1.0,
+        untold_seconds: 1.0,
         harness_seconds: 0.4,
         programs: vec![program("<nerdctl>", 73, 6.0), program("the harness", 1, 0.4), program("sh", 9, 0.01)],
         incomplete: vec!["3 records & more".into()],

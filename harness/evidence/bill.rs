@@ -10,9 +10,9 @@ pub struct Bill {
     pub cgroup_seconds: Option<f64>,
     /// Seconds of all programs together.
     pub program_seconds: f64,
-    /// Seconds that the kernel counted for the cgroups and for no program: processes give back their memory after they
-    /// were last counted, and switches between them are no process's.
-    pub ending_seconds: f64,
+    /// Seconds that the kernel counted for the cgroups and told of no program: processes give back their memory after they
+    /// were last counted, and switches between them are no process's. More than that is said in `incomplete`.
+    pub untold_seconds: f64,
     /// Seconds of the harness's own processes in the lane, which are part of it.
     pub harness_seconds: f64,
     /// Each program, the costliest first.
@@ -32,20 +32,20 @@ pub struct Program {
     pub seconds: f64,
 }
 
-/// The share that the ends of processes may have. On a crowded machine it was 6 %.
+/// The share that the ends of processes and the switches between them may have. On a crowded machine it was 6 %.
 const MOST_FOR_ENDS: f64 = 0.15;
 
 impl Bill {
     /// The bill of these programs, beside the kernel's sum.
     pub(crate) fn beside(self, cgroup_seconds: Option<f64>) -> Self {
         let told = cgroup_seconds.filter(|_| !self.programs.is_empty());
-        let ending_seconds = told.map_or(0.0, |whole| (whole - self.program_seconds).max(0.0));
+        let untold_seconds = told.map_or(0.0, |whole| (whole - self.program_seconds).max(0.0));
         let mut incomplete = self.incomplete;
-        if let Some(whole) = told.filter(|whole| ending_seconds > MOST_FOR_ENDS * whole) {
-            let share = (whole - ending_seconds) / whole * 100.0;
+        if let Some(whole) = told.filter(|whole| untold_seconds > MOST_FOR_ENDS * whole) {
+            let share = (whole - untold_seconds) / whole * 100.0;
             incomplete.push(format!("the programs' sum is {share:.0} % of the kernel's: not all of them were told of"));
         }
-        Self { cgroup_seconds, ending_seconds, incomplete, ..self }
+        Self { cgroup_seconds, untold_seconds, incomplete, ..self }
     }
 
     /// All of it.
@@ -68,7 +68,7 @@ impl Bill {
             };
             sum.cgroup_seconds = sum.cgroup_seconds.zip(bill.cgroup_seconds).map(|(one, other)| one + other);
             sum.program_seconds += bill.program_seconds;
-            sum.ending_seconds += bill.ending_seconds;
+            sum.untold_seconds += bill.untold_seconds;
             sum.harness_seconds += bill.harness_seconds;
             sum.incomplete.extend(
                 bill.incomplete.iter().filter(|why| !sum.incomplete.contains(why)).cloned().collect::<Vec<_>>(),
@@ -105,7 +105,7 @@ mod tests {
         let sum = sum.unwrap_or_default();
         let seen: Vec<_> = sum.programs.iter().map(|one| (one.name.as_str(), one.starts, one.seconds)).collect();
         assert_eq!((sum.cgroup_seconds, sum.starts(), seen), (Some(8.0), 3, vec![("a", 2, 4.0), ("b", 1, 2.0)]));
-        assert!((sum.ending_seconds - 2.0).abs() < 1e-9 && (sum.seconds() - 8.0).abs() < 1e-9, "{sum:?}");
+        assert!((sum.untold_seconds - 2.0).abs() < 1e-9 && (sum.seconds() - 8.0).abs() < 1e-9, "{sum:?}");
         assert_eq!(Bill::sum([]), None);
     }
 
@@ -117,6 +117,6 @@ mod tests {
         assert!(bill(Some(1.1), "a", 1.0).incomplete.is_empty());
         assert!(bill(Some(2.0), "a", 1.0).incomplete.iter().any(|why| why.contains("50 %")));
         // The kernel's sum alone says nothing of where it went.
-        assert!(Bill::default().beside(Some(1.0)).ending_seconds.abs() < 1e-9);
+        assert!(Bill::default().beside(Some(1.0)).untold_seconds.abs() < 1e-9);
     }
 }

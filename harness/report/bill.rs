@@ -23,7 +23,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
                 (share(sum.harness_seconds, sum.seconds())) " of it the harness's own. "
                 @if sum.cgroup_seconds.is_some() {
                     "It is what the kernel counted for the cgroups of the lanes and their containers; "
-                    (share(sum.ending_seconds, sum.seconds())) " of it for the ends of processes and the switches between them."
+                    (share(sum.untold_seconds, sum.seconds())) " of it is told of no program: ends of processes, and the switches between them."
                 } @else {
                     "It is the sum of all programs: the kernel's own could not be read."
                 }
@@ -51,12 +51,12 @@ pub(super) fn render(run: &RunReport) -> Markup {
                                 td.number { (share(used, sum.seconds())) }
                             }
                         }
-                        @if sum.ending_seconds > 0.0 {
+                        @if sum.untold_seconds > 0.0 {
                             tr {
-                                td { "ends of processes, switches" }
+                                td { "told of no program" }
                                 td.number { "" }
-                                td.number { (format!("{:.2}", sum.ending_seconds)) }
-                                td.number { (share(sum.ending_seconds, sum.seconds())) }
+                                td.number { (format!("{:.2}", sum.untold_seconds)) }
+                                td.number { (share(sum.untold_seconds, sum.seconds())) }
                             }
                         }
                     }
