@@ -70,6 +70,7 @@ fn complete(check: &str, failure: &Failure) {
 #[case::workload("workload", lies::workload::LIES)]
 #[case::inside("inside", lies::inside::LIES)]
 #[case::outside("outside", lies::outside::LIES)]
+#[case::behaviour("behaviour", lies::behaviour::LIES)]
 #[case::finish("finish", lies::finish::LIES)]
 #[case::residue("residue", lies::residue::LIES)]
 #[case::secrets("secrets", lies::secrets::LIES)]

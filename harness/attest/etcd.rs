@@ -62,11 +62,26 @@ impl Etcd {
         Ok(self.range(range).await?.into_iter().map(|entry| entry.key).collect())
     }
 
+    /// All keys; their values are not read.
+    pub async fn all_keys(&self) -> Result<Vec<String>, Failure> {
+        // etcd's own way to say it: from the first key on.
+        let first = STANDARD.encode([0]);
+        let range = json!({ "key": first, "range_end": first, "keys_only": true });
+        Ok(self.range(range).await?.into_iter().map(|entry| entry.key).collect())
+    }
+
     /// The seconds that a lease has left and the keys that are attached to it; seconds below 0 when it has ended.
     pub async fn lease(&self, id: i64) -> Result<(i64, Vec<String>), Failure> {
         let answer = self.ask("lease/timetolive", json!({ "ID": id, "keys": true })).await?;
         let keys = answer["keys"].as_array().into_iter().flatten().filter_map(text).collect();
         Ok((number(&answer["TTL"]), keys))
+    }
+
+    /// The seconds that a lease has left, and those that it was granted; none when it has ended.
+    pub async fn lifetime(&self, id: i64) -> Result<Option<(i64, i64)>, Failure> {
+        let answer = self.ask("lease/timetolive", json!({ "ID": id })).await?;
+        let (left, granted) = (number(&answer["TTL"]), number(&answer["grantedTTL"]));
+        Ok((left > 0 && granted > 0).then_some((left, granted)))
     }
 
     async fn range(&self, range: Value) -> Result<Vec<Entry>, Failure> {

@@ -30,6 +30,9 @@ pub struct Tokens {
     /// Opens the controller for changes.
     #[serde(rename = "admin_token")]
     pub admin: String,
+    /// Opens the controller for reading.
+    #[serde(rename = "read_token")]
+    pub read: String,
 }
 
 impl fmt::Debug for Tokens {

@@ -48,13 +48,18 @@ pub async fn until_up(state_root: &Path, project: &str, profile: Profile, limit:
     seen
 }
 
-/// Who leads now, or that nobody does; none when that cannot be read.
-pub(super) async fn now(state_root: &Path, project: &str, profile: Profile) -> Option<Option<String>> {
+/// Who leads now, with the lifetime of its lease (seconds left and granted), or that nobody does; none when that cannot
+/// be read.
+pub(super) async fn now(state_root: &Path, project: &str, profile: Profile) -> Option<Option<Led>> {
     let bytes = std::fs::read(record_file(state_root, project)).ok()?;
     let etcd = Etcd::of(&serde_json::from_slice(&bytes).ok()?).ok().flatten()?;
-    let leader = read(&etcd, &key(project, profile)).await.ok()?;
-    Some(leader.map(|leader| leader.controller))
+    let Some(leader) = read(&etcd, &key(project, profile)).await.ok()? else { return Some(None) };
+    let lifetime = if leader.attached == 0 { None } else { etcd.lifetime(leader.attached).await.ok()? };
+    Some(Some((leader.controller, lifetime)))
 }
+
+/// A controller that leads, and the seconds that its lease has left and was granted.
+pub(super) type Led = (String, Option<(i64, i64)>);
 
 fn record_file(state_root: &Path, project: &str) -> PathBuf {
     state_root.join("projects").join(project).join("profiles/k1s-profile.json")

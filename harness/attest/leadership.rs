@@ -16,6 +16,10 @@ use crate::plan::{Component, Profile};
 
 /// How often the key is read.
 const PACE: Duration = Duration::from_millis(250);
+/// How long a renewal is waited for: more than k1s's interval, less than the lifetime of its lease.
+const RENEWAL: Duration = Duration::from_secs(9);
+/// The longest lifetime of a lease, in seconds: so long nobody replaces a leader that died. k1s's is 15.
+const LIFETIME: i64 = 30;
 
 /// What was seen of the key.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +28,19 @@ pub struct Leadership {
     pub looks: usize,
     /// Who led from when on, in order.
     pub changes: Vec<Change>,
+    /// The lease of who led last.
+    pub lease: Renewals,
+}
+
+/// How a lease is kept alive.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Renewals {
+    /// Seconds that it lasts when nobody renews it; none when the key had no lease.
+    pub granted: Option<i64>,
+    /// Seconds that it had left when it was last read.
+    pub left: Option<i64>,
+    /// When it was seen to have more left than before.
+    pub renewed: Vec<f64>,
 }
 
 /// From then on somebody else led, or nobody.
@@ -61,6 +78,15 @@ impl Watch {
         Self { seen, task: task.abort_handle() }
     }
 
+    /// Waits until the leader's lease is seen to be renewed, when that is still to be seen. By the time that a profile is
+    /// up it mostly has been: the leader does it every five seconds.
+    pub async fn until_renewed(&self) {
+        let begin = Instant::now();
+        while self.so_far().lease.renewed.is_empty() && begin.elapsed() < RENEWAL {
+            tokio::time::sleep(PACE).await;
+        }
+    }
+
     /// What was seen so far.
     pub fn so_far(&self) -> Leadership {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -74,12 +100,15 @@ impl Drop for Watch {
 }
 
 impl Leadership {
-    fn note(&mut self, seconds: f64, leader: Option<String>) {
+    fn note(&mut self, seconds: f64, led: Option<leader::Led>) {
         self.looks += 1;
+        let (leader, lifetime) = led.map_or((None, None), |(leader, lifetime)| (Some(leader), lifetime));
         let before = self.changes.last().and_then(|change| change.leader.as_ref());
         if leader.as_ref() != before {
             self.changes.push(Change { seconds, leader });
+            self.lease = Renewals::default();
         }
+        self.lease.note(seconds, lifetime);
     }
 
     /// The first who led that is not controller 0, or else the last who led.
@@ -115,6 +144,31 @@ impl Leadership {
     }
 }
 
+impl Renewals {
+    fn note(&mut self, seconds: f64, lifetime: Option<(i64, i64)>) {
+        let Some((left, granted)) = lifetime else { return };
+        if self.left.is_some_and(|before| left > before) {
+            self.renewed.push(seconds);
+        }
+        (self.left, self.granted) = (Some(left), Some(granted));
+    }
+}
+
+/// The leader keeps its lease alive, and one that died would soon be replaced.
+pub fn judge_lease(seen: &Leadership) -> Result<(), Mismatch> {
+    let lease = &seen.lease;
+    match lease.granted {
+        Some(granted) if granted > LIFETIME => {
+            let what = format!(
+                "the leader's lease lasts {granted} s, and a dead leader as long; at most {LIFETIME} s are good"
+            );
+            Err(Mismatch::new(what, lease))
+        }
+        _ if lease.renewed.is_empty() => Err(Mismatch::new("the leader's lease was never renewed", lease)),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,7 +178,7 @@ mod tests {
         let mut seen = Leadership::default();
         let leaders = [None, None, Some("a"), Some("a"), None, Some("b")];
         for (second, leader) in (0_u32..).zip(leaders) {
-            seen.note(f64::from(second), leader.map(ToOwned::to_owned));
+            seen.note(f64::from(second), leader.map(|leader| (leader.to_owned(), None)));
         }
         let kept: Vec<_> = seen.changes.iter().map(|change| (change.seconds, change.leader.as_deref())).collect();
         assert_eq!(kept, [(2.0, Some("a")), (4.0, None), (5.0, Some("b"))]);
@@ -135,10 +189,25 @@ mod tests {
     fn another_than_controller_0_is_to_blame_whenever_it_led() {
         let mut seen = Leadership::default();
         assert_eq!(seen.to_blame(), None);
-        seen.note(1.0, Some("k1s-ha-min-controller-0".into()));
+        seen.note(1.0, Some(("k1s-ha-min-controller-0".into(), None)));
         assert_eq!(seen.to_blame(), Some("k1s-ha-min-controller-0"));
-        seen.note(2.0, Some("k1s-ha-min-controller-2".into()));
-        seen.note(3.0, Some("k1s-ha-min-controller-0".into()));
+        seen.note(2.0, Some(("k1s-ha-min-controller-2".into(), None)));
+        seen.note(3.0, Some(("k1s-ha-min-controller-0".into(), None)));
         assert_eq!(seen.to_blame(), Some("k1s-ha-min-controller-2"));
+    }
+
+    #[test]
+    fn a_lease_that_has_more_left_than_before_was_renewed() {
+        let lease = |lefts: &[i64]| {
+            let mut seen = Leadership::default();
+            for (second, left) in (0_u32..).zip(lefts) {
+                seen.note(f64::from(second), Some(("a".to_owned(), Some((*left, 15)))));
+            }
+            seen
+        };
+        assert_eq!(lease(&[15, 14, 13, 14, 13]).lease.renewed, [3.0]);
+        assert!(judge_lease(&lease(&[15, 14, 14, 13])).is_err());
+        assert!(judge_lease(&lease(&[14, 15])).is_ok());
+        assert!(judge_lease(&Leadership::default()).is_err());
     }
 }

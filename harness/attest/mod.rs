@@ -1,8 +1,10 @@
 //! What the harness sees for itself, beside what `WorkerBee` says.
 
+pub mod answers;
 pub mod app;
 pub mod containerd;
 pub mod containers;
+pub mod controllers;
 pub mod echo;
 pub mod etcd;
 pub mod events;
@@ -11,12 +13,18 @@ pub mod exits;
 pub mod exports;
 pub mod images;
 pub mod ingress;
+pub mod known;
 pub mod leader;
 pub mod leadership;
 pub mod listeners;
+pub mod logs;
+pub mod objects;
+pub mod plain;
 mod poll;
 pub mod processes;
+pub mod rbac;
 pub mod readiness;
+pub mod refusals;
 pub mod residue;
 pub mod resources;
 pub mod routes;

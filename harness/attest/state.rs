@@ -50,6 +50,9 @@ pub struct Keys {
     pub election: usize,
     /// The first of them.
     pub first: Vec<String>,
+    /// The first of those that start otherwise, when there are none that start so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
 }
 
 /// An SQLite file.
@@ -86,7 +89,9 @@ async fn once(subject: &Subject) -> Result<State, Failure> {
             first.retain(|key| !key.strip_prefix(&prefix).is_some_and(|key| key.starts_with(ELECTION)));
             let count = first.len();
             first.truncate(NAMED);
-            Some(Keys { prefix, count, election: all - count, first })
+            let mut elsewhere = if all == 0 { etcd.all_keys().await? } else { Vec::new() };
+            elsewhere.truncate(NAMED);
+            Some(Keys { prefix, count, election: all - count, first, elsewhere })
         }
     };
     let etcd_folder = folder.join("data/etcd").exists();
@@ -157,6 +162,18 @@ impl State {
         self.holds(STATE_TABLE)
     }
 
+    /// No state is where it should be: whether it is elsewhere.
+    fn nowhere(&self) -> Mismatch {
+        match &self.etcd {
+            Some(keys) if !keys.elsewhere.is_empty() => {
+                let what =
+                    format!("no key in etcd starts with {}: the state goes by {}", keys.prefix, keys.elsewhere[0]);
+                Mismatch::new(what, keys)
+            }
+            _ => "there is no state at all".into(),
+        }
+    }
+
     fn holds(&self, table: &str) -> bool {
         self.sqlite.iter().any(|file| file.tables.iter().any(|one| one == table))
     }
@@ -173,7 +190,7 @@ impl State {
             (true, false, true) => Err("the state is in an SQLite file, not in etcd".into()),
             (true, true, true) => Err(Mismatch::new("the state is in etcd, and in an SQLite file too", &self.sqlite)),
             (false, true, false) => Err("the state is in etcd, not in an SQLite file".into()),
-            (_, false, false) => Err("there is no state at all".into()),
+            (_, false, false) => Err(self.nowhere()),
             (false, _, true) if self.etcd.is_some() || self.etcd_folder => {
                 Err("the state is in an SQLite file, and there is an etcd too".into())
             }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::known::Release;
 use crate::failure::Failure;
 use crate::plan::{Component, Profile};
 use crate::workerbee::naming;
@@ -20,11 +21,18 @@ pub struct Subject {
     pub project: String,
     /// The profile that the gate started.
     pub profile: Profile,
+    /// The version of k1s, as its root names it.
+    pub k1s: String,
     /// What `WorkerBee` answered to `validate`; null when it gave no JSON.
     pub answer: Value,
 }
 
 impl Subject {
+    /// Which k1s it is, and in which kind of profile.
+    pub(super) fn release(&self) -> Release {
+        Release { version: self.k1s.clone(), ha: self.profile == Profile::HaMin }
+    }
+
     /// The project's containerd namespace.
     pub fn namespace(&self) -> String {
         naming::namespace(&self.state_root, &self.project)

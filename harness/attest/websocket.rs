@@ -223,7 +223,9 @@ pub fn judge(seen: &WebSocket) -> Result<(), Mismatch> {
         [("a text", &seen.text), ("a binary message", &seen.binary), ("a message of 65,530 bytes", &seen.longest)]
     {
         match turn {
-            Turn::Refused(_) => return Err(Mismatch::new(format!("no WebSocket for {what}"), turn)),
+            Turn::Refused(_) => {
+                return Err(Mismatch::new(format!("no WebSocket for {what} through the ingress"), turn));
+            }
             Turn::Answered { echoed: true, end: End::Closed | End::Ended, .. } => {}
             Turn::Answered { echoed: true, .. } => {
                 return Err(Mismatch::new(format!("the connection does not end after {what} was echoed"), turn));

@@ -5,10 +5,10 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::session::Session;
-use super::{fail_fast, outside};
+use super::{behaviour, fail_fast, outside};
 use crate::attest::containers::{self, Containers};
 use crate::attest::leader::{self, Lease};
-use crate::attest::leadership::Leadership;
+use crate::attest::leadership::{self, Leadership};
 use crate::attest::readiness::{self, Readiness};
 use crate::attest::state::{self, State};
 use crate::attest::{Subject, processes};
@@ -24,11 +24,16 @@ pub(super) async fn observe(session: &mut Session<'_>, profile: Profile, answer:
         state_root: session.environment()?.state_root.clone(),
         project: session.spec.project.clone(),
         profile,
+        k1s: session.record.versions.get("k1s").cloned().unwrap_or_default(),
         answer: answer.clone(),
     };
     let before = containers::list(&subject).await;
     inside(session, &subject).await?;
-    Box::pin(outside::observe(session, &subject)).await?;
+    let deployed = outside::has_apps(session.key.gate);
+    let (outside, behaviour) =
+        tokio::join!(Box::pin(outside::observe(session, &subject)), Box::pin(behaviour::observe(&subject, deployed)));
+    outside?;
+    behaviour::keep(session, &subject, behaviour)?;
     // After all other looks: whatever was restarted meanwhile is another process now.
     let after = containers::list(&subject).await;
     let seen = before.and_then(|before| Ok(Containers::new(&subject, &before, &after?)));
@@ -61,8 +66,9 @@ async fn inside(session: &mut Session<'_>, subject: &Subject) -> Result<(), Fail
 /// The checks over what was seen.
 pub(super) fn checks(gate: Gate) -> Vec<Check> {
     let mut checks = gate.profile().map(|profile| inside_checks(profile, outside::has_apps(gate))).unwrap_or_default();
-    if gate.profile().is_some() {
+    if let Some(profile) = gate.profile() {
         checks.extend(outside::checks(gate));
+        checks.extend(behaviour::checks(gate, profile));
         checks.extend(fail_fast::checks());
     }
     checks
@@ -117,6 +123,13 @@ fn inside_checks(profile: Profile, deployed: bool) -> Vec<Check> {
             "one controller that leads from the profile's start until all observations are made",
             "see the controllers' logs at that time: a leader that cannot renew its lease for 15 s loses it",
             move |seen: &Leadership| seen.judge(profile),
+        ));
+        checks.push(observed(
+            "attest::lease-renewal",
+            "leadership",
+            "a leader that renews its lease, which lasts half a minute at most",
+            "see the leader's log, and AE_CONTROLPLANE_LEASE_TTL_SECONDS and AE_CONTROLPLANE_KEEPALIVE_SECONDS",
+            leadership::judge_lease,
         ));
     }
     checks

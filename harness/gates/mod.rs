@@ -3,6 +3,7 @@
 mod agent;
 mod alive;
 mod asking;
+mod behaviour;
 mod clock;
 mod daemon;
 mod fail_fast;

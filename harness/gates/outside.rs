@@ -68,7 +68,7 @@ pub(super) fn checks(gate: Gate) -> Vec<Check> {
     checks
 }
 
-fn workload(profile: Profile) -> [Check; 6] {
+fn workload(profile: Profile) -> [Check; 7] {
     [
         observed(
             "attest::websocket",
@@ -85,6 +85,14 @@ fn workload(profile: Profile) -> [Check; 6] {
              then a close frame for ours",
             "see the log of the container whose name holds `gates-echo`, and that the ingress passes upgrades on",
             echo::judge,
+        ),
+        observed(
+            "attest::confinement",
+            "websocket-echo",
+            "the process of the echo app with the user, the capabilities, the read-only root, the limit of memory and the \
+             environment of its manifest",
+            "see how k1s runs the container whose name holds `gates-echo`: `nerdctl inspect`",
+            echo::judge_process,
         ),
         observed(
             "attest::resources",

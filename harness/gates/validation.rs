@@ -61,6 +61,7 @@ pub(super) async fn run(
     session.doing("attestations");
     alive::observe(session, profile, &answer).await?;
     if let Some(watch) = watch {
+        watch.until_renewed().await;
         session.observe("leadership", Ok(watch.so_far()))?;
     }
     finish::run(session, baseline).await
@@ -144,7 +145,7 @@ mod tests {
     ) {
         let changes =
             led.iter().map(|number| Change { seconds: 1.0, leader: Some(format!("k1s-ha-min-controller-{number}")) });
-        let led = Leadership { looks: led.len(), changes: changes.collect() };
+        let led = Leadership { looks: led.len(), changes: changes.collect(), ..Leadership::default() };
         let answer = json!({ "ok": false, "error": { "message": message } });
         assert_eq!(conflict(&answer, Some(led), shared).map(|conflict| conflict.cause), cause);
     }

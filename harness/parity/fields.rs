@@ -121,6 +121,8 @@ fn validation(profile: Profile) -> Vec<Field> {
         "component-exits",
         "namespace-removed",
     ];
+    seen.extend(["controllers", "refusals", "answers", "objects", "rbac", "logs"]);
+    seen.extend(["controllers", "refusals", "answers", "objects", "rbac", "logs"]);
     if profile == Profile::HaMin {
         seen.extend(["leader", "leadership"]);
     }

@@ -51,6 +51,13 @@ pub const KNOWN: &[Known] = &[
         mcp: "the same, at another moment",
         why: "a matter of the moment; what is judged of it is judged both ways",
     },
+    Known {
+        answers: "seen/logs",
+        pointer: "/logs/*/tracebacks",
+        cli: "what k1s could not handle in its profile",
+        mcp: "the same in its own",
+        why: "each project has a profile of its own; tracebacks are noticed in the gate that has them",
+    },
 ];
 
 /// Why a part of an answer may differ.

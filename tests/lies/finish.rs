@@ -38,8 +38,11 @@ lies! {
         );
     } => [
         "attest::containers", "attest::host-processes", "attest::readiness", "attest::leader", "attest::leadership",
-        "attest::component-exits", "attest::state-backend", "attest::routes", "attest::websocket", "attest::websocket-echo", "attest::resources",
-        "attest::app", "attest::images", "attest::exports",
+        "attest::component-exits",
+        "attest::state-backend", "attest::routes", "attest::websocket", "attest::websocket-echo", "attest::resources",
+        "attest::app", "attest::images", "attest::exports", "attest::confinement",
+        "attest::answers", "attest::authority", "attest::lease-renewal", "attest::logs", "attest::loop",
+        "attest::objects", "attest::rbac", "attest::refusals",
         "cleanup::profile-purge", "cleanup::namespace-removed", "cleanup::containers", "cleanup::snapshots",
         "cleanup::networks", "cleanup::bridges", "cleanup::firewall", "cleanup::mounts", "cleanup::ports",
         "cleanup::processes", "cleanup::state-folder",

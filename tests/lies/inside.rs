@@ -167,7 +167,14 @@ lies! {
     a_stranger_led at HA, |story| {
         *story.seen(LEADERSHIP, "/changes/0/leader") = json!("k1s-ha-min-controller-3");
     } => ["attest::leadership"];
-    leadership_not_to_be_seen at HA, |story| story.unseen(LEADERSHIP) => ["attest::leadership"];
+    leadership_not_to_be_seen at HA, |story| story.unseen(LEADERSHIP) =>
+        ["attest::leadership", "attest::lease-renewal"];
+    state_by_another_prefix at ETCD, |story| {
+        *story.seen(STATE, "/etcd/count") = json!(0);
+        *story.seen(STATE, "/etcd/election") = json!(0);
+        let etcd = story.seen(STATE, "/etcd").as_object_mut().unwrap();
+        etcd.insert("elsewhere".into(), json!(["k1s/v1/nodes/core"]));
+    } => ["attest::state-backend"];
 
     state_in_a_file at ETCD, |story| {
         let table = json!({"path": "state/controller.db", "tables": ["app_registry", "nodes"]});

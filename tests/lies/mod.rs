@@ -39,7 +39,7 @@ pub(crate) struct Lie {
 }
 
 /// All tables: one per kind of gate.
-pub(crate) const TABLES: [&[Lie]; 11] = [
+pub(crate) const TABLES: [&[Lie]; 12] = [
     preflight::LIES,
     inventory::LIES,
     startup::LIES,
@@ -48,6 +48,7 @@ pub(crate) const TABLES: [&[Lie]; 11] = [
     residue::LIES,
     inside::LIES,
     outside::LIES,
+    behaviour::LIES,
     secrets::LIES,
     agent::LIES,
     parity::LIES,
@@ -82,6 +83,7 @@ macro_rules! lies {
 }
 
 pub(crate) mod agent;
+pub(crate) mod behaviour;
 pub(crate) mod finish;
 pub(crate) mod inside;
 pub(crate) mod inventory;

@@ -86,7 +86,8 @@ lies! {
         *story.seen("websocket", "/binary/answered/end") =
             json!({ "broken": "peer closed connection without sending TLS close_notify" });
     } => ["attest::websocket"];
-    echo_not_deployed at WORKLOADS, |story| story.unseen("websocket-echo") => ["attest::websocket-echo"];
+    echo_not_deployed at WORKLOADS, |story| story.unseen("websocket-echo") =>
+        ["attest::confinement", "attest::websocket-echo"];
     echo_without_a_handshake at WORKLOADS, |story| {
         *story.seen("websocket-echo", "/talk") = json!({ "Err": "HTTP error: 502 Bad Gateway" });
     } => ["attest::websocket-echo"];

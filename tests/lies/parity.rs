@@ -34,6 +34,7 @@ lies! { by Transports::Both;
         "parity::residue-containers", "parity::residue-snapshots", "parity::residue-networks",
         "parity::residue-bridges", "parity::residue-firewall", "parity::residue-mounts", "parity::residue-ports",
         "parity::residue-processes", "parity::residue-state-folder",
+        "parity::answers", "parity::controllers", "parity::logs", "parity::objects", "parity::rbac", "parity::refusals",
         "parity::seen-websocket", "parity::seen-websocket-echo", "parity::seen-resources", "parity::seen-app",
         "parity::seen-images", "parity::seen-exports",
     ];

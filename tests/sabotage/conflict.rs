@@ -46,8 +46,7 @@ const ROW: Row = Row {
 
 pub(crate) fn not_leader() -> Result<(), String> {
     let number = crate::rows::all().count();
-    let outcome = outcome::of(number, &ROW);
-    let mut wrong = outcome.differs_from(&ROW);
+    let (outcome, mut wrong) = ROW.run(number);
     wrong.extend(untold(&outcome.told, &["409 Conflict", "not-leader", "k1s-ha-min-controller-"]));
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n{:?}", wrong.join("\n"), outcome.failed)) }
 }

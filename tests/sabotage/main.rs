@@ -11,6 +11,7 @@ mod ladder;
 #[path = "../lies/mod.rs"]
 #[expect(dead_code)]
 mod lies;
+#[path = "../support/outcome.rs"]
 mod outcome;
 mod refusals;
 mod rows;
@@ -45,8 +46,7 @@ fn main() -> ExitCode {
 
 /// Runs the row's gate with the row's wrapper in `WorkerBee`'s place, and compares.
 fn sabotage(number: usize, row: &Row) -> Result<(), Failed> {
-    let outcome = outcome::of(number, row);
-    let wrong = outcome.differs_from(row);
+    let (outcome, wrong) = row.run(number);
     if wrong.is_empty() {
         return Ok(());
     }

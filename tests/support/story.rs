@@ -105,6 +105,7 @@ impl Story {
                 story.answered("validate", of_profile(include_str!("../answers/startup.json"), profile));
                 story.looked_inside(profile);
                 story.seen_outside();
+                story.seen_of_its_behaviour(profile);
                 story.finished(profile);
             }
             Gate::Workload(profile) => {
@@ -112,6 +113,7 @@ impl Story {
                 story.looked_inside(profile);
                 story.seen_outside();
                 story.seen_of_the_workload(profile);
+                story.seen_of_its_behaviour(profile);
                 story.finished(profile);
             }
         }
@@ -176,6 +178,40 @@ impl Story {
         self.observed("app", parsed(include_str!("../answers/seen/app.json")));
         self.observed("images", parsed(include_str!("../answers/seen/images.json")));
         self.observed("exports", parsed(include_str!("../answers/seen/exports.json")));
+    }
+
+    /// What it does when it is asked.
+    fn seen_of_its_behaviour(&mut self, profile: Profile) {
+        let ha = profile == Profile::HaMin;
+        let (controllers, refusals, objects) = if ha {
+            (
+                include_str!("../answers/seen/controllers-ha-min.json"),
+                include_str!("../answers/seen/refusals-ha-min.json"),
+                include_str!("../answers/seen/objects-ha-min.json"),
+            )
+        } else {
+            (
+                include_str!("../answers/seen/controllers-single.json"),
+                include_str!("../answers/seen/refusals-single.json"),
+                include_str!("../answers/seen/objects-single.json"),
+            )
+        };
+        self.observed("controllers", of_profile(controllers, profile));
+        self.observed("refusals", parsed(refusals));
+        self.observed("objects", parsed(objects));
+        for (name, sight) in [
+            ("answers", include_str!("../answers/seen/answers.json")),
+            ("rbac", include_str!("../answers/seen/rbac.json")),
+        ] {
+            let mut sight = parsed(sight);
+            sight["release"]["ha"] = json!(ha);
+            self.observed(name, sight);
+        }
+        let log = |component: &Component| json!({ "container": component.to_string(), "lines": 100, "tokens": [], "tracebacks": [], "unread": null, "forbidden": false });
+        let mut logs: Vec<Value> = profile.components().iter().map(log).collect();
+        // The shim's and the first controller's are those that lies are told about.
+        logs.sort_by_key(|log| log["container"] == "etcd" || log["container"] == "nats");
+        self.observed("logs", json!({ "logs": logs }));
     }
 
     /// The end of a gate that started a profile.

@@ -5,6 +5,8 @@ Python's standard library alone: it runs in the image of the application that th
 import asyncio
 import base64
 import hashlib
+import json
+import os
 import struct
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -34,12 +36,40 @@ def frame(kind, data):
     return bytes([0x80 | kind]) + size + data
 
 
+def first_line(*files):
+    for file in files:
+        try:
+            with open(file) as text:
+                return text.readline().strip()
+        except OSError:
+            pass
+
+
+def own_process():
+    """What this process may do, as the kernel has it."""
+    with open("/proc/self/status") as status:
+        fields = dict(line.split(":", 1) for line in status)
+    with open("/proc/self/mountinfo") as mounts:
+        root = next(line.split()[5] for line in mounts if line.split()[4] == "/")
+    limits = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+    return {
+        "user": os.getuid(),
+        "group": os.getgid(),
+        "capabilities": fields["CapBnd"].strip(),
+        "root": root,
+        "memory": first_line(*limits),
+        "environment": os.environ.get("GATES_ECHO"),
+    }
+
+
 async def upgrade(reader, writer):
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
     key = fields.get("sec-websocket-key")
-    if key is None:  # k1s asks whether the app is ready.
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    if key is None:  # k1s asks whether the app is ready, and the gate what its process may do.
+        body = json.dumps(own_process()).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
         return False
     accept = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
     writer.write(

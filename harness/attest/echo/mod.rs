@@ -5,13 +5,16 @@
 //! handshake) is asked of an app that has all of it. It runs in the backend's image, which this gate has built, and goes
 //! with the project.
 
+mod process;
 mod talk;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use hyper::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio_tungstenite::client_async;
 
 use super::ingress::Ingress;
@@ -19,6 +22,7 @@ use super::tls::Question;
 use super::{Subject, app, poll};
 use crate::failure::Failure;
 
+pub use process::{Process, judge as judge_process};
 pub use talk::{Came, Talk, judge};
 
 /// The app's name in k1s.
@@ -48,6 +52,11 @@ pub struct Echo {
     pub applied: Value,
     /// What came of the talk, or why there was none.
     pub talk: Result<Talk, String>,
+    /// Whether the app upgrades when it is asked at its own port, when there was no talk through the ingress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directly: Option<Result<(), String>>,
+    /// What its process may do, or why it does not say so.
+    pub process: Result<Process, String>,
 }
 
 /// Deploys the app and talks to it. What k1s said when it failed at that stays in `refused`, whatever came of it then.
@@ -56,14 +65,24 @@ pub async fn observe(subject: &Subject, refused: &mut Vec<String>) -> Result<Ech
     let apps = app::deployed(subject)?;
     let image = &app::named(&apps, "backend")?.image;
     let host = format!("echo.{}.workerbee.localhost", subject.project);
-    let applied = apply(&ingress, &manifest(subject, image, &host)?, refused).await?;
+    let port = free_port()?;
+    let applied = apply(&ingress, &manifest(subject, image, &host, port), refused).await?;
     let url = ingress.at(&host, "/")?;
     let talk = poll::until(ROUTE, async || connect(&ingress, &url).await, Result::is_ok).await;
-    let talk = match talk {
-        Ok(socket) => Ok(talk::talk(socket).await),
-        Err(why) => Err(why),
+    let process = process::of(&ingress, &url).await;
+    let (talk, directly) = match talk {
+        Ok(socket) => (Ok(talk::talk(socket).await), None),
+        Err(why) => (Err(why), Some(connect_directly(port).await)),
     };
-    Ok(Echo { url: url.replacen("https", "wss", 1), applied, talk })
+    Ok(Echo { url: url.replacen("https", "wss", 1), applied, talk, directly, process })
+}
+
+/// A handshake with the app at its service's own port, past the ingress.
+async fn connect_directly(port: u16) -> Result<(), String> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| error.to_string())?;
+    let asked = client_async(format!("ws://127.0.0.1:{port}/"), stream);
+    let answered = tokio::time::timeout(talk::TURN, asked).await.map_err(|_| "no handshake in time".to_owned())?;
+    answered.map(drop).map_err(|error| error.to_string())
 }
 
 /// A verified certificate, then a verified handshake (RFC 6455, 4.1).
@@ -76,8 +95,8 @@ async fn connect(ingress: &Ingress, url: &str) -> Result<talk::Socket, String> {
 }
 
 /// k1s's own manifest: as `WorkerBee`'s of the backend, with another program.
-fn manifest(subject: &Subject, image: &str, host: &str) -> Result<Value, Failure> {
-    Ok(json!({
+fn manifest(subject: &Subject, image: &str, host: &str, port: u16) -> Value {
+    json!({
         "apiVersion": "ae.dev/v1alpha1",
         "kind": "Deployment",
         "metadata": { "name": NAME, "namespace": subject.project },
@@ -87,7 +106,9 @@ fn manifest(subject: &Subject, image: &str, host: &str) -> Result<Value, Failure
             "replicas": 1,
             "command": ["python", "-u", "-c", PROGRAM],
             "ports": [{ "name": "http", "containerPort": PORT }],
-            "service": { "port": free_port()?, "targetPort": PORT },
+            "env": [{ "name": "GATES_ECHO", "value": process::ARRIVES }],
+            "resources": { "limits": { "memory": process::MEMORY } },
+            "service": { "port": port, "targetPort": PORT },
             "health": { "readiness": {
                 "httpGet": { "path": "/", "port": PORT },
                 "initialDelaySeconds": 1,
@@ -95,13 +116,13 @@ fn manifest(subject: &Subject, image: &str, host: &str) -> Result<Value, Failure
             }},
             "ingress": { "host": host, "path": "/" },
             "security": {
-                "runAsUser": 1000,
-                "runAsGroup": 1000,
+                "runAsUser": process::USER,
+                "runAsGroup": process::USER,
                 "readOnlyRootFilesystem": true,
                 "dropCapabilities": ["ALL"],
             },
         },
-    }))
+    })
 }
 
 /// k1s publishes a service on a port of the host, which the manifest names.

@@ -124,8 +124,14 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S
 
 /// Everything came back as it was sent, and the connection was closed by both sides.
 pub fn judge(seen: &Echo) -> Result<(), Mismatch> {
-    let talk =
-        seen.talk.as_ref().map_err(|why| Mismatch::new(format!("no WebSocket to the echo app: {why}"), &seen.url))?;
+    let talk = seen.talk.as_ref().map_err(|why| {
+        let whose = match &seen.directly {
+            Some(Ok(())) => "; at its own port the app upgrades: the ingress does not pass the upgrade on".to_owned(),
+            Some(Err(other)) => format!("; at its own port, past the ingress, neither: {other}"),
+            None => String::new(),
+        };
+        Mismatch::new(format!("no WebSocket to the echo app: {why}{whose}"), &seen.url)
+    })?;
     let same = |what: &str, least: usize, came: &Came| match came {
         Came::Same(bytes) if *bytes >= least => Ok(()),
         _ => Err(Mismatch::new(format!("{what} does not come back as it was sent"), came)),
@@ -170,7 +176,13 @@ mod tests {
                 number += 1;
             }
         });
-        Echo { url: String::new(), applied: Value::Null, talk: Ok(talk(client).await) }
+        Echo {
+            url: String::new(),
+            applied: Value::Null,
+            talk: Ok(talk(client).await),
+            directly: None,
+            process: Err("nobody asked".to_owned()),
+        }
     }
 
     #[tokio::test]

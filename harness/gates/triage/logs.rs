@@ -1,19 +1,15 @@
 //! Logs: of the containers of the gate's project, of those that have exited too, and of what they stand on.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
-
-use walkdir::WalkDir;
 
 use super::super::session::Session;
 use super::capture::given;
-use crate::attest::app;
+use crate::attest::{app, logs};
 use crate::evidence::call::Call;
 use crate::evidence::{Item, folder};
 use crate::lane::Environment;
 use crate::workerbee::mcp::Mcp;
-use crate::workerbee::naming;
 use crate::workerbee::request::Request;
 
 /// The most that is kept of a log: its end.
@@ -61,7 +57,7 @@ pub(super) fn keep(session: &Session<'_>, environment: &Environment, folder: &Pa
     if session.key.gate.profile().is_none() {
         return items;
     }
-    let logs = of_containers(session, environment);
+    let logs = logs::files(&environment.state_root, &session.spec.project, session.key.gate.profile());
     if logs.is_empty() {
         let problem = Some("WorkerBee has no container's log of this project".to_owned());
         items.push(Item { shows: "container logs".to_owned(), files: Vec::new(), found: Vec::new(), problem });
@@ -91,32 +87,4 @@ fn one(session: &Session<'_>, file: &Path, shows: &str, log: &Path) -> Item {
         Err(error) => item.problem = Some(format!("{}: {error}", log.display())),
     }
     given(session, item)
-}
-
-/// The logs that nerdctl keeps, by component where it is one. Its files rather than containerd are asked for the names:
-/// they are there when containerd is not.
-fn of_containers(session: &Session<'_>, environment: &Environment) -> BTreeMap<String, PathBuf> {
-    let data = environment.state_root.join("projects").join(&session.spec.project).join("containerd-data");
-    let files: Vec<PathBuf> = WalkDir::new(data)
-        .into_iter()
-        .flatten()
-        .filter(|entry| entry.file_type().is_file())
-        .map(walkdir::DirEntry::into_path)
-        .collect();
-    let text = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    // names/<namespace>/<name> holds an id.
-    let written = files.iter().filter(|file| file.iter().rev().nth(2).is_some_and(|folder| folder == "names"));
-    let names: BTreeMap<String, String> =
-        written.filter_map(|file| Some((std::fs::read_to_string(file).ok()?.trim().to_owned(), text(file)))).collect();
-    let component = |container: &str| {
-        let profile = session.key.gate.profile()?;
-        let of = |component| naming::container(&environment.state_root, &session.spec.project, profile, component);
-        profile.components().into_iter().find(|one| of(*one) == container).map(|one| one.to_string())
-    };
-    let logs = files.iter().filter_map(|file| Some((text(file).strip_suffix("-json.log")?.to_owned(), file)));
-    logs.map(|(id, file)| {
-        let name = names.get(&id).map(|name| component(name).unwrap_or_else(|| name.clone()));
-        (name.unwrap_or_else(|| id.chars().take(12).collect()), file.clone())
-    })
-    .collect()
 }

@@ -1,6 +1,14 @@
 //! The rows: what is broken, at which gate, and which checks must say so, in which words.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use k1s_profile_gates::plan::{Gate, Transport};
+use k1s_profile_gates::stack::{self, Options};
+
+use crate::outcome::{self, Attempt, Outcome};
+
+/// Stands before the real `WorkerBee`.
+const WRAPPER: &str = include_str!("../wrapper.sh");
 
 /// Has a row's gate ask through MCP.
 pub(crate) const THROUGH_MCP: (&str, &str) = ("K1S_GATES_TRANSPORT", "mcp");
@@ -19,15 +27,26 @@ pub(crate) struct Row {
 
 impl Row {
     /// By which way its gate asks.
-    pub(crate) fn transport(&self) -> Transport {
+    fn transport(&self) -> Transport {
         let through_mcp = self.env.contains(&THROUGH_MCP);
         if through_mcp { Transport::Mcp } else { Transport::Cli }
     }
 
-    /// The name of its gate's folder.
-    pub(crate) fn folder(&self) -> String {
-        let slug = self.gate.slug();
-        if self.transport() == Transport::Mcp { format!("{slug}.mcp") } else { slug }
+    /// Runs its gate with its wrapper in `WorkerBee`'s place, and says what is not as the row says.
+    pub(crate) fn run(&self, number: usize) -> (Outcome, Vec<String>) {
+        let stack = stack::ensure(&Options::from_env(), &mut |progress| eprintln!("stack: {progress}")).unwrap();
+        let folder = tempfile::Builder::new().prefix("k1s-sabotage").tempdir().unwrap();
+        let wrapper = folder.path().join("workerbee");
+        let script = WRAPPER.replace("@REAL@", &stack.workerbee.display().to_string()).replace("@BREAKS@", self.breaks);
+        std::fs::write(&wrapper, script).unwrap();
+        std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut env: Vec<(&str, String)> = self.env.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        env.push(("WORKERBEE_BIN", wrapper.display().to_string()));
+        let (gate, transport) = (self.gate, self.transport());
+        let attempt = Attempt { gate, transport, base: outcome::base('b', number), env, red: self.red.to_vec() };
+        let outcome = outcome::of(folder.path(), &attempt);
+        let wrong = outcome.differs_from(&attempt);
+        (outcome, wrong)
     }
 
     pub(crate) fn turns_red(&self, check: &str) -> bool {

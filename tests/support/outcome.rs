@@ -1,21 +1,39 @@
-//! What became of a gate that was sabotaged: the program that nextest would start, and what it printed.
+//! What became of a gate in which something was broken on purpose: the program that nextest would start, and what it
+//! printed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use k1s_profile_gates::stack::{self, Options};
+use k1s_profile_gates::plan::{Gate, Transport};
 use k1s_profile_gates::{Evidence, results, run};
 use serde_json::Value;
 
 use crate::ladder::ladder;
-use crate::rows::Row;
 
 /// A message that lacks what was expected, the evidence's file or the remedy.
 const INCOMPLETE: &str = "incomplete";
-const WRAPPER: &str = include_str!("wrapper.sh");
+
+/// A gate in which something is broken.
+pub(crate) struct Attempt<'a> {
+    pub(crate) gate: Gate,
+    pub(crate) transport: Transport,
+    /// What its project's name starts with: attempts run side by side.
+    pub(crate) base: String,
+    /// Variables of the run.
+    pub(crate) env: Vec<(&'a str, String)>,
+    /// The checks that go red, and words that the message of each must have. All others stay green.
+    pub(crate) red: Vec<(&'a str, &'a str)>,
+}
+
+impl Attempt<'_> {
+    /// The name of the gate's folder.
+    fn folder(&self) -> String {
+        let slug = self.gate.slug();
+        if self.transport == Transport::Mcp { format!("{slug}.mcp") } else { slug }
+    }
+}
 
 /// What the trials of the gate said.
 pub(crate) struct Outcome {
@@ -28,27 +46,21 @@ pub(crate) struct Outcome {
     pub(crate) told: BTreeMap<&'static str, String>,
 }
 
-/// Runs the gate of a row.
-pub(crate) fn of(number: usize, row: &Row) -> Outcome {
-    let stack = stack::ensure(&Options::from_env(), &mut |progress| eprintln!("stack: {progress}")).unwrap();
-    let folder = tempfile::Builder::new().prefix("k1s-sabotage").tempdir().unwrap();
-    let wrapper = folder.path().join("workerbee");
-    let script = WRAPPER.replace("@REAL@", &stack.workerbee.display().to_string()).replace("@BREAKS@", row.breaks);
-    std::fs::write(&wrapper, script).unwrap();
-    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+/// Runs the gate, with its evidence in a folder of the attempt's.
+pub(crate) fn of(folder: &Path, attempt: &Attempt<'_>) -> Outcome {
+    let run_dir = folder.join("run");
     let mut command = Command::new(ladder());
     // Not on standard output, where what a trial prints may end up in the middle of another one's line.
-    let log = folder.path().join("verdicts");
-    command.arg(format!("{}::", row.gate)).arg("--logfile").arg(&log);
+    let log = folder.join("verdicts");
+    command.arg(format!("{}::", attempt.gate)).arg("--logfile").arg(&log);
     by_itself(&mut command);
     let output = command
-        .env("WORKERBEE_BIN", &wrapper)
-        .env("RUN_DIR", folder.path().join("run"))
-        .env("WB_PROJECT_BASE", base(number))
+        .env("RUN_DIR", &run_dir)
+        .env("WB_PROJECT_BASE", &attempt.base)
         .env("INSTA_UPDATE", "no")
         .env_remove("WORKERBEE_CONTAINERD_STATE_ROOT")
         .env_remove("K1S_GATES_TRANSPORT")
-        .envs(row.env.iter().copied())
+        .envs(attempt.env.iter().map(|(name, value)| (*name, value)))
         .output()
         .unwrap();
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -56,17 +68,17 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
     let said = std::fs::read_to_string(&log).unwrap_or_default();
     let verdicts = |end: &str| -> BTreeSet<String> {
         let names = said.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(end)?.split(" ...").next());
-        let own = names.filter_map(|name| name.trim().strip_prefix(&format!("{}::", row.gate)));
+        let own = names.filter_map(|name| name.trim().strip_prefix(&format!("{}::", attempt.gate)));
         own.map(str::to_owned).collect()
     };
     let (passed, red) = (verdicts("ok"), verdicts("FAILED"));
     // The program prints the messages of trials that run side by side, without their names.
-    let run_dir = folder.path().join("run");
-    let record = run_dir.join("gates").join(row.folder()).join("record.json");
+    let record = run_dir.join("gates").join(attempt.folder()).join("record.json");
     let evidence = Evidence::load(&run_dir, &record).unwrap_or_else(|failure| panic!("{failure}\n{text}"));
     let message = |name: &String| {
-        let check =
-            k1s_profile_gates::checks_of(row.gate, row.transport()).into_iter().find(|check| check.name == *name)?;
+        let check = k1s_profile_gates::checks_of(attempt.gate, attempt.transport)
+            .into_iter()
+            .find(|check| check.name == *name)?;
         let failure = check.judge(&evidence).err()?;
         let is_complete = !failure.expected.is_empty()
             && !failure.remedy.is_empty()
@@ -80,7 +92,7 @@ pub(crate) fn of(number: usize, row: &Row) -> Outcome {
         std::thread::sleep(Duration::from_millis(50));
     }
     let failed = red.into_iter().map(|name| (name.clone(), message(&name).unwrap_or_default())).collect();
-    let triage = triage(&run_dir, row, &failed);
+    let triage = triage(&run_dir, attempt, &failed);
     Outcome { passed, failed, triage, told: told(&run_dir) }
 }
 
@@ -101,8 +113,8 @@ pub(crate) fn told(run_dir: &Path) -> BTreeMap<&'static str, String> {
 }
 
 /// A gate that failed has a triage: an index of files that are there and show something, and of what could not be taken.
-fn triage(run_dir: &Path, row: &Row, failed: &BTreeMap<String, String>) -> Vec<String> {
-    let folder = run_dir.join("triage").join(row.folder());
+fn triage(run_dir: &Path, attempt: &Attempt<'_>, failed: &BTreeMap<String, String>) -> Vec<String> {
+    let folder = run_dir.join("triage").join(attempt.folder());
     // These are judged when the gate has ended.
     if failed.keys().all(|check| check == "snapshot" || check.starts_with("secrets::")) {
         return if folder.exists() { vec!["a triage of nothing".to_owned()] } else { Vec::new() };
@@ -139,24 +151,24 @@ fn triage(run_dir: &Path, row: &Row, failed: &BTreeMap<String, String>) -> Vec<S
 }
 
 /// Rows run side by side, and so may whole test runs: their projects' names must differ.
-fn base(number: usize) -> String {
+pub(crate) fn base(first: char, number: usize) -> String {
     let digits = |value: usize| char::from(b"0123456789abcdefghijklmnopqrstuvwxyz"[value % 36]);
     let process = usize::try_from(std::process::id()).unwrap();
-    ["b".to_owned()]
+    [first.to_string()]
         .into_iter()
         .chain([number / 36, number, process / 36, process].map(|value| digits(value).to_string()))
         .collect()
 }
 
 impl Outcome {
-    /// What is not as the row says: one line each.
-    pub(crate) fn differs_from(&self, row: &Row) -> Vec<String> {
+    /// What is not as it should be: one line each.
+    pub(crate) fn differs_from(&self, attempt: &Attempt<'_>) -> Vec<String> {
         let mut wrong = self.triage.clone();
         let checks: BTreeSet<String> =
-            k1s_profile_gates::checks_of(row.gate, row.transport()).into_iter().map(|check| check.name).collect();
+            k1s_profile_gates::checks_of(attempt.gate, attempt.transport).into_iter().map(|check| check.name).collect();
         let seen: BTreeSet<String> = self.passed.iter().chain(self.failed.keys()).cloned().collect();
         wrong.extend(checks.symmetric_difference(&seen).map(|name| format!("not judged, or unknown: {name}")));
-        for (check, says) in row.red {
+        for (check, says) in &attempt.red {
             match self.failed.get(*check) {
                 None => wrong.push(format!("stayed green: {check}")),
                 Some(message) if message.starts_with(INCOMPLETE) => wrong.push(format!("{check}: {message}")),
@@ -166,7 +178,7 @@ impl Outcome {
                 Some(_) => {}
             }
         }
-        let expected: BTreeSet<&str> = row.red.iter().map(|(check, _)| *check).collect();
+        let expected: BTreeSet<&str> = attempt.red.iter().map(|(check, _)| *check).collect();
         wrong.extend(
             self.failed.keys().filter(|name| !expected.contains(name.as_str())).map(|name| format!("went red: {name}")),
         );
