@@ -7,7 +7,7 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 .DEFAULT_GOAL := help
 # The stack's tools before the user's own, cargo-nextest among them.
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
-.PHONY: help stack browser gates resume test both sabotage faults test-kill test-clock kill runs consumer bench sweep lint doc clean-cache
+.PHONY: help stack browser gates resume test both sabotage hosts faults test-kill test-clock kill runs consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -26,11 +26,12 @@ gates: stack ## Run the validation gates against the real WorkerBee
 	@$(GATES) run -- $(ARGS)
 
 test: stack browser lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
-	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage) and not binary(faults) and not binary(kill) and not binary(runs)'
+	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage) and not binary(hosts) and not binary(faults) and not binary(kill) and not binary(runs)'
 	@$(CARGO) test --quiet --doc
 	@$(MAKE) --no-print-directory consumer
 	@$(MAKE) --no-print-directory sabotage ARGS=
 	@$(MAKE) --no-print-directory faults FAULTS=3 ARGS=
+	@$(MAKE) --no-print-directory hosts ARGS=
 	@$(MAKE) --no-print-directory kill ARGS=
 	@$(MAKE) --no-print-directory runs ARGS=
 	@$(MAKE) --no-print-directory both
@@ -52,6 +53,10 @@ faults: stack ## Plant faults in k1s one at a time on the real stack, and see th
 	@$(CARGO) build --quiet --example ladder
 	@echo "faults: FAULTS=$(FAULTS)$(if $(filter-out all,$(FAULTS)), SEED=$(SEED))"
 	@$(WITH_STACK) K1S_GATES_FAULTS=$(FAULTS) K1S_GATES_FAULTS_SEED=$(SEED) $(CARGO) nextest run --profile faults --test faults --test-threads $(ROWS) $(if $(SHARD),--partition count:$(SHARD)) $(ARGS)
+
+hosts: stack ## Lay hosts unlike this one around a gate, and see that it works there or is told at once why not
+	@$(CARGO) build --quiet --example ladder
+	@$(WITH_STACK) $(CARGO) nextest run --profile hosts --test hosts $(ARGS)
 
 test-kill: ## Cut real runs short at 20 points with each signal, and see that nothing is left of them
 	@K1S_GATES_KILL_POINTS=$${K1S_GATES_KILL_POINTS:-20} $(MAKE) --no-print-directory kill

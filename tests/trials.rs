@@ -203,6 +203,12 @@ case "$*" in *--version*) echo 'workerbee 0.1.7'; exit;; esac
 cat /dev/zero > "$RUN_DIR/full" 2> /dev/null
 cat "$HERE/answer.json""#;
 
+/// Turns the run's folder read-only when it is asked for the inventory.
+const TURNS_READ_ONLY: &str = r#"
+case "$*" in *--version*) echo 'workerbee 0.1.7'; exit;; esac
+mount -o remount,bind,ro "$RUN_DIR"
+cat "$HERE/answer.json""#;
+
 #[rstest]
 #[case::full(
     "mount -t tmpfs -o size=64k full @/run; cat /dev/zero > @/run/full 2> /dev/null",
@@ -211,6 +217,7 @@ cat "$HERE/answer.json""#;
     "No space left"
 )]
 #[case::full_in_the_middle("mount -t tmpfs -o size=256k full @/run", FILLS, 1, "No space left")]
+#[case::read_only_in_the_middle("mount --bind @/run @/run", TURNS_READ_ONLY, 7, "Read-only file system")]
 #[case::read_only("mount --bind @/run @/run; mount -o remount,bind,ro @/run", HONEST, 7, "Read-only file system")]
 fn a_folder_that_cannot_be_written_to_is_named(
     #[case] prepare: &str,

@@ -67,9 +67,11 @@ fn record_file(state_root: &Path, project: &str) -> PathBuf {
 
 async fn healthy(record: &ProfileRecord) -> bool {
     let Some(url) = &record.controller_url else { return false };
-    let request = reqwest::Client::new().get(format!("{url}/health")).timeout(Duration::from_secs(2));
     // Any answer will do: without a token it may be a refusal.
-    request.send().await.is_ok()
+    match super::client(Duration::from_secs(2)) {
+        Ok(client) => client.get(format!("{url}/health")).send().await.is_ok(),
+        Err(_) => false,
+    }
 }
 
 async fn leader(record: &ProfileRecord, project: &str, profile: Profile) -> Option<String> {

@@ -1,10 +1,7 @@
 //! What lanes and the embedded stack need of the machine.
 
-use std::process::{Command, Stdio};
-
-use rustix::process::geteuid;
-
 use super::Condition;
+use crate::lane::{self, Settings};
 use crate::stack::{self, Options, Unmet};
 
 /// A workload's lane keeps about this much in memory, in kilobytes.
@@ -53,44 +50,15 @@ pub(super) fn stack(options: &Options) -> Condition {
     }
 }
 
-/// Root, and the namespaces of a lane: tried out with a command that does nothing.
-pub(super) fn namespaces() -> Condition {
-    let name = "namespaces of a lane";
-    let sudo: &[&str] = if geteuid().is_root() { &[] } else { &["sudo", "-n"] };
-    let unshare = ["unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--mount-proc", "true"];
-    let words: Vec<&str> = sudo.iter().chain(&unshare).copied().collect();
-    let tried = Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).output();
-    let seen = match tried {
-        Ok(output) if output.status.success() => return Condition::met(name, format!("`{}` works", words.join(" "))),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
-    };
-    let remedy = if geteuid().is_root() {
-        "run on the host, or in a container with CAP_SYS_ADMIN (docker run --privileged …)"
-    } else {
-        "echo \"$USER ALL=(ALL) NOPASSWD: ALL\" | sudo tee /etc/sudoers.d/k1s-gates"
-    };
-    Condition::unmet(name, seen, remedy)
-}
-
-/// A lane lays an overlay over /var/lib.
-pub(super) fn overlay() -> Condition {
-    let name = "overlay file system";
-    let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
-    if known.lines().any(|line| line.split_whitespace().last() == Some("overlay")) {
-        return Condition::met(name, "known to the kernel");
-    }
-    Condition::unmet(name, "not in /proc/filesystems", "sudo modprobe overlay")
-}
-
-/// runc wants cgroups.
-pub(super) fn cgroups() -> Condition {
-    let name = "cgroups";
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let mounted = mounts.lines().filter_map(|line| line.split(' ').nth(2)).find(|kind| kind.starts_with("cgroup"));
-    match mounted {
-        Some(kind) => Condition::met(name, format!("{kind} is mounted")),
-        None => Condition::unmet(name, "not mounted", "sudo mount -t cgroup2 none /sys/fs/cgroup"),
+/// A lane, tried out: root, its namespaces, its mounts over this machine's, cgroups.
+pub(super) fn lane(settings: &Settings, options: &Options) -> Condition {
+    let mut folders = lane::folders_of_a_run(settings);
+    folders.push(options.cache.clone());
+    let name = "a lane";
+    match lane::can_hold(&folders) {
+        Ok(()) => Condition::met(name, "can be made ready: namespaces, mounts, cgroups"),
+        Err(failure) if failure.what.contains(&failure.seen) => Condition::unmet(name, failure.what, failure.remedy),
+        Err(failure) => Condition::unmet(name, format!("{}: {}", failure.what, failure.seen), failure.remedy),
     }
 }
 

@@ -59,9 +59,7 @@ pub fn examine(options: &Options) -> Vec<Condition> {
         Mode::Embedded => {
             conditions.extend(machine::requirements(options));
             conditions.push(machine::stack(options));
-            conditions.push(machine::namespaces());
-            conditions.push(machine::overlay());
-            conditions.push(machine::cgroups());
+            conditions.push(machine::lane(&settings, options));
             conditions.push(machine::memory());
         }
         Mode::External(external) => {

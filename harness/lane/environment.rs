@@ -19,6 +19,9 @@ use crate::workerbee::naming;
 /// How long containerd may take until it answers.
 const CONTAINERD_STARTUP: Duration = Duration::from_secs(30);
 
+/// How long the import of one image may take: a second or two, on a busy machine ten.
+const IMPORT: Duration = Duration::from_secs(180);
+
 /// A prepared environment. In a lane it owns the lane's containerd.
 pub(crate) struct Environment {
     /// containerd's socket.
@@ -190,12 +193,12 @@ async fn import(address: &Path, namespace: &str, archive: &Path) -> Result<(), F
         .arg(archive)
         .stdin(Stdio::null())
         .kill_on_drop(true)
-        .output()
-        .await;
-    let seen = match output {
-        Ok(output) if output.status.success() => return Ok(()),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(error) => error.to_string(),
+        .output();
+    let seen = match tokio::time::timeout(IMPORT, output).await {
+        Ok(Ok(output)) if output.status.success() => return Ok(()),
+        Ok(Ok(output)) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no end of `ctr images import` within {} s", IMPORT.as_secs()),
     };
     Err(Failure::new(format!("the image {} could not be imported", archive.display()))
         .expected(format!("its content in the namespace {namespace}"))

@@ -1,29 +1,73 @@
 //! How a lane and a gate's process are started: as all parts of the harness, from this same executable.
 
+use std::io::Seek as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::geteuid;
 
 use crate::failure::Failure;
+use crate::stack::within;
 
 /// The first argument of a lane's first process.
 pub(crate) const LANE: &str = "__lane";
 /// The first argument of a gate's process.
 pub(crate) const GATE: &str = "__gate";
 
-/// The command that plays `role` in a lane of its own: namespaces that the kernel ends with their first process.
+/// The first argument of a process that tries out whether a lane could be made ready.
+pub(crate) const PROBE: &str = "__probe";
+
+/// How long it may take to try out a lane.
+const TRIAL: Duration = Duration::from_secs(30);
+
+/// Namespaces that the kernel ends with their first process.
+const UNSHARE: [&str; 9] =
+    ["unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc"];
+
+/// The command that starts a lane.
 pub(crate) fn in_lane() -> Result<tokio::process::Command, Failure> {
-    let unshare = ["unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc"];
     let mut words: Vec<&str> = Vec::new();
     if !geteuid().is_root() {
         require_sudo()?;
         words.extend(["sudo", "-n"]);
     }
-    words.extend(unshare);
+    words.extend(UNSHARE);
     let mut command = tokio::process::Command::new(words[0]);
     command.args(&words[1..]).arg(executable()?).arg(LANE);
     Ok(command)
+}
+
+/// Whether a lane could be made ready on this machine that needs these folders of it: tried out, as a run's supervisor
+/// would, who has no terminal. A ticket of sudo's counts for the terminal alone on which it was had.
+pub(crate) fn can_hold(folders: &[PathBuf]) -> Result<(), Failure> {
+    let untried = |seen: String| {
+        Failure::new("a lane could not be tried out")
+            .expected(UNSHARE.join(" "))
+            .seen(seen)
+            .remedy("install util-linux (unshare, setsid), and run where namespaces can be made: in a container with CAP_SYS_ADMIN (docker run --privileged …)")
+    };
+    let mut words = vec!["--wait"];
+    if !geteuid().is_root() {
+        words.extend(["sudo", "-n"]);
+    }
+    words.extend(UNSHARE);
+    let mut told = tempfile::tempfile().map_err(|error| untried(error.to_string()))?;
+    serde_json::to_writer(&mut told, folders).map_err(|error| untried(error.to_string()))?;
+    told.rewind().map_err(|error| untried(error.to_string()))?;
+    let mut command = Command::new("setsid");
+    command.args(words).arg(executable()?).arg(PROBE).stdin(told);
+    let output = within(&mut command, TRIAL).map_err(|error| untried(error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    if let Ok(failure) = serde_json::from_slice::<Failure>(&output.stdout) {
+        return Err(failure);
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let failure = untried(if said.is_empty() { output.status.to_string() } else { said.clone() });
+    let sudo = said.contains("password is required") || said.contains("a terminal is required");
+    Err(if sudo { failure.remedy(SUDO) } else { failure })
 }
 
 /// The command that plays the gate on the host as it is.
@@ -42,8 +86,11 @@ pub(crate) fn executable() -> Result<PathBuf, Failure> {
     })
 }
 
+/// A ticket (`sudo -v`) is no help: it belongs to a terminal, and the gates are started without one.
+const SUDO: &str = "echo \"$USER ALL=(ALL) NOPASSWD: ALL\" | sudo tee /etc/sudoers.d/k1s-gates # a ticket (sudo -v) counts on its terminal alone";
+
 fn require_sudo() -> Result<(), Failure> {
-    let asked = Command::new("sudo").args(["-n", "true"]).stdin(Stdio::null()).output();
+    let asked = within(Command::new("sudo").args(["-n", "true"]).stdin(Stdio::null()), TRIAL);
     let seen = match asked {
         Ok(output) if output.status.success() => return Ok(()),
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
@@ -52,5 +99,5 @@ fn require_sudo() -> Result<(), Failure> {
     Err(Failure::new("a lane needs root, and there is neither root nor passwordless sudo")
         .expected("user id 0, or `sudo -n true` that succeeds")
         .seen(format!("user id {}; sudo: {seen}", geteuid().as_raw()))
-        .remedy("run as root, or allow sudo without a password for the length of the run"))
+        .remedy(format!("run as root, or allow sudo without a password for the length of the run: {SUDO}")))
 }

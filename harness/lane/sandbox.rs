@@ -3,17 +3,17 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 use rustix::process::{Pid, WaitOptions, wait};
 
-use super::launch;
 use super::meter::Meter;
+use super::mounts::{self, NAMESERVER, unprepared};
 use super::settings::{Mode, Settings};
 use super::spec::{Spec, Work};
+use super::{launch, needed};
 use crate::evidence::{RedactionKey, Redactor, Store, layout};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
@@ -22,10 +22,6 @@ use crate::stack::Stack;
 /// The exit status of a gate whose project stays.
 pub(crate) const GATE_KEPT: u8 = 75;
 
-/// An address for documentation (RFC 5737) on the lane's loopback, with nothing behind it. Not 127.0.0.1: containers
-/// have a loopback of their own.
-const NAMESERVER: &str = "192.0.2.53";
-
 /// Prepares the namespaces, starts the gate's process and reaps whatever is left to the first process of a namespace.
 pub(crate) fn main() -> ExitCode {
     let told = Spec::take_over(&mut std::io::stdin().lock());
@@ -33,7 +29,7 @@ pub(crate) fn main() -> ExitCode {
     let started = told.and_then(|(key, spec)| {
         // Before anything else is started, by the thread that starts it.
         let meter = Metered::begin(&spec);
-        prepare()?;
+        prepare(&needed::by(&spec))?;
         let mut command = Command::new(launch::executable()?);
         command.arg(launch::GATE).stdin(Stdio::piped());
         let mut child = command.spawn().map_err(|error| unprepared("start the gate's process", &error))?;
@@ -79,6 +75,16 @@ impl Metered {
     }
 }
 
+/// Prepares the namespaces and nothing else: tells on standard output what kept it from that, as JSON, or nothing. The
+/// folders that a lane would need come on standard input.
+pub(crate) fn probe() -> ExitCode {
+    let folders: Vec<PathBuf> = serde_json::from_reader(std::io::stdin().lock()).unwrap_or_default();
+    let Err(failure) = prepare(&folders) else { return ExitCode::SUCCESS };
+    // Whoever asked reads it, or is gone.
+    let _ = serde_json::to_writer(std::io::stdout(), &failure);
+    ExitCode::FAILURE
+}
+
 /// Whoever started the lane holds the other end of standard input: when it dies, by whatever signal, so does the lane.
 fn end_with_the_lifeline() {
     std::thread::spawn(|| {
@@ -119,62 +125,18 @@ fn stay(spec: &Spec) -> ExitCode {
     }
 }
 
-fn prepare() -> Result<(), Failure> {
+fn prepare(needed: &[PathBuf]) -> Result<(), Failure> {
     let step = |what: &'static str| move |error: std::io::Error| unprepared(what, &error);
-    mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
-        .map_err(|error| unprepared("make all mounts private", &error.into()))?;
-    // /run holds containerd's, runc's and podman's state, the network namespaces and the lane itself.
-    tmpfs("/run").map_err(step("mount a private /run"))?;
-    for folder in ["/run/lock", "/run/netns", "/run/lib/upper", "/run/lib/work"] {
-        fs::create_dir_all(folder).map_err(step("make the lane's folders"))?;
-    }
-    refuse_names().map_err(step("put its own resolver's configuration in place"))?;
-    // CNI and podman write under /var/lib: over it lies a layer of the lane's own.
-    let options = c"lowerdir=/var/lib,upperdir=/run/lib/upper,workdir=/run/lib/work";
-    mount("lane", "/var/lib", "overlay", MountFlags::empty(), options)
-        .map_err(|error| unprepared("lay a private layer over /var/lib", &error.into()))?;
+    mounts::lay(needed)?;
     ip(&["link", "set", "lo", "up"]).map_err(step("bring up loopback"))?;
     ip(&["address", "add", &format!("{NAMESERVER}/32"), "dev", "lo"])
         .map_err(step("give its name server an address"))?;
-    fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(step("forward between the lane's networks"))
-}
-
-fn tmpfs(target: &str) -> std::io::Result<()> {
-    mount("lane", target, "tmpfs", MountFlags::empty(), c"mode=755").map_err(Into::into)
-}
-
-/// A name server that refuses at once.
-///
-/// There is no way out of a lane, so a query to the host's server would wait out its timeout. gRPC asks for an IPv6
-/// address even of a name in /etc/hosts: the controllers of k1s-ha-min would get their lease seconds late, in any order.
-fn refuse_names() -> std::io::Result<()> {
-    let target = match fs::canonicalize("/etc/resolv.conf") {
-        Ok(target) => target,
-        // On many systems it points into /run, which is another one now.
-        Err(_) => match fs::read_link("/etc/resolv.conf") {
-            Ok(link) => Path::new("/etc").join(link),
-            Err(_) => return Ok(()),
-        },
-    };
-    if !target.exists() {
-        fs::create_dir_all(target.parent().unwrap_or(Path::new("/")))?;
-        fs::write(&target, "")?;
-    }
-    let own = "/run/k1s-gates-resolv.conf";
-    fs::write(own, format!("nameserver {NAMESERVER}\n"))?;
-    mount_bind(own, &target).map_err(Into::into)
+    fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(step("forward between the lane's networks (/proc/sys)"))
 }
 
 fn ip(arguments: &[&str]) -> std::io::Result<()> {
     let status = Command::new("ip").args(arguments).status()?;
     if status.success() { Ok(()) } else { Err(std::io::Error::other(status.to_string())) }
-}
-
-fn unprepared(what: &str, error: &std::io::Error) -> Failure {
-    Failure::new(format!("the lane could not {what}: {error}"))
-        .expected("root in a mount, PID and network namespace of its own")
-        .seen(error.to_string())
-        .remedy("a container that lacks CAP_SYS_ADMIN cannot hold lanes: run on the host, or use the external mode")
 }
 
 /// Daemons whose parents ended are this process's children now: unreaped, they would look alive to `WorkerBee`.

@@ -119,6 +119,7 @@ impl Settings {
     /// Settings from the environment. A value that cannot be meant is refused, not replaced.
     pub fn from_env() -> Result<Self, Failure> {
         refuse_unreadable_paths()?;
+        refuse_unmountable_paths()?;
         let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let run_dir = path("RUN_DIR").unwrap_or_else(default_run_dir);
@@ -255,6 +256,26 @@ fn refuse_unreadable_paths() -> Result<(), Failure> {
         let value = std::env::var_os(name).map(PathBuf::from).unwrap_or_default();
         Err(not_utf8(name, &value))
     })
+}
+
+/// What is mounted into containers, or stands in a PATH and in configurations: there these characters end a path. And
+/// what follows from HOME alone.
+fn refuse_unmountable_paths() -> Result<(), Failure> {
+    let cache = crate::stack::Options::from_env().cache;
+    let ledger = crate::ledger::folder();
+    for (name, path) in [("K1S_GATES_CACHE, or HOME", &cache), ("XDG_STATE_HOME, or HOME", &ledger)] {
+        if path.to_str().is_none() {
+            return Err(not_utf8(name, path));
+        }
+    }
+    let k1s_root = std::env::var_os("K1S_ROOT").map(PathBuf::from).unwrap_or_default();
+    for (name, path) in [("K1S_GATES_CACHE", &cache), ("K1S_ROOT", &k1s_root)] {
+        if path.to_str().is_some_and(|text| text.contains([':', '"', '\\', '\n'])) {
+            let expected = "a path without colons, quotation marks, backslashes and line breaks";
+            return Err(refused(name, &path.display().to_string().escape_debug().to_string(), expected));
+        }
+    }
+    Ok(())
 }
 
 fn not_utf8(name: &str, value: &std::path::Path) -> Failure {

@@ -23,6 +23,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::trust;
 use crate::failure::Failure;
 use project::Project;
 
@@ -30,6 +31,8 @@ use project::Project;
 #[derive(Debug)]
 pub(crate) struct Ledger {
     folder: PathBuf,
+    /// Held for as long as this process lives.
+    _sign: Option<fs::File>,
 }
 
 /// What one gate may leave.
@@ -93,8 +96,10 @@ pub(crate) struct OnHost<'a> {
 impl Ledger {
     pub(crate) fn open() -> std::io::Result<Self> {
         let folder = folder();
-        fs::create_dir_all(&folder)?;
-        Ok(Self { folder })
+        // What it names is removed, and by what it names: it must be nobody else's.
+        drop(trust::make(&folder)?);
+        let sign = Owner::this_process().give_sign(&folder);
+        Ok(Self { folder, _sign: sign })
     }
 
     /// Where the entry of a project of this process is.
@@ -143,6 +148,7 @@ impl Ledger {
                 }
             }
             if busy.is_empty() {
+                Owner::this_process().take_sign_back(&self.folder);
                 return;
             }
             own = busy;
@@ -201,7 +207,7 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
 fn not_in_use(path: &Path, mut cgroups: Vec<String>) -> Vec<String> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     for (_, other) in entries(folder).into_iter().filter(|(other, _)| other != path) {
-        if let Some(other) = other.filter(|other| other.owner.is_alive() || other.is_kept()) {
+        if let Some(other) = other.filter(|other| other.owner.is_alive_in(folder) || other.is_kept()) {
             cgroups.retain(|name| !other.cgroups.contains(name));
         }
     }
@@ -218,7 +224,7 @@ pub async fn remains() -> Vec<Remains> {
             continue;
         };
         let kept = entry.kept.filter(Kept::holds);
-        if kept.is_none() && entry.owner.is_alive() {
+        if kept.is_none() && entry.owner.is_alive_in(&folder()) {
             continue;
         }
         let mut left = words(&cgroups::existing(&entry.cgroups));
@@ -235,6 +241,7 @@ pub async fn remains() -> Vec<Remains> {
 /// Settles what runs that are no more have left. Returns what could not be removed, and why.
 pub(crate) async fn sweep() -> Vec<(Remains, Failure)> {
     let mut kept = Vec::new();
+    owner::forget_signs(&folder());
     for one in remains().await.into_iter().filter(|one| one.kept.is_none()) {
         if let Err(failure) = settle(&one.entry).await {
             kept.push((one, failure));
@@ -256,6 +263,10 @@ fn unreadable(path: &Path) -> Failure {
 }
 
 fn entries(folder: &Path) -> Vec<(PathBuf, Option<Entry>)> {
+    if trust::examine(folder).is_err() {
+        // Whatever somebody else has written there is no word of the harness's.
+        return Vec::new();
+    }
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let named = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     named.map(|path| (path.clone(), read(&path))).collect()
@@ -270,7 +281,7 @@ fn write(path: &Path, entry: &Entry) -> std::io::Result<()> {
     // A lane is root's; its entry belongs to whom the ledger belongs to.
     let (owner, own) = (fs::metadata(folder)?, file.as_file().metadata()?);
     if (owner.uid(), owner.gid()) != (own.uid(), own.gid()) {
-        std::os::unix::fs::chown(file.path(), Some(owner.uid()), Some(owner.gid()))?;
+        std::os::unix::fs::fchown(file.as_file(), Some(owner.uid()), Some(owner.gid()))?;
     }
     file.persist(path).map_err(|error| error.error)?;
     fs::File::open(folder)?.sync_all()
@@ -280,7 +291,8 @@ fn read(path: &Path) -> Option<Entry> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-fn folder() -> PathBuf {
+/// Where the ledger is.
+pub(crate) fn folder() -> PathBuf {
     let base = dirs::state_dir().or_else(dirs::cache_dir).unwrap_or_else(std::env::temp_dir);
     base.join("k1s-profile-gates/ledger")
 }

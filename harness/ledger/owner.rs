@@ -1,5 +1,11 @@
 //! Whose an entry is: a process, by its number and its start, as a number alone is reused.
 
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 /// A process of the harness's own.
@@ -18,9 +24,63 @@ impl Owner {
         Self { pid, start: start_time(pid).unwrap_or_default() }
     }
 
-    /// Whether it still runs.
-    pub(crate) fn is_alive(self) -> bool {
+    /// Whether it still runs, as far as its number tells: in this PID namespace.
+    fn is_alive(self) -> bool {
         start_time(self.pid) == Some(self.start)
+    }
+
+    /// Whether the process that wrote entries into that ledger still runs, in whatever PID namespace: two containers may
+    /// share a ledger, and then know nothing of each other's processes. It holds its sign locked while it lives.
+    pub(super) fn is_alive_in(self, ledger: &Path) -> bool {
+        let Ok(sign) = File::open(self.sign(ledger)) else { return self.is_alive() };
+        match flock(&sign, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => false,
+            Err(Errno::WOULDBLOCK) => true,
+            // A file system without locks.
+            Err(_) => self.is_alive(),
+        }
+    }
+
+    /// Makes the sign of life of this process. Where there are no locks, its number has to do.
+    pub(super) fn give_sign(self, ledger: &Path) -> Option<File> {
+        let file = self.sign(ledger);
+        loop {
+            let sign = File::create(&file).ok()?;
+            if flock(&sign, FlockOperation::LockExclusive).is_err() {
+                let _ = std::fs::remove_file(file);
+                return None;
+            }
+            // A sweep may just have taken it for a dead one's.
+            let is_there = |about: std::fs::Metadata| sign.metadata().is_ok_and(|own| own.ino() == about.ino());
+            if std::fs::metadata(&file).is_ok_and(is_there) {
+                return Some(sign);
+            }
+        }
+    }
+
+    /// Removes it, when nothing of this process is in the ledger any more.
+    pub(super) fn take_sign_back(self, ledger: &Path) {
+        let _ = std::fs::remove_file(self.sign(ledger));
+    }
+
+    fn sign(self, ledger: &Path) -> PathBuf {
+        ledger.join(format!("{}-{}.{SIGN}", self.pid, self.start))
+    }
+}
+
+/// How the names of signs of life end.
+const SIGN: &str = "owner";
+
+/// Removes the signs of processes that are no more.
+pub(super) fn forget_signs(ledger: &Path) {
+    for entry in std::fs::read_dir(ledger).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_none_or(|extension| extension != SIGN) {
+            continue;
+        }
+        if File::open(&path).is_ok_and(|sign| flock(&sign, FlockOperation::NonBlockingLockShared).is_ok()) {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -30,4 +90,28 @@ pub(super) fn start_time(pid: i32) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
     (state != "Z" && state != "X").then(|| fields.nth(18)?.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_lives_while_its_sign_is_held_whatever_its_number_says() {
+        let ledger = tempfile::tempdir().unwrap();
+        // A process of another PID namespace: here nobody has that number.
+        let other = Owner { pid: i32::MAX, start: 7 };
+        assert!(!other.is_alive_in(ledger.path()));
+        let sign = other.give_sign(ledger.path()).unwrap();
+        assert!(other.is_alive_in(ledger.path()));
+        forget_signs(ledger.path());
+        assert!(other.is_alive_in(ledger.path()), "what is held is not forgotten");
+        drop(sign);
+        assert!(!other.is_alive_in(ledger.path()));
+        forget_signs(ledger.path());
+        assert_eq!(std::fs::read_dir(ledger.path()).unwrap().count(), 0);
+        let own = Owner::this_process();
+        assert!(own.is_alive_in(ledger.path()), "without a sign its number tells");
+    }
 }

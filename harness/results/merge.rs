@@ -142,7 +142,7 @@ pub fn merge(folders: &[PathBuf], into: &Path, signer: Option<&Signer>) -> Resul
     standing.gates.sort_by_key(|gate| (gate.key(), gate.part));
     standing.resumed.sort();
     let summary = joined(&shards, into);
-    summary.write(&store);
+    summary.write(&store)?;
     let redactions: Redactions = store.redactions().with_gates(into);
     store.write_json(Path::new(REDACTIONS), &redactions)?;
     seal(&store, &standing, signer)?;

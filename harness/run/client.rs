@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
+use super::alive::is_supported;
 use super::key::RunKey;
 use super::launch;
 use super::protocol::{Answer, Request};
@@ -71,8 +72,11 @@ fn connect(key: &RunKey) -> Result<UnixStream, Failure> {
     };
     refuse_deep_folder(key)?;
     let lock = File::create(key.lock()).map_err(|error| broken("the run's lock cannot be made", &error))?;
-    flock(&lock, FlockOperation::LockExclusive)
-        .map_err(|error| broken("the run's lock cannot be taken", &error.into()))?;
+    match flock(&lock, FlockOperation::LockExclusive) {
+        // Of two supervisors that are started the second finds the first.
+        Err(error) if !is_supported(error) => {}
+        taken => taken.map_err(|error| broken("the run's lock cannot be taken", &error.into()))?,
+    }
     if let Ok(stream) = UnixStream::connect(key.socket()) {
         return Ok(stream);
     }
@@ -80,6 +84,8 @@ fn connect(key: &RunKey) -> Result<UnixStream, Failure> {
         // There is no supervisor that would remove it.
         let _ = std::fs::remove_file(key.lock());
     })?;
+    // What a supervisor has left that was killed while it said why it could not work.
+    let _ = std::fs::remove_file(key.socket().with_extension("error"));
     launch::supervisor(key, &settings).map_err(|error| broken("the supervisor cannot be started", &error))?;
     let started = Instant::now();
     let refused = key.socket().with_extension("error");

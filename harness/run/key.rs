@@ -26,7 +26,10 @@ impl RunKey {
     pub(super) fn of_this_process() -> Result<Self, Failure> {
         let own = getpid().as_raw_nonzero().get();
         let (name, owner) = match std::env::var("NEXTEST_RUN_ID") {
-            Ok(id) => (id, getppid().map_or(own, |parent| parent.as_raw_nonzero().get())),
+            Ok(id) => {
+                let owner = nextest(&id, getppid().map_or(own, |parent| parent.as_raw_nonzero().get()));
+                (id, owner)
+            }
             Err(_) => (format!("process-{own}"), own),
         };
         Ok(Self { name, folder: runtime_dir()?, owner })
@@ -50,6 +53,31 @@ impl RunKey {
     fn file(&self, extension: &str) -> PathBuf {
         self.folder.join(format!("{}.{extension}", self.name))
     }
+}
+
+/// nextest's own process: the first one above this that does not bear the run's id, which nextest gives to what it starts.
+/// Between it and a trial may be a runner (`CARGO_TARGET_<triple>_RUNNER`), one for each trial, that ends with it.
+fn nextest(id: &str, parent: i32) -> i32 {
+    let mark = format!("NEXTEST_RUN_ID={id}");
+    let mut at = parent;
+    // No process has so many above it.
+    for _ in 0..64 {
+        // What belongs to somebody else, or has ended, is no runner of this user's.
+        let Ok(environment) = std::fs::read(format!("/proc/{at}/environ")) else { break };
+        if !environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+            break;
+        }
+        match parent_of(at) {
+            Some(above) if above > 0 => at = above,
+            _ => break,
+        }
+    }
+    at
+}
+
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// How long a supervisor that has no socket may still be about to make it: far longer than a trial waits for it.
@@ -147,4 +175,30 @@ fn own(folder: &Path, uid: u32) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("owner {}, mode {:o}", metadata.uid(), metadata.mode() & 0o7777))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn runners_are_not_taken_for_nextest() {
+        let own = getpid().as_raw_nonzero().get();
+        let id = "a-run-of-this-test";
+        let mut outer = Command::new("sh");
+        // Two runners, one in the other; the inner one tells its number and waits.
+        outer.args(["-c", "sh -c 'echo $$; read line' & wait"]).env("NEXTEST_RUN_ID", id);
+        let mut outer = outer.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(outer.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let inner: i32 = line.trim().parse().unwrap();
+        assert_eq!(nextest(id, inner), own);
+        assert_eq!(nextest("another run", inner), inner);
+        outer.kill().unwrap();
+        outer.wait().unwrap();
+    }
 }

@@ -37,6 +37,7 @@ pub fn role(arguments: &[OsString]) -> Option<ExitCode> {
     let first = rest.first().map(Path::new);
     match role.to_str()? {
         launch::SUPERVISOR => first.map(supervisor::serve::main),
+        lane::PROBE => Some(lane::probe()),
         lane::LANE => Some(lane::main()),
         lane::GATE => Some(gate::main()),
         launch::REAPER => first.map(reaper::main),

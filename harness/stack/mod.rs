@@ -22,9 +22,11 @@ mod requirement;
 mod step;
 mod tool;
 mod version;
+mod within;
 
 pub use error::StackError;
 pub use requirement::Unmet;
+pub(crate) use within::within;
 
 use crate::tree::Trees;
 use plan::Plan;

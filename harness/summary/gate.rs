@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::first_line;
 use crate::checks::Check;
-use crate::evidence::{Bill, Evidence, Progress, Reading, layout};
+use crate::evidence::{Bill, Evidence, Progress, Reading, folder, layout};
 use crate::failure::Failure;
 use crate::plan::{GateKey, Transports};
 use crate::suite::checks_of_run;
@@ -114,11 +114,10 @@ impl GateSummary {
 
     /// Waits to be run anew.
     pub(super) fn cut_short(self, run_dir: &Path, part: usize) -> Self {
-        let folder = run_dir.join(&self.folder);
-        let progress = std::fs::read(folder.join(layout::PROGRESS)).ok();
+        let progress = folder::read(run_dir, &self.folder.join(layout::PROGRESS)).ok();
         let progress: Option<Progress> = progress.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         // What a supervisor that is killed knew last it may not have written down.
-        let unsaid = self.began.is_none() && folder.join(layout::SPEC).exists();
+        let unsaid = self.began.is_none() && run_dir.join(&self.folder).join(layout::SPEC).exists();
         let now = match (&self.failure, self.began.is_some() || unsaid) {
             (Some(failure), _) => Some(format!("left no record in part {part}: {}", first_line(&failure.what))),
             (None, true) => {
@@ -147,7 +146,7 @@ impl GateSummary {
         let record = &evidence.record;
         self.project.clone_from(&record.project);
         self.project_kept = record.project_kept;
-        let bill = std::fs::read(run_dir.join(&self.folder).join(layout::BILL)).ok();
+        let bill = folder::read(run_dir, &self.folder.join(layout::BILL)).ok();
         self.bill = bill.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if let Some(kept) = &record.rerun_of {
             self.runs += 1;

@@ -16,7 +16,7 @@ pub use gate::{GateSummary, Outcome, Verdict};
 pub use part::Part;
 pub use state::{GateState, Stage};
 
-use crate::evidence::layout;
+use crate::evidence::{folder, layout};
 use crate::lane::Mode;
 use crate::plan::{Gate, GateKey, Shard, Transport, Transports};
 use crate::tree::Identity;
@@ -83,8 +83,8 @@ impl Summary {
     /// Reads the summary of a run.
     pub fn load(run_dir: &Path) -> Result<Self, NoRun> {
         let unreadable = |why: String| NoRun { run_dir: run_dir.to_owned(), why };
-        let bytes =
-            std::fs::read(run_dir.join(layout::SUMMARY)).map_err(|error| unreadable(format!("run.json: {error}")))?;
+        let bytes = folder::read(run_dir, Path::new(layout::SUMMARY))
+            .map_err(|error| unreadable(format!("run.json: {error}")))?;
         serde_json::from_slice(&bytes).map_err(|error| unreadable(format!("run.json: {error}")))
     }
 

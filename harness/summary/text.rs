@@ -4,14 +4,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{Outcome, Summary};
-use crate::evidence::{Store, kept_project_hint, layout};
+use crate::evidence::{Store, StoreError, kept_project_hint, layout};
 
 impl Summary {
     /// Written anew after every gate, so that a run that is killed has one too.
-    pub(crate) fn write(&self, store: &Store) {
-        // What cannot be written here could not be written by the gates either, and they say so.
-        let _ = store.write_json(Path::new(layout::SUMMARY), self);
-        let _ = store.write(Path::new(layout::SUMMARY_TEXT), self.text().as_bytes());
+    pub(crate) fn write(&self, store: &Store) -> Result<(), StoreError> {
+        store.write_json(Path::new(layout::SUMMARY), self)?;
+        store.write(Path::new(layout::SUMMARY_TEXT), self.text().as_bytes()).map(drop)
     }
 
     fn text(&self) -> String {

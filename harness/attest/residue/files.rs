@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::command::{as_root, unreadable};
+use super::command::{Printed, as_root, unreadable};
 use super::{Owner, Thing};
 use crate::failure::Failure;
 
@@ -33,9 +33,18 @@ pub(super) fn state(owner: &Owner) -> Result<Vec<Thing>, Failure> {
 fn find(roots: &[&str]) -> Result<Vec<String>, Failure> {
     let arguments: Vec<&str> = roots.iter().copied().chain(["!", "-type", "d", "-print"]).collect();
     let printed = as_root("find", &arguments)?;
-    match printed.stderr.lines().find(|line| !line.ends_with("No such file or directory")) {
-        Some(wrong) => Err(unreadable("find", wrong)),
-        None => Ok(printed.stdout.lines().map(str::to_owned).collect()),
+    found(&printed).map_err(|wrong| unreadable("find", &wrong))
+}
+
+/// Ended otherwise than by itself, find has not seen all. What others have written beside it says nothing of it.
+fn found(printed: &Printed) -> Result<Vec<String>, String> {
+    let own = printed.stderr.lines().filter(|line| line.starts_with("find:"));
+    let wrong = own.clone().find(|line| !line.ends_with("No such file or directory"));
+    match (wrong, printed.status.code()) {
+        (Some(wrong), _) => Err(wrong.to_owned()),
+        (None, Some(0)) => Ok(printed.stdout.lines().map(str::to_owned).collect()),
+        (None, Some(1)) if own.count() > 0 => Ok(printed.stdout.lines().map(str::to_owned).collect()),
+        (None, _) => Err(format!("{}; {}", printed.status, printed.stderr.trim())),
     }
 }
 
@@ -73,5 +82,30 @@ pub(super) fn state_stays(thing: &Thing) -> bool {
         // Volumes that k1s made for applications.
         ["projects", _, "containerd-data", _, "volumes", _, volume, ..] => volume.starts_with("ae-"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+mod tests {
+    use rstest::rstest;
+
+    use super::super::command::plain;
+    use super::*;
+
+    #[rstest]
+    #[case::good("echo /a; echo /b", Ok(2))]
+    #[case::no_folder("echo /a; echo \"find: '/x': No such file or directory\" >&2; exit 1", Ok(1))]
+    #[case::warned("echo 'sudo: unable to resolve host x: Name or service not known' >&2; echo /a", Ok(1))]
+    #[case::forbidden("echo /a; echo \"find: '/x': Permission denied\" >&2; exit 1", Err("Permission denied"))]
+    #[case::killed("echo /a; kill -KILL $$", Err("signal: 9"))]
+    #[case::killed_below_sudo("echo /a; exit 137", Err("exit status: 137"))]
+    #[case::without_a_word("exit 1", Err("exit status: 1"))]
+    fn a_find_that_has_not_seen_all_is_no_look(#[case] script: &str, #[case] expected: Result<usize, &str>) {
+        match (found(&plain("sh", &["-c", script]).unwrap()), expected) {
+            (Ok(files), Ok(number)) => assert_eq!(files.len(), number),
+            (Err(wrong), Err(why)) => assert!(wrong.contains(why), "{wrong}"),
+            (found, _) => panic!("{found:?}"),
+        }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn scan(owner: &Owner) -> Result<Vec<Thing>, Failure> {
 
 fn rules(family: &str, program: &str) -> Result<Vec<Thing>, Failure> {
     let printed = as_root(program, &[])?;
-    if printed.success { Ok(parse(family, &printed.stdout)) } else { Err(unreadable(program, &printed.stderr)) }
+    if printed.success() { Ok(parse(family, &printed.stdout)) } else { Err(unreadable(program, &printed.stderr)) }
 }
 
 /// Each rule, and each chain but the built-in ones, with its table.

@@ -25,7 +25,7 @@ struct Info {
 
 pub(super) fn scan(owner: &Owner) -> Result<Vec<Thing>, Failure> {
     let printed = plain("ip", &["-json", "-details", "link", "show"])?;
-    if !printed.success {
+    if !printed.success() {
         return Err(unreadable("ip", &printed.stderr));
     }
     let links: Vec<Link> =

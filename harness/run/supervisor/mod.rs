@@ -16,7 +16,7 @@ use super::previous::PreviousRun;
 use super::protocol::Answer;
 use super::queue::Queue;
 use crate::evidence::layout::{GATES, INPUTS, REDACTIONS, SET_ASIDE, triage_folder};
-use crate::evidence::{Evidence, RedactionKey, Store};
+use crate::evidence::{Evidence, RedactionKey, Store, StoreError};
 use crate::failure::Failure;
 use crate::lane::{Mode, Prepared, Settings};
 use crate::ledger::Ledger;
@@ -116,8 +116,8 @@ impl Supervisor {
         if let Some((previous, prepared)) = previous {
             self.store.remove_unfinished();
             self.store.remember(previous.redactions(run_dir));
-            self.seal(None, false).await;
-            self.publish(&*self.summary.lock().await);
+            let _ = self.seal(None, false).await;
+            let _ = self.publish(&*self.summary.lock().await);
             previous.set_aside(&self.store)?;
             let _ = self.prepared_once.set(Ok(prepared));
             if run_dir.join(INPUTS).exists() {
@@ -130,7 +130,7 @@ impl Supervisor {
                 states.entry(key).or_insert(state);
             }
         }
-        self.publish(&*self.summary.lock().await);
+        let _ = self.publish(&*self.summary.lock().await);
         self.store.folder().make_inside(Path::new(GATES))
     }
 
@@ -143,13 +143,13 @@ impl Supervisor {
         {
             let mut summary = self.summary.lock().await;
             summary.over();
-            self.publish(&summary);
+            let _ = self.publish(&summary);
         }
         self.ledger.close().await;
         // What a gate's process said at its end is written by then, unless something that it started holds its output open.
         let _ = tokio::time::timeout(LAST_WORDS, self.logs.closed()).await;
         self.store.remove_unfinished();
-        self.seal(None, true).await;
+        let _ = self.seal(None, true).await;
     }
 
     /// What the run stands on, or why there is nothing. Made once, by the first gate that needs it.
@@ -182,7 +182,7 @@ impl Supervisor {
         let project = self.next_project(key);
         self.summary.lock().await.asked(key, project);
         self.news.notify_one();
-        self.seal(Some((key, Stage::Waiting)), false).await;
+        let _ = self.seal(Some((key, Stage::Waiting)), false).await;
         let supervisor = Arc::clone(self);
         self.running.lock().await.spawn(async move {
             let answer = supervisor.turn(key).await;
@@ -197,7 +197,7 @@ impl Supervisor {
         self.summary.lock().await.began(key);
         let begin = Instant::now();
         self.news.notify_one();
-        self.seal(Some((key, Stage::Running)), false).await;
+        let _ = self.seal(Some((key, Stage::Running)), false).await;
         let project = self.summary.lock().await.project(key).unwrap_or_else(|| self.next_project(key));
         if key.gate == Gate::Inventory {
             // It compares the k1s root with what is written down of it.
@@ -207,24 +207,27 @@ impl Supervisor {
         if let Some(kept) = result.as_ref().ok().and_then(|file| self.set_conflict_aside(file)) {
             result = self.run(key, self.next_project(key), Some(kept)).await;
         }
-        {
+        let published = {
             let mut summary = self.summary.lock().await;
             summary.ended(key, begin.elapsed(), result.as_deref());
-            self.publish(&summary);
-        }
+            self.publish(&summary)
+        };
         let state = if result.is_ok() { Stage::Ended } else { Stage::Failed };
-        self.seal(Some((key, state)), false).await;
-        match result {
-            Ok(file) => Answer::Record { run_dir: self.settings.run_dir.clone(), file },
-            Err(failure) => Answer::Failed(failure),
+        let sealed = self.seal(Some((key, state)), false).await;
+        match (result, published.and(sealed)) {
+            // What nobody has vouched for is no evidence: told now, while somebody waits for it.
+            (Ok(_), Err(error)) => Answer::Failed(unrecorded(key, &error)),
+            (Ok(file), Ok(())) => Answer::Record { run_dir: self.settings.run_dir.clone(), file },
+            (Err(failure), _) => Answer::Failed(failure),
         }
     }
 
     /// Writes down what is known of the run. Its trials see the end of their gate only after that.
-    fn publish(&self, summary: &Summary) {
-        summary.write(&self.store);
-        // The page is made of evidence that is there; what cannot be written the gates say.
+    fn publish(&self, summary: &Summary) -> Result<(), StoreError> {
+        let written = summary.write(&self.store);
+        // The page is made of evidence that is there, and can be made again.
         let _ = report::write(&self.store, &self.settings.run_dir);
+        written
     }
 
     /// Publishes news that nobody waits for, a moment later: they come many at once.
@@ -232,13 +235,13 @@ impl Supervisor {
         loop {
             self.news.notified().await;
             tokio::time::sleep(NEWS).await;
-            self.publish(&*self.summary.lock().await);
-            self.seal(None, false).await;
+            let _ = self.publish(&*self.summary.lock().await);
+            let _ = self.seal(None, false).await;
         }
     }
 
     /// What is said of all files: after them, each time that a gate has come further, so that a killed run has it too.
-    async fn seal(&self, step: Option<(GateKey, Stage)>, over: bool) {
+    async fn seal(&self, step: Option<(GateKey, Stage)>, over: bool) -> Result<(), StoreError> {
         let mut states = self.states.lock().await;
         states.extend(step.map(|(key, state)| {
             let name = self.settings.transports.name(key.gate, key.transport);
@@ -255,9 +258,8 @@ impl Supervisor {
             over,
         };
         let redactions = self.store.redactions().with_gates(&self.settings.run_dir);
-        // As with the summary: a folder that cannot be written to is told of by the gates.
-        let _ = self.store.write_json(Path::new(REDACTIONS), &redactions);
-        let _ = results::seal(&self.store, &standing, self.signer.as_ref());
+        self.store.write_json(Path::new(REDACTIONS), &redactions)?;
+        results::seal(&self.store, &standing, self.signer.as_ref())
     }
 
     /// A gate that ended in a conflict is run once more, in a fresh project: the runbook's advice. Both runs' evidence
@@ -281,6 +283,14 @@ impl Supervisor {
         *nth += 1;
         self.settings.project(key.gate, key.transport, *nth)
     }
+}
+
+/// A gate whose end could not be written down: a resume runs it anew.
+fn unrecorded(key: GateKey, error: &StoreError) -> Failure {
+    Failure::new(format!("the end of {} could not be recorded: {error}", key.gate))
+        .expected("room in RUN_DIR, and the right to write there, until the run is over")
+        .seen(error.to_string())
+        .remedy("free some room, or see why the folder is read-only; then resume the run: make resume")
 }
 
 /// Runs what reads many files beside the tasks.

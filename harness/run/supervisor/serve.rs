@@ -1,11 +1,12 @@
 //! The supervisor as a process: it serves trials until the run's owner is gone.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, setrlimit};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -23,12 +24,16 @@ use crate::run::protocol::{Answer, Request};
 use crate::run::{key, launch};
 use crate::signing::Signer;
 
+/// How long to wait for room for another trial.
+const ROOM: Duration = Duration::from_millis(100);
+
 /// Serves until the run's owner is gone.
 pub(in crate::run) fn main(settings: &Path) -> ExitCode {
     let mut rest = std::env::args_os().skip(3);
     let (Some(socket), Some(owner)) = (rest.next(), rest.next()) else { return ExitCode::FAILURE };
     let socket = PathBuf::from(socket);
     let owner = owner.to_str().and_then(|owner| owner.parse().ok()).and_then(Pid::from_raw);
+    allow_files();
     let served = || -> std::io::Result<()> {
         let settings_read: Settings = serde_json::from_slice(&std::fs::read(settings)?)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -38,6 +43,10 @@ pub(in crate::run) fn main(settings: &Path) -> ExitCode {
         result
     };
     let result = served();
+    if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
+        // Another supervisor of the same run is at work: the socket is its.
+        return ExitCode::SUCCESS;
+    }
     key::remove(&socket);
     if let Err(error) = &result {
         // Nobody reads this process's standard error: the trial that started it looks here.
@@ -51,7 +60,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
     let mut owner_ended = end_of(pidfd_open(owner, PidfdFlags::empty())?);
     let redaction = RedactionKey::random()?;
     let store = Store::open(&settings.run_dir, Redactor::keyed(redaction.clone())).map_err(std::io::Error::other)?;
-    let listener = UnixListener::bind(socket)?;
+    let listener = listen(socket)?;
     let ledger = Ledger::open()
         .map_err(|error| std::io::Error::other(format!("the ledger in the state folder cannot be kept: {error}")))?;
     let signer = settings.signing_key_file.as_deref().map(Signer::read).transpose().map_err(std::io::Error::other)?;
@@ -74,7 +83,7 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
         Ok(previous) => previous,
         Err(failure) => {
             tokio::select! {
-                refused = refuse(&listener, failure) => refused?,
+                () = refuse(&listener, failure) => {}
                 _ = owner_ended => {}
                 _ = ended_by_signal.join_next() => {}
             }
@@ -103,14 +112,43 @@ async fn serve(settings: Settings, socket: &Path, owner: Option<Pid>) -> std::io
             _ = &mut owner_ended => break,
             _ = ended_by_signal.join_next() => break,
             Some(_) = answers.join_next() => {}
-            accepted = listener.accept() => {
-                let (stream, _) = accepted?;
+            stream = accept(&listener) => {
                 answers.spawn(Arc::clone(&supervisor).answer(stream));
             }
         }
     }
     supervisor.end(answers, news).await;
     Ok(())
+}
+
+/// The socket of a supervisor that was killed is still there: nobody answers at it.
+fn listen(socket: &Path) -> std::io::Result<UnixListener> {
+    match UnixListener::bind(socket) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            if std::os::unix::net::UnixStream::connect(socket).is_ok() {
+                return Err(std::io::Error::new(ErrorKind::AlreadyExists, "another supervisor of this run is at work"));
+            }
+            std::fs::remove_file(socket)?;
+            UnixListener::bind(socket)
+        }
+        bound => bound,
+    }
+}
+
+/// The next trial that asks. Where there is no room for it, among open files most likely, it is served when there is.
+async fn accept(listener: &UnixListener) -> UnixStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(_) => tokio::time::sleep(ROOM).await,
+        }
+    }
+}
+
+/// As many files as this process may have: each trial that waits takes one.
+fn allow_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// What the run's folder holds, and what this run would stand on. Nothing is written.
@@ -127,9 +165,9 @@ async fn examine(settings: &Settings, signer: Option<&Signer>) -> Result<Option<
 }
 
 /// Tells each trial why there is no run. Nothing of the run's folder is touched.
-async fn refuse(listener: &UnixListener, failure: Failure) -> std::io::Result<()> {
+async fn refuse(listener: &UnixListener, failure: Failure) {
     loop {
-        let (stream, _) = listener.accept().await?;
+        let stream = accept(listener).await;
         let failure = failure.clone();
         tokio::spawn(async move {
             let (reader, mut writer) = stream.into_split();
@@ -172,5 +210,24 @@ impl Supervisor {
         if let Some(answer) = answer {
             reply(&mut writer, &answer).await;
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_socket_of_a_killed_supervisor_is_taken_over_and_that_of_a_living_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("run.sock");
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        assert!(socket.exists());
+        let living = listen(&socket).unwrap();
+        assert_eq!(listen(&socket).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        let trial = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        drop(accept(&living).await);
+        drop(trial);
     }
 }

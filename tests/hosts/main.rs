@@ -1,0 +1,103 @@
+//! The matrix of hosts: machines and folders as people have them. Each row lays a host of its own around this one, in a
+//! mount namespace that ends with it, and says what `doctor`, and where lanes are concerned, a real gate make of it.
+// A test that cannot be set up must stop.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../support/ladder.rs"]
+mod ladder;
+mod rows;
+
+use std::path::Path;
+use std::process::{Command, ExitCode, Output, Stdio};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use rows::{Expected, ROWS, Row};
+
+/// The gate that is run: the quickest with a containerd and a daemon.
+const GATE: &str = "preflight::";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let is_root = rustix::process::geteuid().is_root();
+    // Without root there are no mounts to lay.
+    let trial = |row: &'static Row| Trial::test(row.name, move || check(row)).with_ignored_flag(!is_root);
+    libtest_mimic::run(&arguments, ROWS.iter().map(trial).collect()).exit_code()
+}
+
+fn check(row: &Row) -> Result<(), Failed> {
+    let folder = tempfile::Builder::new().prefix("host-").tempdir().unwrap();
+    let mut wrong = Vec::new();
+    let doctor = on(row, folder.path(), env!("CARGO_BIN_EXE_k1s-gates"), &["doctor", "--json"]);
+    for (condition, expected) in row.doctor {
+        wrong.extend(differs(&doctor, condition, *expected));
+    }
+    let mut printed = format!("doctor: {}", text(&doctor));
+    if let Some(expected) = row.gate {
+        let gate = on(row, folder.path(), ladder::ladder().to_str().unwrap(), &[GATE]);
+        printed = format!("{printed}\ngate: {}", text(&gate));
+        match expected {
+            Expected::Good if !gate.status.success() => wrong.push(format!("the gate is red: {}", gate.status)),
+            Expected::Told(words) if gate.status.success() || !text(&gate).contains(words) => {
+                wrong.push(format!("expected a red gate that says `{words}`; it ended with {}", gate.status));
+            }
+            _ => {}
+        }
+    }
+    for command in row.commands {
+        let arguments = [command, "RUN_DIR"];
+        let output = on(row, folder.path(), env!("CARGO_BIN_EXE_k1s-gates"), &arguments);
+        let said = text(&output);
+        if output.status.code() != Some(3) || !said.contains("belongs to user") || said.contains("S3cret") {
+            wrong.push(format!("`{command}` should refuse the folder and ended with {}: {said}", output.status));
+        }
+    }
+    println!("{}: {}", row.name, row.expected);
+    if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n\n{printed}", wrong.join("\n")).into()) }
+}
+
+/// What is wrong with what the doctor says of a condition.
+fn differs(doctor: &Output, condition: &str, expected: Expected) -> Option<String> {
+    let conditions: Vec<serde_json::Value> = serde_json::from_slice(&doctor.stdout).unwrap_or_default();
+    let Some(found) = conditions.iter().find(|one| one["name"] == condition) else {
+        return Some(format!("the doctor says nothing of `{condition}`"));
+    };
+    let (ok, seen) = (found["ok"] == true, found["seen"].as_str().unwrap_or_default());
+    let remedy = found["remedy"].as_str().unwrap_or_default();
+    match expected {
+        Expected::Good if ok => None,
+        Expected::Told(words) if !ok && seen.contains(words) && !remedy.is_empty() => None,
+        _ => Some(format!("the doctor says of `{condition}`: ok {ok}, {seen}; expected {expected:?}")),
+    }
+}
+
+/// Runs a program on the row's host. `HOST` is a folder of the row's own, outside of what a lane covers.
+fn on(row: &Row, folder: &Path, program: &str, arguments: &[&str]) -> Output {
+    let script = format!("set -e\nmount --make-rprivate /\n{}\nexec {} \"$@\"", row.host, row.through);
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script, "sh", program]);
+    let place = |text: &str| text.replace("HOST", folder.to_str().unwrap());
+    let run_dir = row.variables.iter().find(|(name, _)| *name == "RUN_DIR").map(|(_, value)| place(value));
+    for argument in arguments {
+        command.arg(if *argument == "RUN_DIR" { run_dir.as_deref().unwrap_or_default() } else { argument });
+    }
+    // What the tests' own run is told is not for the row's.
+    for name in ["NEXTEST_RUN_ID", "NEXTEST", "RUN_DIR", "K1S_ROOT", "WORKERBEE_BIN", "XDG_RUNTIME_DIR"] {
+        command.env_remove(name);
+    }
+    command.env("HOST", folder).env("TMPDIR", folder).env("XDG_STATE_HOME", folder.join("state"));
+    for (name, value) in row.variables {
+        command.env(name, place(value));
+    }
+    command.stdin(Stdio::null()).output().expect("unshare, of util-linux")
+}
+
+fn text(output: &Output) -> String {
+    let printed = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    // Only what went wrong is of interest.
+    let lines = String::from_utf8_lossy(&printed)
+        .lines()
+        .filter(|line| !line.ends_with("... ok"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    format!("{}\n{lines}", output.status)
+}

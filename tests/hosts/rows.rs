@@ -1,0 +1,141 @@
+//! The hosts.
+
+/// What a host is expected to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Expected {
+    /// Nothing is in the way.
+    Good,
+    /// Refused, with these words.
+    Told(&'static str),
+}
+
+use Expected::{Good, Told};
+
+/// A host.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    /// In words, what is to come of it.
+    pub(crate) expected: &'static str,
+    /// How it is laid around this one: a script of sh's.
+    pub(crate) host: &'static str,
+    /// What the program is started through.
+    pub(crate) through: &'static str,
+    /// Variables; `HOST` in one is the row's own folder.
+    pub(crate) variables: &'static [(&'static str, &'static str)],
+    /// Conditions of the doctor's.
+    pub(crate) doctor: &'static [(&'static str, Expected)],
+    /// What a real gate comes to; none where no gate is run.
+    pub(crate) gate: Option<Expected>,
+    /// Commands that are to refuse `RUN_DIR`.
+    pub(crate) commands: &'static [&'static str],
+}
+
+const PLAIN: Row = Row {
+    name: "",
+    expected: "works",
+    host: "",
+    through: "",
+    variables: &[],
+    doctor: &[("a lane", Good)],
+    gate: None,
+    commands: &[],
+};
+
+const EVIDENCE: &str = "folder of the evidence";
+
+/// A run's folder of user nobody's, in which a link leads to a file of root's alone.
+const OF_NOBODY: &str = "mkdir -p $HOST/nobody/run/gates && echo '{}' > $HOST/nobody/run/run.json \
+    && echo S3cret > $HOST/secret && chmod 600 $HOST/secret && ln -sfn $HOST/secret $HOST/nobody/run/manifest.json \
+    && chown -R -h 65534 $HOST/nobody";
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "folders-under-var-lib-and-run",
+        host: "mkdir -p $HOST/lib $HOST/run && mount --bind $HOST/lib /var/lib/misc && mkdir -p /var/lib/misc/agent \
+            && mount -t tmpfs user /run && mkdir -p -m 700 /run/user/0",
+        variables: &[
+            ("RUN_DIR", "/var/lib/misc/agent/work space/evidence"),
+            ("XDG_STATE_HOME", "/run/user/0/state"),
+            ("TMPDIR", "/run/user/0"),
+        ],
+        doctor: &[("a lane", Good), (EVIDENCE, Good), ("meeting place", Good)],
+        gate: Some(Good),
+        ..PLAIN
+    },
+    Row {
+        name: "container-within-a-container",
+        expected: "works without an overlay, and the user's nerdctl.toml does not reach in",
+        host: "mkdir $HOST/layers && mount -t tmpfs layers $HOST/layers && cd $HOST/layers && mkdir u1 w1 u2 w2 etc \
+            && mount -t overlay one -o lowerdir=/var/lib,upperdir=u1,workdir=w1 /var/lib \
+            && mount -t overlay two -o lowerdir=/var/lib,upperdir=u2,workdir=w2 /var/lib && cd / \
+            && cp -a /etc/. $HOST/layers/etc && mkdir -p $HOST/layers/etc/nerdctl \
+            && echo 'snapshotter=\"stargz\"' > $HOST/layers/etc/nerdctl/nerdctl.toml && mount --bind $HOST/layers/etc /etc",
+        gate: Some(Good),
+        ..PLAIN
+    },
+    Row {
+        name: "first-process-behind-a-proxy",
+        through: "unshare --pid --fork --kill-child --mount-proc env -u HOME",
+        variables: &[
+            ("HTTP_PROXY", "http://192.0.2.1:9"),
+            ("http_proxy", "http://192.0.2.1:9"),
+            ("ALL_PROXY", "http://192.0.2.1:9"),
+            ("NERDCTL_TOML", "/nowhere"),
+            ("RUN_DIR", "HOST/link/evidence"),
+        ],
+        host: "mkdir -p \"$HOST/a folder\" && ln -sfn \"a folder\" $HOST/link",
+        gate: Some(Good),
+        ..PLAIN
+    },
+    Row {
+        name: "cgroups-that-are-read-only",
+        expected: "told by the doctor, and by the gate at once",
+        host: "for at in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/self/mounts); do mount -o remount,bind,ro $at; done",
+        doctor: &[("a lane", Told("cannot be written to: Read-only file system"))],
+        gate: Some(Told("cannot be written to: Read-only file system")),
+        ..PLAIN
+    },
+    Row {
+        name: "no-cap-sys-admin",
+        expected: "told by the doctor, and by the gate at once",
+        through: "setpriv --bounding-set -sys_admin --inh-caps -sys_admin",
+        doctor: &[("a lane", Told("Operation not permitted"))],
+        gate: Some(Told("Operation not permitted")),
+        ..PLAIN
+    },
+    Row {
+        name: "run-dir-of-another-user",
+        expected: "refused with the reason before anything starts, by the commands that read it too",
+        host: OF_NOBODY,
+        variables: &[("RUN_DIR", "HOST/nobody/run")],
+        doctor: &[(EVIDENCE, Told("belongs to user 65534"))],
+        gate: Some(Told("belongs to user 65534")),
+        commands: &["report", "junit", "verify", "bundle", "interrupted"],
+        ..PLAIN
+    },
+    Row {
+        name: "run-dir-that-others-could-replace",
+        expected: "refused with the reason",
+        host: "mkdir -p $HOST/open && chmod 777 $HOST/open",
+        variables: &[("RUN_DIR", "HOST/open/run")],
+        doctor: &[(EVIDENCE, Told("can be written to by everybody"))],
+        gate: Some(Told("can be written to by everybody")),
+        ..PLAIN
+    },
+    Row {
+        name: "k1s-root-that-is-no-text",
+        expected: "told as what it is",
+        host: "K1S_ROOT=$(printf '/k1s-\\374'); export K1S_ROOT",
+        doctor: &[("settings", Told("K1S_ROOT"))],
+        gate: Some(Told("K1S_ROOT")),
+        ..PLAIN
+    },
+    Row {
+        name: "cache-that-is-somebodys-folder",
+        expected: "refused, and left as it is",
+        host: "mkdir -p $HOST/thesis && touch $HOST/thesis/thesis.odt",
+        variables: &[("K1S_GATES_CACHE", "HOST/thesis")],
+        doctor: &[("stack", Told("thesis.odt"))],
+        ..PLAIN
+    },
+];
