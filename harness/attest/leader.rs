@@ -32,7 +32,7 @@ pub async fn until_up(state_root: &Path, project: &str, profile: Profile, limit:
         if let Some(record) =
             std::fs::read(&record).ok().and_then(|bytes| serde_json::from_slice::<ProfileRecord>(&bytes).ok())
         {
-            let up = if profile == Profile::HaMin {
+            let up = if profile.elects_leader() {
                 seen.leader = leader(&record, project, profile).await;
                 seen.leader.is_some()
             } else {

@@ -189,7 +189,7 @@ pub fn judge(profile: Profile, seen: &Resources) -> Result<(), Mismatch> {
     app::complete(&seen.deployed)?;
     pods(seen)?;
     controller(seen)?;
-    objects(profile == Profile::HaMin, seen)?;
+    objects(profile.mirrors_resources(), seen)?;
     for (kind, count) in [("jobs", &seen.counts.jobs), ("stateful sets", &seen.counts.statefulsets)] {
         match count {
             Ok(0) => {}

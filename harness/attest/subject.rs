@@ -30,7 +30,7 @@ pub struct Subject {
 impl Subject {
     /// Which k1s it is, and in which kind of profile.
     pub(super) fn release(&self) -> Release {
-        Release { version: self.k1s.clone(), ha: self.profile == Profile::HaMin }
+        Release { version: self.k1s.clone(), ha: self.profile.elects_leader() }
     }
 
     /// The project's containerd namespace.

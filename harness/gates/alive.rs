@@ -45,12 +45,7 @@ pub(super) async fn observe(session: &mut Session<'_>, profile: Profile, answer:
 /// The looks at the profile itself, all at the same time.
 async fn inside(session: &mut Session<'_>, subject: &Subject) -> Result<(), Failure> {
     let deployed = outside::has_apps(session.key.gate);
-    let leader = async {
-        match subject.profile {
-            Profile::HaMin => Some(leader::observe(subject).await),
-            _ => None,
-        }
-    };
+    let leader = async { if subject.profile.elects_leader() { Some(leader::observe(subject).await) } else { None } };
     let (readiness, leader, state) =
         tokio::join!(readiness::observe(subject), leader, state::observe(subject, deployed));
     session.observe("readiness", readiness)?;
@@ -109,7 +104,7 @@ fn inside_checks(profile: Profile, deployed: bool) -> Vec<Check> {
             move |seen: &State| seen.judge(profile, deployed),
         ),
     ];
-    if profile == Profile::HaMin {
+    if profile.elects_leader() {
         checks.push(observed(
             "attest::leader",
             "leader",

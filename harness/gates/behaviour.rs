@@ -125,7 +125,7 @@ pub(super) fn checks(gate: Gate, profile: Profile) -> Vec<Check> {
             move |seen| logs::judge(seen, profile),
         ),
     ];
-    if profile == Profile::HaMin {
+    if profile.elects_leader() {
         checks.push(observed(
             AUTHORITY,
             "controllers",

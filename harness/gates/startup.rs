@@ -23,7 +23,7 @@ pub(super) async fn run(session: &mut Session<'_>, profile: Profile) -> Result<(
 pub(super) fn checks(profile: Profile) -> Vec<Check> {
     let mut checks = vec![succeeded(WORKERBEE_OK, LABEL)];
     checks.extend(REPORTED.map(|name| reported(LABEL, name)));
-    if profile == Profile::HaMin {
+    if profile.elects_leader() {
         checks.push(reported(LABEL, "ha-leader-observed"));
     }
     checks.extend([

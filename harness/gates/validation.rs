@@ -12,7 +12,7 @@ use crate::evidence::{Cause, Conflict};
 use crate::failure::Failure;
 use crate::lane::{Limits, StartToken};
 use crate::ledger;
-use crate::plan::{Gate, Profile};
+use crate::plan::Profile;
 use crate::workerbee::request::Request;
 
 /// The label of the call that the gate is about.
@@ -32,7 +32,7 @@ pub(super) async fn run(
     session.owns_project = true;
     // Whoever applies to k1s-ha-min needs controller 0 to win the lease, and takes the token before others that only
     // boot in the meantime: see `Gate::priority`.
-    let first = session.key.gate == Gate::Workload(Profile::HaMin);
+    let first = session.key.gate.suffers_from_company();
     // On a shared host another run may restart the same daemon: it is asked for one at a time too.
     let early = if first || session.shares_its_host() { Some(session.start_token().await?) } else { None };
     let project = session.spec.project.clone();
@@ -48,9 +48,10 @@ pub(super) async fn run(
     let token = if early.is_some() { early } else { Some(session.start_token().await?) };
     // Lanes have ports of their own: there it is enough to have waited for the gate above.
     let token = token.filter(|_| first || session.shares_its_host());
-    let watch = match profile {
-        Profile::HaMin => Some(Watch::begin(&session.environment()?.state_root, &project, profile)),
-        _ => None,
+    let watch = if profile.elects_leader() {
+        Some(Watch::begin(&session.environment()?.state_root, &project, profile))
+    } else {
+        None
     };
     let answer = validate(session, profile, request, timeout, file, token).await?;
     if fail_fast::has_struck(session).await? {

@@ -159,7 +159,7 @@ impl Environment {
 
     /// In a lane, lets controller 0 win the lease of k1s-ha-min. The user's own host is left as it is.
     pub(crate) fn head_start(&self, project: &str, profile: Profile) -> Option<AbortHandle> {
-        self.stack.as_ref().filter(|_| profile == Profile::HaMin)?;
+        self.stack.as_ref().filter(|_| profile.elects_leader())?;
         let address = self.address.clone();
         let namespace = naming::namespace(&self.state_root, project);
         let container = naming::container(&self.state_root, project, profile, Component::Controller(0));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::plan::{
-    Gate, GateKey, Profile, SHARD_VARIABLE, Shard, TRANSPORT_VARIABLE, Transport, Transports, UnknownShard,
+    Gate, GateKey, ProjectSetting, SHARD_VARIABLE, Shard, TRANSPORT_VARIABLE, Transport, Transports, UnknownShard,
     UnknownTransport,
 };
 use crate::tree::{self, Trees};
@@ -159,16 +159,12 @@ impl Settings {
     /// as the profile needs them, whatever the first one is.
     pub fn project(&self, gate: Gate, transport: Transport, nth: u32) -> String {
         let suffix = gate.suffix(transport);
-        let named = match gate {
-            Gate::Workload(Profile::SingleEtcdContainerd) => self.single_project.as_ref(),
-            Gate::Workload(Profile::HaMin) => self.ha_project.as_ref(),
-            _ => None,
+        let (named, shared) = match gate.project_setting() {
+            ProjectSetting::Single => (self.single_project.as_ref(), None),
+            ProjectSetting::Ha => (self.ha_project.as_ref(), None),
+            ProjectSetting::Shared => (None, self.project.as_ref()),
         };
-        let stem = match (gate, named) {
-            (_, Some(name)) => name,
-            (Gate::Workload(_), None) => &self.base,
-            _ => self.project.as_ref().unwrap_or(&self.base),
-        };
+        let stem = named.or(shared).unwrap_or(&self.base);
         // One name for both ways would be one project.
         let beside = (self.transports, transport) == (Transports::Both, Transport::Mcp);
         let tail = match (nth, named) {

@@ -123,7 +123,7 @@ fn validation(profile: Profile) -> Vec<Field> {
     ];
     seen.extend(["controllers", "refusals", "answers", "objects", "rbac", "logs"]);
     seen.extend(["controllers", "refusals", "answers", "objects", "rbac", "logs"]);
-    if profile == Profile::HaMin {
+    if profile.elects_leader() {
         seen.extend(["leader", "leadership"]);
     }
     fields.extend(seen.into_iter().chain(Kind::ALL.map(Kind::observation)).chain(["secrets"]).map(observation));

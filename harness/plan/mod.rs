@@ -29,18 +29,70 @@ pub enum Gate {
     Workload(Profile),
 }
 
+/// Which of the run's settings names the project of a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProjectSetting {
+    /// `WB_PROJECT`, the same for all such gates, or else the project base.
+    Shared,
+    /// `WB_SINGLE_PROJECT`, or else the project base.
+    Single,
+    /// `WB_HA_PROJECT`, or else the project base.
+    Ha,
+}
+
+/// What a gate has, besides what it does and what is checked of it (`gates/`).
+struct Row {
+    gate: Gate,
+    /// The letters of its project: of the command line, and of MCP.
+    letters: (char, char),
+    /// Its place when several wait: the smallest first.
+    priority: u8,
+    project: ProjectSetting,
+}
+
+const fn row(gate: Gate, letters: (char, char), priority: u8, project: ProjectSetting) -> Row {
+    Row { gate, letters, priority, project }
+}
+
+/// The one table of gates, in the runbook's order: a new gate is a row here.
+const ROWS: [Row; 8] = [
+    row(Gate::Preflight, ('p', 'f'), 4, ProjectSetting::Shared),
+    row(Gate::Inventory, ('i', 'l'), 4, ProjectSetting::Shared),
+    row(Gate::Startup(Profile::DevMinSqlite), ('q', 'd'), 3, ProjectSetting::Shared),
+    row(Gate::Startup(Profile::DevEtcdLabs), ('e', 'b'), 3, ProjectSetting::Shared),
+    row(Gate::Startup(Profile::SingleEtcdContainerd), ('c', 'g'), 3, ProjectSetting::Shared),
+    row(Gate::Startup(Profile::HaMin), ('m', 'k'), 2, ProjectSetting::Shared),
+    row(Gate::Workload(Profile::SingleEtcdContainerd), ('s', 'x'), 1, ProjectSetting::Single),
+    row(Gate::Workload(Profile::HaMin), ('h', 'w'), 0, ProjectSetting::Ha),
+];
+
 impl Gate {
     /// Every gate of the runbook, in the runbook's order.
-    pub const ALL: [Self; 8] = [
-        Self::Preflight,
-        Self::Inventory,
-        Self::Startup(Profile::DevMinSqlite),
-        Self::Startup(Profile::DevEtcdLabs),
-        Self::Startup(Profile::SingleEtcdContainerd),
-        Self::Startup(Profile::HaMin),
-        Self::Workload(Profile::SingleEtcdContainerd),
-        Self::Workload(Profile::HaMin),
-    ];
+    pub const ALL: [Self; ROWS.len()] = {
+        let mut all = [Self::Preflight; ROWS.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = ROWS[at].gate;
+            at += 1;
+        }
+        all
+    };
+
+    /// None of a gate that a profile could have and the runbook does not.
+    fn row(self) -> Option<&'static Row> {
+        ROWS.iter().find(|row| row.gate == self)
+    }
+
+    /// Which setting names its project.
+    pub(crate) fn project_setting(self) -> ProjectSetting {
+        self.row().map_or(ProjectSetting::Shared, |row| row.project)
+    }
+
+    /// Whether it applies to a profile whose controllers elect a leader: then its profile should start on a machine that
+    /// does nothing else.
+    pub fn suffers_from_company(self) -> bool {
+        matches!(self, Self::Workload(profile) if profile.elects_leader())
+    }
 
     /// The profile that the gate starts, if it starts one.
     pub fn profile(self) -> Option<Profile> {
@@ -53,16 +105,7 @@ impl Gate {
     /// The letter that makes the gate's project out of the project base: another one for each way to ask, so that both
     /// can be there at once. `s` and `h` are the runbook's own; `r` is that of reruns.
     pub fn suffix(self, transport: Transport) -> char {
-        let (cli, mcp) = match self {
-            Self::Preflight => ('p', 'f'),
-            Self::Inventory => ('i', 'l'),
-            Self::Startup(Profile::DevMinSqlite) => ('q', 'd'),
-            Self::Startup(Profile::DevEtcdLabs) => ('e', 'b'),
-            Self::Startup(Profile::SingleEtcdContainerd) => ('c', 'g'),
-            Self::Startup(Profile::HaMin) => ('m', 'k'),
-            Self::Workload(Profile::HaMin) => ('h', 'w'),
-            Self::Workload(_) => ('s', 'x'),
-        };
+        let (cli, mcp) = self.row().map_or(('o', 'o'), |row| row.letters);
         if transport == Transport::Cli { cli } else { mcp }
     }
 
@@ -71,13 +114,7 @@ impl Gate {
     /// `WorkerBee` applies to controller 0 of k1s-ha-min, whichever controller holds the lease; on a loaded machine
     /// another one may win it and the apply ends in a 409. Started first, the gate starts on an idle machine.
     pub fn priority(self) -> u8 {
-        match self {
-            Self::Workload(Profile::HaMin) => 0,
-            Self::Workload(_) => 1,
-            Self::Startup(Profile::HaMin) => 2,
-            Self::Startup(_) => 3,
-            Self::Preflight | Self::Inventory => 4,
-        }
+        self.row().map_or(u8::MAX, |row| row.priority)
     }
 
     /// The gate's name as part of a file name.

@@ -28,43 +28,98 @@ pub enum Component {
     Controller(u8),
 }
 
+/// What a profile has.
+struct Row {
+    profile: Profile,
+    name: &'static str,
+    /// Its services besides k1s's own, in the order in which `WorkerBee` starts them.
+    services: &'static [Component],
+    controllers: u8,
+    /// Whether its controllers elect a leader.
+    elects_leader: bool,
+    /// Whether k1s mirrors deployments, services and ingresses into its API.
+    mirrors_resources: bool,
+}
+
+/// The one table of profiles, in the runbook's order: a new profile is a row here.
+const ROWS: [Row; 4] = [
+    Row {
+        profile: Profile::DevMinSqlite,
+        name: "k1s-dev-min-sqlite",
+        services: &[],
+        controllers: 1,
+        elects_leader: false,
+        mirrors_resources: false,
+    },
+    Row {
+        profile: Profile::DevEtcdLabs,
+        name: "k1s-dev-etcd-labs",
+        services: &[Component::Etcd],
+        controllers: 1,
+        elects_leader: false,
+        mirrors_resources: false,
+    },
+    Row {
+        profile: Profile::SingleEtcdContainerd,
+        name: "k1s-single-etcd-containerd",
+        services: &[Component::Etcd],
+        controllers: 1,
+        elects_leader: false,
+        mirrors_resources: false,
+    },
+    Row {
+        profile: Profile::HaMin,
+        name: "k1s-ha-min",
+        services: &[Component::Etcd, Component::Nats],
+        controllers: 3,
+        elects_leader: true,
+        mirrors_resources: true,
+    },
+];
+
 impl Profile {
     /// All of them, in the runbook's order.
-    pub const ALL: [Self; 4] = [Self::DevMinSqlite, Self::DevEtcdLabs, Self::SingleEtcdContainerd, Self::HaMin];
+    pub const ALL: [Self; ROWS.len()] = {
+        let mut all = [Self::DevMinSqlite; ROWS.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = ROWS[at].profile;
+            at += 1;
+        }
+        all
+    };
+
+    /// Rows stand in the order of the variants, which a test holds.
+    const fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
 
     /// The name that `WorkerBee` knows it by.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::DevMinSqlite => "k1s-dev-min-sqlite",
-            Self::DevEtcdLabs => "k1s-dev-etcd-labs",
-            Self::SingleEtcdContainerd => "k1s-single-etcd-containerd",
-            Self::HaMin => "k1s-ha-min",
-        }
+        self.row().name
+    }
+
+    /// Whether its controllers elect a leader.
+    pub fn elects_leader(self) -> bool {
+        self.row().elects_leader
+    }
+
+    /// Whether k1s mirrors deployments, services and ingresses into its API.
+    pub fn mirrors_resources(self) -> bool {
+        self.row().mirrors_resources
     }
 
     /// What it is made of, in the order in which `WorkerBee` starts it.
     pub fn components(self) -> Vec<Component> {
-        let mut components = match self {
-            Self::DevMinSqlite => vec![],
-            Self::DevEtcdLabs | Self::SingleEtcdContainerd => vec![Component::Etcd],
-            Self::HaMin => vec![Component::Etcd, Component::Nats],
-        };
-        components.push(Component::Apishim);
-        let controllers = if self == Self::HaMin { 3 } else { 1 };
-        components.extend((0..controllers).map(Component::Controller));
-        components
+        let row = self.row();
+        let controllers = (0..row.controllers).map(Component::Controller);
+        row.services.iter().copied().chain([Component::Apishim]).chain(controllers).collect()
     }
 
     /// The images that its containers are started from, by the names of the embedded stack.
     pub fn images(self) -> Vec<&'static str> {
-        let mut images = vec!["python-k1s"];
-        if self.components().contains(&Component::Etcd) {
-            images.push("etcd");
-        }
-        if self.components().contains(&Component::Nats) {
-            images.push("nats");
-        }
-        images
+        let services = self.row().services.iter().map(|service| service.role());
+        ["python-k1s"].into_iter().chain(services).collect()
     }
 }
 
@@ -98,6 +153,18 @@ impl fmt::Display for Component {
         match self {
             Self::Controller(number) => write!(f, "controller-{number}"),
             other => f.write_str(other.role()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_profile_finds_its_own_row() {
+        for profile in Profile::ALL {
+            assert_eq!(profile.row().profile, profile, "the rows are not in the order of the variants");
         }
     }
 }
