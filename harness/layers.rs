@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; those in one row do not import each other. ARCHITECTURE.md shows the same order.
-const LAYERS: [&[&str]; 14] = [
-    &["plan", "failure", "signing", "stack"],
+const LAYERS: [&[&str]; 15] = [
+    &["plan", "failure", "signing", "tree"],
+    &["stack"],
     &["evidence"],
     &["workerbee"],
     &["checks", "attest"],
