@@ -122,7 +122,6 @@ fn validation(profile: Profile) -> Vec<Field> {
         "namespace-removed",
     ];
     seen.extend(["controllers", "refusals", "answers", "objects", "rbac", "logs"]);
-    seen.extend(["controllers", "refusals", "answers", "objects", "rbac", "logs"]);
     if profile.elects_leader() {
         seen.extend(["leader", "leadership"]);
     }
