@@ -64,6 +64,9 @@ fn everything_that_gives_a_verdict_names_the_tree() {
     assert!(digest.len() == 64 && first.contains(&digest[..12]), "{first}: {digest}");
     assert_eq!(run["k1s_root"]["origin"], "working-directory");
     let summary = read(&machine, "summary.txt");
+    // It begins as the runbook's does.
+    let profiles = "profiles=k1s-dev-min-sqlite,k1s-dev-etcd-labs,k1s-single-etcd-containerd,k1s-ha-min,";
+    assert!(summary.starts_with(&format!("profile-list ok=true\n{profiles}")), "{summary}");
     assert!(summary.contains(&format!("k1s_root={named}")), "{summary}");
     let page = read(&machine, "report.html");
     let head = page.split_once("</header>").unwrap().0;

@@ -58,9 +58,18 @@ pub(crate) const VIEWS: [&str; 2] = [REPORT, JUNIT];
 /// Files of the run as a whole, which are written anew before each manifest.
 pub(crate) const OF_THE_RUN: [&str; 4] = [SUMMARY, SUMMARY_TEXT, STACK_LOG, REDACTIONS];
 
+/// What a gate's triage has taken, and what the runbook calls it in the run's folder.
+pub(crate) const CAPTURES: [(&str, &str); 4] = [
+    ("mcp-status.json", "mcp-status-failed.json"),
+    ("ingress-status.json", "ingress-status-failed.json"),
+    ("containerd-privilege.json", "containerd-privilege-failed.json"),
+    ("projects.json", "projects-failed.json"),
+];
+
 /// Whether a file is of the run as a whole, and not of one of its gates.
 pub(crate) fn of_the_run(file: &Path) -> bool {
-    OF_THE_RUN.iter().chain([&INPUTS]).any(|name| Path::new(name) == file)
+    let captures = CAPTURES.iter().map(|(_, named)| named);
+    OF_THE_RUN.iter().chain([&INPUTS]).chain(captures).any(|name| Path::new(name) == file)
 }
 
 /// The regular files of a run's folder that a manifest may list, sorted.

@@ -1,6 +1,7 @@
 //! A run: the trial processes of one `cargo nextest run`, the supervisor that they share, the gates that it starts.
 
 mod alive;
+mod captures;
 mod client;
 mod ends;
 mod gate;

@@ -3,6 +3,7 @@
 mod changes;
 mod gate;
 mod part;
+mod runbook;
 mod state;
 mod text;
 

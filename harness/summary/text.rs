@@ -3,23 +3,26 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Outcome, Summary};
+use super::{Outcome, Summary, runbook};
 use crate::evidence::{Store, StoreError, kept_project_hint, layout};
 
 impl Summary {
     /// Written anew after every gate, so that a run that is killed has one too.
     pub(crate) fn write(&self, store: &Store) -> Result<(), StoreError> {
         store.write_json(Path::new(layout::SUMMARY), self)?;
-        store.write(Path::new(layout::SUMMARY_TEXT), self.text().as_bytes()).map(drop)
+        store.write(Path::new(layout::SUMMARY_TEXT), self.text(store.root()).as_bytes()).map(drop)
     }
 
-    fn text(&self) -> String {
-        let mut text = format!(
-            "run_dir={}\nproject_base={}\nstarted={}\n",
-            self.run_dir.display(),
-            self.project_base,
-            self.started
-        );
+    /// The runbook's lines, then the harness's own.
+    fn text(&self, run_dir: &Path) -> String {
+        let mut text = String::new();
+        for (_, gate) in self.in_order().into_iter().filter(|(_, gate)| gate.ended.is_some()) {
+            for line in runbook::lines(run_dir, gate) {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+        let (run_dir, base, started) = (self.run_dir.display(), &self.project_base, self.started);
+        let _ = writeln!(text, "run_dir={run_dir}\nproject_base={base}\nstarted={started}");
         if let Some(tree) = &self.k1s_root {
             let _ = writeln!(text, "k1s_root={tree}");
         }

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Notify, OnceCell, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::captures;
 use super::inputs::Inputs;
 use super::previous::PreviousRun;
 use super::protocol::Answer;
 use super::queue::Queue;
-use crate::evidence::layout::{GATES, INPUTS, REDACTIONS, SET_ASIDE, triage_folder};
+use crate::evidence::layout::{GATES, INPUTS, REDACTIONS, SET_ASIDE, gate_folder, triage_folder};
 use crate::evidence::{Evidence, RedactionKey, Store, StoreError};
 use crate::failure::Failure;
 use crate::lane::{Mode, Prepared, Settings};
@@ -210,6 +211,7 @@ impl Supervisor {
         let published = {
             let mut summary = self.summary.lock().await;
             summary.ended(key, begin.elapsed(), result.as_deref());
+            captures::take(&self.store, &gate_folder(key), &summary.project(key).unwrap_or_default());
             self.publish(&summary)
         };
         let state = if result.is_ok() { Stage::Ended } else { Stage::Failed };
