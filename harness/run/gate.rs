@@ -12,7 +12,9 @@ use crate::{gates, plan};
 /// Runs the gate, or the command, that the specification names.
 pub(super) fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let result = Spec::take_over(&mut std::io::stdin().lock()).and_then(|(redaction, spec)| {
+    // A statement of its own: with the lock of standard input held, nobody would see the end of the lifeline.
+    let told = Spec::take_over(&mut std::io::stdin().lock());
+    let result = told.and_then(|(redaction, spec)| {
         let runtime = runtime.map_err(|error| {
             Failure::new(format!("no runtime for the gate: {error}"))
                 .expected("threads and an epoll instance")
