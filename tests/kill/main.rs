@@ -5,6 +5,8 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../support/asked.rs"]
+mod asked;
 #[path = "../support/cgroups.rs"]
 mod cgroups;
 mod evidence;
@@ -38,6 +40,9 @@ const OVER: Duration = Duration::from_secs(180);
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    if !asked::is_asked_for("kill", &arguments) {
+        return ExitCode::SUCCESS;
+    }
     let points = point::all().into_iter();
     let mut trials: Vec<Trial> =
         points.map(|point| Trial::test(format!("point-{:02}", point.number), move || killed_at(&point))).collect();

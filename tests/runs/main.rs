@@ -3,6 +3,8 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../support/asked.rs"]
+mod asked;
 mod at_once;
 #[path = "../support/cgroups.rs"]
 mod cgroups;
@@ -23,6 +25,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    if !asked::is_asked_for("runs", &arguments) {
+        return ExitCode::SUCCESS;
+    }
     let trials = vec![
         Trial::test("stressed", repeated::stressed),
         Trial::test("retried", repeated::retried),

@@ -4,6 +4,8 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../support/asked.rs"]
+mod asked;
 mod conflict;
 #[path = "../support/ladder.rs"]
 mod ladder;
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
         return refusals::in_lane();
     }
     let arguments = Arguments::from_args();
+    if !asked::is_asked_for("sabotage", &arguments) {
+        return ExitCode::SUCCESS;
+    }
     let mut trials: Vec<Trial> = rows::all()
         .enumerate()
         .map(|(number, row)| Trial::test(format!("{}::{}", row.gate, row.name), move || sabotage(number, row)))
