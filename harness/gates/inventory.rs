@@ -13,12 +13,18 @@ use crate::workerbee::request::Request;
 const LABEL: &str = "profile-list";
 
 pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
+    let listed = list(session).await;
+    // Whatever WorkerBee answered: the tree is there all the same.
+    k1s_root::observe(session)?;
+    listed
+}
+
+async fn list(session: &mut Session<'_>) -> Result<(), Failure> {
     // The command line needs no daemon to list them.
     if session.key.transport == Transport::Mcp {
         daemon::require(session).await?;
     }
-    session.inquire(LABEL, "profile-list.json", Request::ProfileList).await?;
-    k1s_root::observe(session)
+    session.inquire(LABEL, "profile-list.json", Request::ProfileList).await.map(drop)
 }
 
 pub(super) fn checks() -> Vec<Check> {
