@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// From the bottom to the top; those in one row do not import each other. ARCHITECTURE.md shows the same order.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["plan", "failure", "signing", "tree"],
     &["stack"],
     &["evidence"],
@@ -14,6 +14,7 @@ const LAYERS: [&[&str]; 15] = [
     &["gates"],
     &["parity"],
     &["suite"],
+    &["diagnosis"],
     &["summary"],
     &["results", "report"],
     &["run"],

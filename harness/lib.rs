@@ -44,6 +44,7 @@
 pub mod attest;
 pub mod checks;
 pub mod compare;
+pub mod diagnosis;
 pub mod doctor;
 pub mod evidence;
 mod failure;

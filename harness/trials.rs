@@ -9,6 +9,7 @@ use std::sync::{Arc, Once};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::checks::Check;
+use crate::diagnosis::{self, Red};
 use crate::evidence::{Evidence, Redactor, kept_project_hint};
 use crate::failure::Failure;
 use crate::plan::{Gate, Shard, Transport, Transports, UnknownShard, UnknownTransport};
@@ -139,21 +140,33 @@ fn trial(wanted: Wanted, of_gate: Arc<[Wanted]>) -> Trial {
         let both = check.is_parity() || (attempt > 1 && of_gate.iter().any(|one| one.check.is_parity()));
         let asked = evidence(gate, transport, both);
         name_the_tree(asked.as_ref().ok().and_then(|evidence| evidence.record.k1s_root.as_ref()));
-        let judged = asked.and_then(|evidence| {
+        let judged = asked.map_err(|failure| failure.to_string()).and_then(|evidence| {
             let judged = judge(&check, &evidence);
             let outcome = judged.clone().map_or_else(Outcome::Failed, |()| Outcome::Passed);
             run::report_verdict(gate, transport, Verdict::new(&check, outcome, evidence.readings()));
-            judged?;
-            if attempt > 1 { whole_gate(&of_gate, &evidence, attempt) } else { Ok(()) }
+            judged.map_err(|failure| explained(&check, &evidence, &failure))?;
+            let whole = if attempt > 1 { whole_gate(&of_gate, &evidence, attempt) } else { Ok(()) };
+            whole.map_err(|failure| failure.to_string())
         });
         judged.map_err(|failure| {
             // On standard error for nextest, which takes JUnit's message from the line that starts with `Error: `.
             // Whatever a failure quotes: a secret ends here, if nowhere before.
-            let text = Redactor::default().redact(failure.to_string().as_bytes());
+            let text = Redactor::default().redact(failure.as_bytes());
             eprintln!("{}", String::from_utf8_lossy(&text));
             Failed::without_message()
         })
     })
+}
+
+/// What a red trial says: the cause first, and the check's own finding under it.
+fn explained(check: &Check, evidence: &Evidence, failure: &Failure) -> String {
+    let mut red = diagnosis::red(evidence);
+    if !red.iter().any(|one| one.check.as_ref() == Some(&check.name)) {
+        red.push(Red { check: Some(check.name.clone()), failure: failure.clone() });
+    }
+    let diagnosis = diagnosis::of(evidence, &red);
+    let cause = diagnosis.cause_of(Some(&check.name));
+    cause.map_or_else(|| failure.to_string(), |cause| cause.explain(&check.name, failure).to_string())
 }
 
 /// The evidence of a gate over one transport; with `both`, its counterpart's is made sure of at the same time.

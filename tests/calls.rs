@@ -16,7 +16,7 @@ use stand_in::{eventually, script};
 use tempfile::TempDir;
 
 /// More than any stand-in needs that ends at all.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 struct Bench {
     folder: TempDir,

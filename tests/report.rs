@@ -81,10 +81,10 @@ fn the_page_says_where_the_time_went() {
 #[test]
 fn a_clock_that_was_set_back_makes_no_negative_time() {
     let mut run = RunDir::new();
-    let earlier = run.summary.started - std::time::Duration::from_secs(3600);
+    let earlier = run.summary.started - std::time::Duration::from_hours(1);
     let gate = run.gate(STARTUP, "{}");
     gate.ended = Some(earlier);
-    gate.began = Some(earlier + std::time::Duration::from_secs(60));
+    gate.began = Some(earlier + std::time::Duration::from_mins(1));
     run.summary.ended = Some(earlier);
     let report = RunReport::load(run.write()).unwrap();
     assert!(report.gates.iter().all(|gate| !gate.elapsed().starts_with('-')));

@@ -20,7 +20,7 @@ const UP: Duration = Duration::from_secs(30);
 /// How long the loop may take to turn again. It turns about every two seconds (`--interval`), and longer under load.
 const TURN: Duration = Duration::from_secs(15);
 /// The same when it goes over apps: seen to take 25 s on a busy machine while another app was being applied.
-const TURN_OVER_APPS: Duration = Duration::from_secs(60);
+const TURN_OVER_APPS: Duration = Duration::from_mins(1);
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// What was seen of the controllers.

@@ -22,7 +22,18 @@ pub fn snapshot(label: &'static str) -> Check {
 
 fn compare(evidence: &Evidence, label: &str) -> Result<(), Failure> {
     let record = &evidence.record;
-    let shape = shape(&evidence.json(label)?, &[&record.project]);
+    // What has failed has another shape: nobody is to accept it.
+    let answer = evidence.json(label)?;
+    let failed = answer.get("error").is_some_and(Value::is_object) || answer.get("ok") == Some(&Value::Bool(false));
+    if failed {
+        let file = record.calls.get(label).map_or_else(|| evidence.file.clone(), |call| evidence.path(call));
+        return Err(Failure::new(format!("the shape of `{label}` is not compared: the answer itself is a failure"))
+            .expected("an answer that is no failure")
+            .seen(evidence.ending(label)?.seen)
+            .evidence(file)
+            .remedy("see why the call failed: this follows from it; the accepted shape stays as it is"));
+    }
+    let shape = shape(&answer, &[&record.project]);
     let version = record.versions.get("WorkerBee").map_or("unknown", String::as_str);
     let mut name = record.key.gate.slug();
     if record.key.transport == Transport::Mcp {

@@ -3,6 +3,7 @@
 mod bundle;
 mod compare;
 mod completions;
+mod diagnose;
 mod doctor;
 mod enter;
 mod interrupted;
@@ -48,6 +49,8 @@ enum Command {
     Watch(watch::Watch),
     /// Print the folder of the newest run that was cut short: `make resume` resumes it.
     Interrupted(interrupted::Interrupted),
+    /// Say what broke each gate of a run, why, and whose fault it is.
+    Diagnose(diagnose::Diagnose),
     /// Write the page of a run anew.
     Report(report::Report),
     /// Say what differs between two runs.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Plan(plan) => plan.run(),
         Command::Watch(watch) => watch.run(),
         Command::Interrupted(interrupted) => interrupted.run(),
+        Command::Diagnose(diagnose) => diagnose.run(),
         Command::Report(report) => report.run(),
         Command::Compare(compare) => compare.run(),
         Command::Merge(merge) => merge.run(),

@@ -2,11 +2,14 @@
 
 use std::error::Error;
 use std::io::Write as _;
+use std::process::ExitCode;
 
 use serde::Serialize;
 
 /// What was looked at is not good.
 pub(crate) const NOT_GOOD: u8 = 1;
+/// Red, and for the machine, the stack or the harness alone: k1s and `WorkerBee` need no looking at.
+pub(crate) const ENVIRONMENT: u8 = 5;
 /// What was asked for could not be done. 2 is clap's, for wrong usage.
 pub(crate) const UNABLE: u8 = 3;
 
@@ -17,9 +20,15 @@ Exit status:
   2  wrong usage
   3  could not be done: no such run, a setting that cannot be used, a stack that cannot be built
   4  `verify` alone: good as far as it goes, but the run was cut short
-  `lane` and `enter` end with the status of their command, `run` with nextest's.
+  5  `run`, `watch` and `diagnose` alone: red, for the machine, the stack or the harness alone
+  `lane` and `enter` end with the status of their command, `run` otherwise with nextest's.
 
 Colours only on terminals, and never with NO_COLOR set.";
+
+/// The status of what is red.
+pub(crate) fn not_good(of_the_environment: bool) -> ExitCode {
+    if of_the_environment { ENVIRONMENT } else { NOT_GOOD }.into()
+}
 
 /// Prints text; its colours only where they are seen. A closed pipe is nothing to tell anybody about.
 pub(crate) fn text(text: &str) {

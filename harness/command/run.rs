@@ -134,13 +134,13 @@ fn wait(thread: &std::thread::JoinHandle<()>) {
 /// nextest judges the trials that were asked for, the run all checks of their gates: both must be good.
 fn exit_status(nextest: std::process::ExitStatus, run_dir: &Path, begun: jiff::Timestamp) -> ExitCode {
     let status = nextest.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(print::NOT_GOOD);
+    // A run that asked for no gate has written nothing, and one that was refused nothing of its own.
+    let is_of_this_run = |summary: &Summary| summary.parts.last().is_some_and(|part| part.started >= begun);
+    let Some(summary) = Summary::load(run_dir).ok().filter(is_of_this_run) else { return status.into() };
     if status != 0 {
-        return status.into();
+        return if summary.is_of_the_environment() { print::not_good(true) } else { status.into() };
     }
-    // A run that asked for no gate has written nothing.
-    let Ok(summary) = Summary::load(run_dir) else { return ExitCode::SUCCESS };
-    let is_of_this_run = summary.parts.last().is_some_and(|part| part.started >= begun);
-    if !is_of_this_run || summary.verdict() == State::Passed {
+    if summary.verdict() == State::Passed {
         return ExitCode::SUCCESS;
     }
     eprintln!(

@@ -72,7 +72,11 @@ fn follow(run_dir: &Path, teller: &mut dyn Teller) -> Result<ExitCode, Box<dyn E
                 if !alive {
                     teller.end(&run);
                     let passed = run.summary.verdict() == State::Passed;
-                    return Ok(if passed { ExitCode::SUCCESS } else { print::NOT_GOOD.into() });
+                    return Ok(if passed {
+                        ExitCode::SUCCESS
+                    } else {
+                        print::not_good(run.summary.is_of_the_environment())
+                    });
                 }
             }
             // Its first file comes a moment after its start.
@@ -117,6 +121,12 @@ fn said_at_the_end(run: &RunReport) {
     let mut lines: Vec<String> = run.summary.resumes().iter().map(|resume| format!("resumed at {resume}")).collect();
     for gate in run.gates.iter().filter(|gate| gate.kept) {
         lines.push(format!("kept from part {}: {}", gate.summary.part, gate.name));
+    }
+    for gate in &run.gates {
+        for cause in &gate.summary.diagnosis.causes {
+            let read = &gate.summary.diagnosis.read;
+            lines.push(format!("{}: {}\n  {}", gate.name, cause.headline(), cause.second_line(read)));
+        }
     }
     let kept = |gate: &&report::GateReport| gate.summary.project_kept && is_kept(&gate.summary.project);
     for gate in run.gates.iter().filter(kept) {

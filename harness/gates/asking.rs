@@ -31,7 +31,7 @@ impl Session<'_> {
         limit: Duration,
     ) -> Result<Value, Failure> {
         let k1s_root = self.spec.k1s_root.display().to_string();
-        match (self.key.transport, request.arguments(&k1s_root)) {
+        match (self.asks_over(), request.arguments(&k1s_root)) {
             (Transport::Cli, Some(arguments)) => {
                 let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
                 let mut cli = self.cli()?;

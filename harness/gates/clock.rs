@@ -55,7 +55,7 @@ mod tests {
         let before = Clock::start();
         let by = Duration::from_secs_f64(seconds.abs());
         let machines = if seconds < 0.0 { before.machines - by } else { before.machines + by };
-        let after = Clock { machines, monotonic: before.monotonic + Duration::from_secs(60) };
+        let after = Clock { machines, monotonic: before.monotonic + Duration::from_mins(1) };
         let words = before.until(after);
         assert_eq!(words.is_some(), said.is_some(), "{words:?}");
         assert!(words.unwrap_or_default().contains(said.unwrap_or_default()));

@@ -97,20 +97,16 @@ pub(super) async fn require(session: &mut Session<'_>) -> Result<(), Failure> {
     Err(not_ready(&status, said.as_ref()).evidence(restart.unwrap_or_else(|| session.store.root().join(&files.after))))
 }
 
-/// Ends a daemon that works on for a call that was ended, and starts another one. Only of a lane, which has one of its own:
-/// `WorkerBee` would first wait for the old one to answer.
-pub(super) async fn replace(session: &mut Session<'_>) -> Result<(), Failure> {
+/// Ends a daemon that works on for a call that was ended, and holds the project's lock meanwhile. Only of a lane, which has
+/// one of its own; no other is started, for it would open ports that the gate's cleanup had not seen before.
+pub(super) fn end(session: &Session<'_>) -> Result<(), Failure> {
     let file = session.environment()?.state_root.join("global/mcp-daemon.json");
     let saved = std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     let pid = saved.and_then(|saved| i32::try_from(saved["pid"].as_i64()?).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
         let _ = kill_process(pid, Signal::KILL);
     }
-    let ((host, port), timeout) = (session.mcp_address(), session.limits().restart);
-    let text = timeout.to_string();
-    let restart = [words("restart", (&host, &port)), vec!["--timeout", &text]].concat();
-    let file = session.own("mcp-restart-after-the-end.json");
-    session.call("mcp-restart-after-the-end", &file, &restart, Duration::from_secs(timeout + 60)).await.map(drop)
+    Ok(())
 }
 
 /// Why a daemon is not accepted, with what `WorkerBee` said when it was restarted.

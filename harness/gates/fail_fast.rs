@@ -37,6 +37,11 @@ impl Session<'_> {
         }
     }
 
+    /// How `WorkerBee` is asked: on the command line where its MCP daemon was ended with the call.
+    pub(super) fn asks_over(&self) -> Transport {
+        if self.cut.is_some() { Transport::Cli } else { self.key.transport }
+    }
+
     /// `WorkerBee`'s MCP server goes on with a tool that nobody waits for, and answers nobody meanwhile: to end the call is
     /// to end the server. On the user's own host that is not the harness's to do.
     fn may_end(&self) -> bool {
@@ -56,16 +61,22 @@ fn ended(call: &Call) -> Option<&str> {
     }
 }
 
-/// Where the call was ended: says so in the record, and makes `WorkerBee` fit to be asked again. The gate then goes on to
+/// Where the call was ended: says so in the record, and frees the project's lock. The gate then goes on to
 /// triage and teardown, for nothing is left to be observed.
-pub(super) async fn has_struck(session: &mut Session<'_>) -> Result<bool, Failure> {
+pub(super) fn has_struck(session: &mut Session<'_>) -> Result<bool, Failure> {
     let Some(call) = session.record.calls.get(LABEL) else { return Ok(false) };
     let (Some(why), file) = (ended(call).map(str::to_owned), call.file.clone()) else { return Ok(false) };
     let seconds = call.seconds;
+    let by_mcp = session.key.transport == Transport::Mcp;
+    let daemon = if by_mcp {
+        ", with the lane's MCP daemon, which worked on; the rest is asked on the command line"
+    } else {
+        ""
+    };
     session.cut = Some(
         Failure::new(why)
             .expected("every component of the profile running until the gate stops it")
-            .seen(format!("WorkerBee still waited for it after {seconds:.1} s, and its call was ended"))
+            .seen(format!("WorkerBee still waited for it after {seconds:.1} s, and its call was ended{daemon}"))
             .evidence(session.store.root().join(session.spec.folder().join("seen").join(format!("{EXITS}.json"))))
             .remedy(
                 "see the component's log in RUN_DIR/triage; K1S_GATES_FAIL_FAST=off waits for WorkerBee's own answer",
@@ -75,9 +86,9 @@ pub(super) async fn has_struck(session: &mut Session<'_>) -> Result<bool, Failur
         // Of MCP there is no output before there is all of it.
         let _ = session.store.write(&file, b"");
     }
-    if session.key.transport == Transport::Mcp {
+    if by_mcp {
         session.mcp = None;
-        daemon::replace(session).await?;
+        daemon::end(session)?;
     }
     Ok(true)
 }

@@ -93,6 +93,11 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// For how long it has been at work.
+    pub(super) fn age(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
     fn progress_file(&self) -> PathBuf {
         self.spec.folder().join(layout::PROGRESS)
     }

@@ -54,7 +54,7 @@ pub(super) async fn run(
         None
     };
     let answer = validate(session, profile, request, timeout, file, token).await?;
-    if fail_fast::has_struck(session).await? {
+    if fail_fast::has_struck(session)? {
         return finish::run(session, baseline).await;
     }
     session.record.conflict = conflict(&answer, watch.as_ref().map(Watch::so_far), session.shares_its_host());

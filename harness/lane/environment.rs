@@ -20,7 +20,7 @@ use crate::workerbee::naming;
 const CONTAINERD_STARTUP: Duration = Duration::from_secs(30);
 
 /// How long the import of one image may take: a second or two, on a busy machine ten.
-const IMPORT: Duration = Duration::from_secs(180);
+const IMPORT: Duration = Duration::from_mins(3);
 
 /// A prepared environment. In a lane it owns the lane's containerd.
 pub(crate) struct Environment {

@@ -21,7 +21,7 @@ use crate::workerbee::cli::Cli;
 use crate::workerbee::naming;
 
 /// How long the removal of one project may take.
-const REMOVAL: Duration = Duration::from_secs(180);
+const REMOVAL: Duration = Duration::from_mins(3);
 /// How long the gate's process may take to end once its lifeline is cut.
 const ENDING: Duration = Duration::from_secs(10);
 /// The file in a project's folder that says whose it is. No clock says that: it may have been set meanwhile.

@@ -16,6 +16,9 @@ pub(super) fn render(run: &RunReport) -> Markup {
             h1 { (sign_large(verdict)) (word(verdict)) }
             p.lead { (lead(run)) }
             @if let Some(tree) = &run.summary.k1s_root { p.note { "k1s under test: " (visible(&tree.to_string())) } }
+            @if run.summary.is_of_the_environment() {
+                p.lead { b { "Nothing of this is k1s's: " } "what is red is so for the machine, the stack or the harness alone." }
+            }
             @for resume in run.summary.resumes() { p.note { "Resumed at " (resume) "." } }
             (sureness(run))
             nav aria-label="Sections of this report" {

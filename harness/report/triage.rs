@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::excerpt::{self, Room, visible};
 use super::layout::{counted, prose};
 use super::run::{GateReport, RunReport};
+use crate::diagnosis;
 use crate::evidence::layout::{INDEX, triage_folder};
 use crate::evidence::{Red, Triage, folder, kept_project_hint};
 use crate::failure::Failure;
@@ -20,6 +21,8 @@ struct Cause<'a> {
     checks: Vec<&'a str>,
     /// Whether it is the first of its gate.
     leads: bool,
+    /// What the diagnosis says of it.
+    told: Option<&'a diagnosis::Cause>,
 }
 
 pub(super) fn render(run: &RunReport, room: &Room) -> Markup {
@@ -41,9 +44,13 @@ pub(super) fn render(run: &RunReport, room: &Room) -> Markup {
 
 /// The causes of a gate's failures: red checks with the same advice on the same evidence have one.
 fn causes(gate: &GateReport) -> Vec<Cause<'_>> {
+    let diagnosed = diagnosed(gate);
+    if !diagnosed.is_empty() {
+        return diagnosed;
+    }
     let mut causes: Vec<Cause<'_>> = Vec::new();
     if let Some(failure) = &gate.summary.failure {
-        causes.push(Cause { gate, failure, checks: Vec::new(), leads: true });
+        causes.push(Cause { gate, failure, checks: Vec::new(), leads: true, told: None });
     }
     for (check, failure) in gate.summary.failures() {
         let same = |cause: &&mut Cause<'_>| {
@@ -53,25 +60,59 @@ fn causes(gate: &GateReport) -> Vec<Cause<'_>> {
             cause.checks.push(check);
         } else {
             let leads = causes.is_empty();
-            causes.push(Cause { gate, failure, checks: vec![check], leads });
+            causes.push(Cause { gate, failure, checks: vec![check], leads, told: None });
         }
     }
     causes
+}
+
+/// The causes as the gate's diagnosis has them, each with the failure of the check that says most of it.
+fn diagnosed(gate: &GateReport) -> Vec<Cause<'_>> {
+    let stopped = gate.summary.failure.as_ref().or(gate.record.as_ref().and_then(|record| record.failure.as_ref()));
+    let cause = |(place, told): (usize, &'_ diagnosis::Cause)| -> Option<Cause<'_>> {
+        let told = gate.summary.diagnosis.causes.get(place).filter(|known| *known == told)?;
+        let of = |check: &String| gate.summary.failures().find(|(name, _)| name == check);
+        let named: Vec<(&str, &Failure)> = told.checks.iter().filter_map(of).collect();
+        let failure = named.first().map(|(_, failure)| *failure).or(stopped)?;
+        let checks = named.iter().map(|(check, _)| *check).collect();
+        Some(Cause { gate, failure, checks, leads: place == 0, told: Some(told) })
+    };
+    gate.summary.diagnosis.causes.iter().enumerate().filter_map(cause).collect()
+}
+
+/// What broke, why and whose fault it is; then the end of the component's log, and what follows, folded.
+fn diagnosis_of(run: &RunReport, gate: &GateReport, told: &diagnosis::Cause) -> Markup {
+    html! {
+        p.cause { (visible(&told.second_line(&gate.summary.diagnosis.read))) "." }
+        @if !told.excerpt.is_empty() {
+            pre.log tabindex="0" { (visible(&told.excerpt.join("\n"))) }
+            @if let Some(component) = &told.component {
+                p.note {
+                    "The last lines of " (visible(component)) "'s log. All of it: "
+                    @for file in told.evidence.iter().filter(|file| file.extension().is_some_and(|end| end == "log")) {
+                        (excerpt::link(run, file)) " "
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn entry(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
     let failure = cause.failure;
     html! {
         article {
-            h3 { (headline(failure)) }
+            h3 { @match cause.told { Some(told) => (prose(&told.headline())), None => (headline(failure)) } }
+            @if let Some(told) = cause.told { (diagnosis_of(run, cause.gate, told)) }
             p.where {
                 a href={ "#" (cause.gate.anchor()) } { (cause.gate.name) }
                 @if cause.checks.len() > 1 { " · " (counted(cause.checks.len(), "check")) " red: " }
                 @else if !cause.checks.is_empty() { " · " }
-                @for (place, check) in cause.checks.iter().enumerate() {
-                    @if place > 0 { ", " }
-                    a href={ "#" (super::checks::anchor(cause.gate, check)) } { code { (visible(check)) } }
-                }
+                @let open = if cause.told.is_some() { 1 } else { cause.checks.len() };
+                (links(cause, ..open.min(cause.checks.len())))
+            }
+            @if cause.told.is_some() && cause.checks.len() > 1 {
+                details { summary { (counted(cause.checks.len() - 1, "check")) " red that follow from it" } p { (links(cause, 1..)) } }
             }
             (told(failure))
             @if cause.leads && cause.gate.summary.project_kept {
@@ -79,6 +120,18 @@ fn entry(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
             }
             @if let Some(file) = &failure.evidence { (excerpt::file(run, room, file)) }
             (looked_at(run, room, cause))
+        }
+    }
+}
+
+/// Links to some of a cause's checks.
+fn links(cause: &Cause<'_>, which: impl std::slice::SliceIndex<[usize], Output = [usize]>) -> Markup {
+    let places: Vec<usize> = (0..cause.checks.len()).collect();
+    html! {
+        @for (place, at) in places[which].iter().enumerate() {
+            @let check = cause.checks[*at];
+            @if place > 0 { ", " }
+            a href={ "#" (super::checks::anchor(cause.gate, check)) } { code { (visible(check)) } }
         }
     }
 }

@@ -10,6 +10,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 
 use super::folder::GateResult;
 use super::manifest::{Manifest, gates};
+use crate::diagnosis::{self, Cause, Diagnosis, Red};
 use crate::evidence::layout::GATE_LOG;
 use crate::evidence::{self, Evidence, Redactor};
 use crate::failure::Failure;
@@ -107,9 +108,13 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
         }
         verdicts => verdicts.iter().map(|verdict| verdict.check.clone()).collect(),
     };
+    let diagnosis = diagnosis(gate);
+    suite.add_properties(diagnosis.causes.iter().map(|cause| Property::new("cause", cause.headline())));
+    suite.add_properties(diagnosis.fault().map(|fault| Property::new("fault", fault.to_string())));
     for check in names {
         let verdict = gate.verdicts.iter().find(|verdict| verdict.check == check);
-        let mut case = TestCase::new(format!("{gate_name}::{check}"), status(run_dir, gate, verdict));
+        let because = diagnosis.cause_of(Some(&check));
+        let mut case = TestCase::new(format!("{gate_name}::{check}"), status(run_dir, gate, verdict, because));
         // That of its suite, as nextest writes it: readers that group by class do not group once more.
         case.set_classname(&name).set_time(Duration::ZERO);
         if let Some((failure, verdict)) = verdict.and_then(|verdict| Some((verdict.failure()?, verdict))) {
@@ -121,6 +126,15 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
         suite.add_test_case(case);
     }
     suite
+}
+
+/// What broke a gate, by its own evidence and what its trials have told.
+fn diagnosis(gate: &GateResult) -> Diagnosis {
+    let Some(evidence) = &gate.evidence else { return Diagnosis::default() };
+    let red = |verdict: &Verdict| Some(Red { check: Some(verdict.check.clone()), failure: verdict.failure()?.clone() });
+    let stopped = evidence.record.failure.clone().map(|failure| Red { check: None, failure });
+    let red: Vec<Red> = stopped.into_iter().chain(gate.verdicts.iter().filter_map(red)).collect();
+    diagnosis::of(evidence, &red)
 }
 
 fn describe(suite: &mut TestSuite, evidence: &Evidence) {
@@ -154,7 +168,7 @@ fn chrono_of(text: &str) -> Result<chrono::DateTime<chrono::FixedOffset>, chrono
     chrono::DateTime::parse_from_rfc3339(text)
 }
 
-fn status(run_dir: &Path, gate: &GateResult, verdict: Option<&Verdict>) -> TestCaseStatus {
+fn status(run_dir: &Path, gate: &GateResult, verdict: Option<&Verdict>, cause: Option<&Cause>) -> TestCaseStatus {
     let of_gate = |message: String, kind: &str| {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         let log = run_dir.join(&gate.folder).join(GATE_LOG);
@@ -166,7 +180,16 @@ fn status(run_dir: &Path, gate: &GateResult, verdict: Option<&Verdict>) -> TestC
         (Stage::Ended, Some(Outcome::Passed)) => TestCaseStatus::success(),
         (Stage::Ended, Some(Outcome::Failed(failure))) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_message(one_line(failure)).set_type("check").set_description(failure.to_string());
+            match cause {
+                Some(cause) => {
+                    let check = verdict.map(|verdict| verdict.check.as_str()).unwrap_or_default();
+                    status.set_message(cause.headline()).set_description(cause.explain(check, failure).to_string());
+                }
+                None => {
+                    status.set_message(one_line(failure)).set_description(failure.to_string());
+                }
+            }
+            status.set_type("check");
             status
         }
         (Stage::Ended, Some(Outcome::Unjudged)) => {

@@ -81,7 +81,7 @@ fn parent_of(pid: i32) -> Option<i32> {
 }
 
 /// How long a supervisor that has no socket may still be about to make it: far longer than a trial waits for it.
-const NO_SOCKET: Duration = Duration::from_secs(3600);
+const NO_SOCKET: Duration = Duration::from_hours(1);
 
 /// Removes the files of runs whose supervisor is no more: nobody answers at their socket, or none was ever made.
 pub(super) fn remove_stale_sockets() {

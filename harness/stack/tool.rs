@@ -38,7 +38,7 @@ pub(super) fn is_executable(path: &Path) -> bool {
 }
 
 /// How long a tool may take to say which version it is.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// Asks a tool for its version; `None` when it does not run or says none.
 pub(super) fn ask(tool: &Path, arguments: &[&str]) -> Option<String> {

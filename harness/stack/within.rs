@@ -65,13 +65,13 @@ mod tests {
     fn a_program_that_hangs_or_prints_without_end_is_ended() {
         let hangs = shell("echo at work >&2; sleep 100 & wait", Duration::from_millis(300)).unwrap_err().to_string();
         assert!(hangs.contains("sh took more than 0 s; its last words: at work"), "{hangs}");
-        let prints = shell("yes", Duration::from_secs(60)).unwrap_err().to_string();
+        let prints = shell("yes", Duration::from_mins(1)).unwrap_err().to_string();
         assert!(prints.contains("sh printed more than"), "{prints}");
     }
 
     #[test]
     fn a_program_that_ends_is_not_waited_for_longer() {
-        let output = shell("echo out; echo err >&2; sleep 100 & exit 3", Duration::from_secs(60)).unwrap();
+        let output = shell("echo out; echo err >&2; sleep 100 & exit 3", Duration::from_mins(1)).unwrap();
         assert_eq!(
             (output.status.code(), output.stdout, output.stderr),
             (Some(3), b"out\n".to_vec(), b"err\n".to_vec())

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::gate::judged_by_trial_only;
 use super::{GateSummary, Outcome, Part, Summary, Verdict};
+use crate::diagnosis::{self, Diagnosis};
 use crate::evidence::Evidence;
 use crate::evidence::layout::gate_folder;
 use crate::failure::Failure;
@@ -83,6 +84,7 @@ impl Summary {
             seconds: 0.0,
             checks: Vec::new(),
             failure: None,
+            diagnosis: Diagnosis::default(),
             flaky: None,
             project_kept: false,
             again: None,
@@ -117,12 +119,16 @@ impl Summary {
                 self.versions.extend(evidence.record.versions.clone());
                 gate.judged(&run_dir, &evidence);
             }
-            Err(failure) => gate.failure = Some(failure),
+            Err(failure) => {
+                gate.diagnosis = diagnosis::of_no_record(&failure, &run_dir);
+                gate.failure = Some(failure);
+            }
         }
     }
 
     /// What a trial says of a check that only it can judge: one of the consumer's own, or a comparison with snapshots.
     pub(crate) fn note_verdict(&mut self, key: GateKey, verdict: Verdict) -> bool {
+        let run_dir = self.run_dir.clone();
         let (part, transports) = (self.part(), self.transports);
         let name = self.name(key);
         let Some(gate) = self.gates.get_mut(&name) else { return false };
@@ -142,6 +148,12 @@ impl Summary {
             // Of a gate that could not be run, each trial says the same.
             None if gate.failure.is_some() => return false,
             None => gate.checks.push(verdict),
+        }
+        // A comparison of its trial's may be red because of what broke the gate.
+        if let Ok(evidence) =
+            Evidence::load(&run_dir, &run_dir.join(&gate.folder).join(crate::evidence::layout::RECORD))
+        {
+            gate.diagnose(&evidence);
         }
         true
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::first_line;
 use crate::checks::Check;
+use crate::diagnosis::{self, Diagnosis, Red};
 use crate::evidence::{Bill, Evidence, Progress, Reading, folder, layout};
 use crate::failure::Failure;
 use crate::plan::{GateKey, Transports};
@@ -38,6 +39,9 @@ pub struct GateSummary {
     pub checks: Vec<Verdict>,
     /// Why it could not be run.
     pub failure: Option<Failure>,
+    /// What broke it, why, whose fault that is, and which checks are red because of it.
+    #[serde(default)]
+    pub diagnosis: Diagnosis,
     /// Why a gate that passed is not to be trusted blindly: a conflict on its first run, or what was noticed in it.
     pub flaky: Option<String>,
     /// Whether its project stays, as its user asked for.
@@ -135,6 +139,7 @@ impl GateSummary {
             seconds: 0.0,
             checks: Vec::new(),
             failure: None,
+            diagnosis: Diagnosis::default(),
             bill: None,
             flaky: flaky.or(self.flaky),
             again: (!again.is_empty()).then(|| again.join("; ")),
@@ -163,6 +168,15 @@ impl GateSummary {
             self.flaky = Some(noticed);
         }
         self.checks = Verdict::all(evidence);
+        self.diagnose(evidence);
+    }
+
+    /// Derives the causes of what is red by now.
+    pub(super) fn diagnose(&mut self, evidence: &Evidence) {
+        let red = |(check, failure): (&str, &Failure)| Red { check: Some(check.to_owned()), failure: failure.clone() };
+        let stopped = evidence.record.failure.clone().map(|failure| Red { check: None, failure });
+        let red: Vec<Red> = stopped.into_iter().chain(self.failures().map(red)).collect();
+        self.diagnosis = diagnosis::of(evidence, &red);
     }
 }
 

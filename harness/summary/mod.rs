@@ -17,6 +17,7 @@ pub use gate::{GateSummary, Outcome, Verdict};
 pub use part::Part;
 pub use state::{GateState, Stage};
 
+use crate::diagnosis::Fault;
 use crate::evidence::{folder, layout};
 use crate::lane::Mode;
 use crate::plan::{Gate, GateKey, Shard, Transport, Transports};
@@ -118,6 +119,17 @@ impl Summary {
             .collect()
     }
 
+    /// Whether all that is red is so for the machine, the stack or the harness: nobody need look at k1s for it.
+    pub fn is_of_the_environment(&self) -> bool {
+        let retried = self.retried();
+        let red = self
+            .gates
+            .iter()
+            .filter(|(name, gate)| gate.ended.is_some() && !gate.passed() && !retried.contains(&name.as_str()));
+        let faults: Vec<_> = red.map(|(_, gate)| gate.diagnosis.fault()).collect();
+        !faults.is_empty() && faults.iter().all(|fault| fault.is_some_and(Fault::is_of_the_environment))
+    }
+
     /// The verdict over the run: failed as soon as one gate is, passed only when all have ended. No gate is no pass.
     pub fn verdict(&self) -> State {
         let retried = self.retried();
@@ -188,6 +200,11 @@ impl Summary {
             format!("{}: {} of {} gates kept, {run}", part.started, part.kept, self.gates.len())
         };
         self.parts.iter().skip(1).map(of_part).collect()
+    }
+
+    /// What is known of a gate.
+    pub(crate) fn gate(&self, key: GateKey) -> Option<&GateSummary> {
+        self.gates.get(&self.name(key))
     }
 
     /// The project that a gate was promised when it was asked for.

@@ -47,13 +47,20 @@ impl Summary {
                 gate.seconds,
                 if self.is_kept(gate) { format!(" kept=part-{}", gate.part) } else { String::new() }
             );
+            for line in gate.diagnosis.to_string().lines() {
+                let _ = writeln!(text, "  {line}");
+            }
             if let Some(again) = &gate.again {
                 let _ = writeln!(text, "  run anew: {again}");
             }
             if let Some(flaky) = &gate.flaky {
                 let _ = writeln!(text, "  flaky: {flaky}");
             }
-            for (check, failure) in gate.failures() {
+            let follows = |check: &str| {
+                gate.diagnosis.causes.iter().any(|cause| cause.checks.iter().skip(1).any(|one| one == check))
+            };
+            // What follows from a cause is listed under it.
+            for (check, failure) in gate.failures().filter(|(check, _)| !follows(check)) {
                 let (what, seen) = (first_line(&failure.what), first_line(&failure.seen));
                 let _ = writeln!(text, "  failed {check}: {what}; seen: {seen}");
             }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 
 /// How long git may take over one question.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Variables of a git hook or another tool, which would lead git to another repository.
 const OTHERS: [&str; 12] = [

@@ -36,7 +36,7 @@ use residue::Host;
 /// How long a run may take to be gone once nextest is.
 const GONE: Duration = Duration::from_secs(10);
 /// How long nextest may take to its end, which is the gate's when only a trial was killed.
-const OVER: Duration = Duration::from_secs(180);
+const OVER: Duration = Duration::from_mins(3);
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub(crate) const IN_LANE: &str = "__refusals";
 /// More than any refusal takes.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 const SQLITE: Profile = Profile::DevMinSqlite;
 const PROJECTS: [&str; 3] = ["refuse", "inuse", "twice"];
 

@@ -107,6 +107,7 @@ impl RunDir {
                 read: vec![Reading { file: answer_file, pointer: String::new() }],
             }],
             failure: None,
+            diagnosis: k1s_profile_gates::diagnosis::Diagnosis::default(),
             flaky: None,
             again: None,
             project_kept: false,

@@ -32,7 +32,7 @@ const PORT: u16 = 8080;
 /// Its program.
 const PROGRAM: &str = include_str!("app.py");
 /// How long k1s may take over an apply: it answers when the app is ready.
-const APPLY: Duration = Duration::from_secs(180);
+const APPLY: Duration = Duration::from_mins(3);
 /// How often k1s is asked when its answer is an error of its own. Its loop over all apps is not kept off an app that is
 /// just being applied: it starts the container that the apply is about to start, and the later one of the two fails.
 const APPLIES: usize = 3;

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::stack::within;
 
 /// How long a program that only reads may take.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// What a program printed.
 pub(super) struct Printed {

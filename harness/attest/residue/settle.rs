@@ -11,7 +11,7 @@ const SETTLING: Duration = Duration::from_secs(5);
 /// How long what passes by itself may take when nothing else is left. A veth goes with the network namespace of its
 /// container, and the kernel keeps that while a connection of a server in it waits for a peer that went first: eight
 /// retries, 100 s. And each nerdctl that `WorkerBee`'s daemon asks is another process, as slow as the machine is busy.
-const PASSING: Duration = Duration::from_secs(120);
+const PASSING: Duration = Duration::from_mins(2);
 /// How often it is looked.
 const PACE: Duration = Duration::from_millis(250);
 

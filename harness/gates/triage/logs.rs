@@ -1,5 +1,7 @@
 //! Logs: of the containers of the gate's project, of those that have exited too, and of what they stand on.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
@@ -72,13 +74,14 @@ pub(super) fn keep(session: &Session<'_>, environment: &Environment, folder: &Pa
 
 fn one(session: &Session<'_>, file: &Path, shows: &str, log: &Path) -> Item {
     let mut item = Item { shows: shows.to_owned(), files: vec![file.to_owned()], found: Vec::new(), problem: None };
-    match std::fs::read(log) {
-        Ok(bytes) if bytes.is_empty() => item.problem = Some("it is empty".to_owned()),
-        Ok(bytes) => {
+    match end(log) {
+        Ok((bytes, 0)) if bytes.is_empty() => item.problem = Some("it is empty".to_owned()),
+        Ok((bytes, left_out)) => {
             // Secrets go before the beginning does: a key is no longer known as one by a part of it.
             let clean = session.store.redact(&bytes);
-            if clean.len() > END {
-                item.problem = Some(format!("the last {END} of {} bytes are kept", clean.len()));
+            if left_out > 0 || clean.len() > END {
+                let all = left_out + bytes.len() as u64;
+                item.problem = Some(format!("the last {} of {all} bytes are kept", clean.len().min(END)));
             }
             if let Err(error) = session.store.write(file, &clean[clean.len().saturating_sub(END)..]) {
                 item.problem = Some(error.to_string());
@@ -87,4 +90,27 @@ fn one(session: &Session<'_>, file: &Path, shows: &str, log: &Path) -> Item {
         Err(error) => item.problem = Some(format!("{}: {error}", log.display())),
     }
     given(session, item)
+}
+
+/// The end of a log, of which no more is read than twice what is kept, and how many bytes are before that.
+fn end(log: &Path) -> std::io::Result<(Vec<u8>, u64)> {
+    let mut file = File::open(log)?;
+    let left_out = file.metadata()?.len().saturating_sub(2 * END as u64);
+    file.seek(SeekFrom::Start(left_out))?;
+    let mut bytes = Vec::new();
+    file.take(2 * END as u64).read_to_end(&mut bytes)?;
+    Ok((bytes, left_out))
+}
+
+/// What the kernel killed for want of memory, where it did.
+pub(super) fn of_the_kernel(session: &Session<'_>, folder: &Path) -> Option<Item> {
+    let killed = super::kernel::killed(session.age());
+    if killed.is_empty() {
+        return None;
+    }
+    let (shows, files) = ("what the kernel killed for want of memory".to_owned(), vec![folder.join("kernel.log")]);
+    let text = killed.join("\n") + "\n";
+    let problem = session.store.write(files.first()?, text.as_bytes()).err().map(|error| error.to_string());
+    let item = Item { shows, files, found: killed.iter().take(5).cloned().collect(), problem };
+    Some(given(session, item))
 }

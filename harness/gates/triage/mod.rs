@@ -3,6 +3,7 @@
 mod capture;
 mod daemon;
 mod first;
+mod kernel;
 mod logs;
 mod resources;
 

@@ -16,7 +16,7 @@ use super::inputs::Inputs;
 use super::previous::PreviousRun;
 use super::protocol::Answer;
 use super::queue::Queue;
-use crate::evidence::layout::{GATES, INPUTS, REDACTIONS, SET_ASIDE, gate_folder, triage_folder};
+use crate::evidence::layout::{GATES, INDEX, INPUTS, REDACTIONS, SET_ASIDE, gate_folder, triage_folder};
 use crate::evidence::{Evidence, RedactionKey, Store, StoreError};
 use crate::failure::Failure;
 use crate::lane::{Mode, Prepared, Settings};
@@ -25,7 +25,7 @@ use crate::plan::{Gate, GateKey, Transport};
 use crate::report;
 use crate::results::{self, Standing};
 use crate::signing::Signer;
-use crate::summary::{GateState, Part, Stage, Summary};
+use crate::summary::{GateState, GateSummary, Part, Stage, Summary};
 
 struct Supervisor {
     settings: Settings,
@@ -212,6 +212,7 @@ impl Supervisor {
             let mut summary = self.summary.lock().await;
             summary.ended(key, begin.elapsed(), result.as_deref());
             captures::take(&self.store, &gate_folder(key), &summary.project(key).unwrap_or_default());
+            summary.gate(key).into_iter().for_each(|gate| self.lead_the_triage(gate));
             self.publish(&summary)
         };
         let state = if result.is_ok() { Stage::Ended } else { Stage::Failed };
@@ -221,6 +222,16 @@ impl Supervisor {
             (Ok(_), Err(error)) => Answer::Failed(unrecorded(key, &error)),
             (Ok(file), Ok(())) => Answer::Record { run_dir: self.settings.run_dir.clone(), file },
             (Err(failure), _) => Answer::Failed(failure),
+        }
+    }
+
+    /// Puts what broke the gate before all else that its triage tells to those who read it.
+    fn lead_the_triage(&self, gate: &GateSummary) {
+        let file = triage_folder(&gate.folder).join(INDEX).with_extension("txt");
+        let Ok(index) = std::fs::read_to_string(self.settings.run_dir.join(&file)) else { return };
+        if !gate.diagnosis.causes.is_empty() {
+            // As with the summary: a folder that cannot be written to is told of by the gates.
+            let _ = self.store.write(&file, format!("{}\n{index}", gate.diagnosis).as_bytes());
         }
     }
 

@@ -9,7 +9,7 @@ const LIST: Gate = Gate::Inventory;
 rows! {
     ok_around_data_that_is_not at LIST, with &[THROUGH_MCP], r#"
         print_mcp_status() { through_a_proxy 'of("profile_list")["structuredContent"]["data"]["ok"] = False; agree()'; }"# =>
-        [("ok", "of the data \"ok\": false"), ("snapshot", "not the accepted one")];
+        [("ok", "of the data \"ok\": false"), ("snapshot", "not compared")];
     an_error_around_all_that_is_ok at LIST, with &[THROUGH_MCP], r#"
         print_mcp_status() { through_a_proxy 'of("profile_list")["isError"] = True'; }"# =>
         [("ok", "isError true")];

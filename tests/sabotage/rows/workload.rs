@@ -13,7 +13,7 @@ rows! {
         }
         after_validate() { umount "$app"; }"# => [
         ("ok", "\"ok\": false"), ("websocket-probe", "is not green"), ("attest::websocket", "not echoed"),
-        ("snapshot", "not the accepted one"),
+        ("snapshot", "not compared"),
     ];
     all_claimed_nothing_shown at AT, r#"
         print_validate() {

@@ -1,0 +1,164 @@
+//! A cause, and how it is told: in two lines first.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Fault, Red};
+use crate::failure::Failure;
+
+/// The most of a line that people read first.
+const LINE: usize = 300;
+
+/// What broke a gate.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Diagnosis {
+    /// The causes, in the order in which they came. Several are independent of each other.
+    pub causes: Vec<Cause>,
+    /// What was read of the evidence to find them.
+    pub read: Vec<PathBuf>,
+}
+
+/// One thing that broke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Cause {
+    /// What happened, such as `controller-0 exited with status 1 after 1.4 s`.
+    pub what: String,
+    /// Why, as far as the evidence says: an exception with file and line, `WorkerBee`'s error, what was answered.
+    pub why: Option<String>,
+    /// The component of the profile that it happened to, if it was one.
+    pub component: Option<String>,
+    /// Whose fault it is, as far as the evidence says.
+    pub fault: Fault,
+    /// When, by the machine's clock.
+    pub at: Option<Timestamp>,
+    /// The files that show it, in the run's folder; the most telling one first.
+    pub evidence: Vec<PathBuf>,
+    /// The last lines of the component's log.
+    pub excerpt: Vec<String>,
+    /// The checks that are red because of it.
+    pub checks: Vec<String>,
+    /// Whether it kept the gate from going on.
+    pub stops_the_gate: bool,
+}
+
+impl Diagnosis {
+    /// The cause of a red check; without a name, of what kept the gate from going on.
+    pub fn cause_of(&self, check: Option<&str>) -> Option<&Cause> {
+        let is_it = |cause: &&Cause| match check {
+            Some(check) => cause.checks.iter().any(|known| known == check),
+            None => cause.stops_the_gate,
+        };
+        self.causes.iter().find(is_it)
+    }
+
+    /// Whose fault the gate's red is: k1s's as soon as one cause is, for that must not be missed.
+    pub fn fault(&self) -> Option<Fault> {
+        self.causes.iter().map(|cause| cause.fault).min()
+    }
+}
+
+impl Cause {
+    pub(super) fn new(what: impl Into<String>, fault: Fault) -> Self {
+        Self {
+            what: what.into(),
+            why: None,
+            component: None,
+            fault,
+            at: None,
+            evidence: Vec::new(),
+            excerpt: Vec::new(),
+            checks: Vec::new(),
+            stops_the_gate: false,
+        }
+    }
+
+    pub(super) fn takes(&mut self, red: &Red) {
+        match &red.check {
+            Some(check) => self.checks.push(check.clone()),
+            None => self.stops_the_gate = true,
+        }
+    }
+
+    /// What happened and why, in a line.
+    pub fn headline(&self) -> String {
+        let why = self.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+        let line = format!("{}{why}", self.what);
+        let line = line.lines().next().unwrap_or_default();
+        if line.chars().count() > LINE { line.chars().take(LINE - 1).chain(['…']).collect() } else { line.to_owned() }
+    }
+
+    /// What follows from it, in a line; `read` is what was read where no cause was found.
+    pub fn second_line(&self, read: &[PathBuf]) -> String {
+        let shows = self.evidence.first().map(|file| format!("; see {}", file.display())).unwrap_or_default();
+        let follows = match self.checks.len() {
+            0 => "the gate could not go on".to_owned(),
+            1 => format!("red: {}", self.checks[0]),
+            many => format!("red: {} and {} more that follow from it", self.checks[0], many - 1),
+        };
+        let unknown =
+            if self.why.is_none() { format!("cause not found, {}; ", looked_at(read)) } else { String::new() };
+        format!("fault of {}; {unknown}{follows}{shows}", self.fault)
+    }
+
+    /// The failure of a check, as its trial says it: the cause first, the check's own finding under it.
+    pub fn explain(&self, check: &str, failure: &Failure) -> Explained {
+        // A check that is its own cause has said so already.
+        let follows = self.checks.first().is_some_and(|first| first != check) || self.what != failure.what;
+        Explained { headline: self.headline(), fault: self.fault, follows, failure: failure.clone() }
+    }
+}
+
+fn looked_at(read: &[PathBuf]) -> String {
+    match read {
+        [] => "there was nothing to look at but the checks' own evidence".to_owned(),
+        files => {
+            let names: Vec<String> =
+                files.iter().map(|file| file.file_stem().unwrap_or_default().to_string_lossy().into_owned()).collect();
+            format!("looked at: {}", names.join(", "))
+        }
+    }
+}
+
+/// A red check with its cause. Its `Display` starts with `Error: `, the line that nextest takes as JUnit's message.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    headline: String,
+    fault: Fault,
+    follows: bool,
+    failure: Failure,
+}
+
+impl Display for Explained {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "Error: {}\n  fault:    {}", self.headline, self.fault)?;
+        let own = self.failure.to_string();
+        let own = own.strip_prefix("Error: ").unwrap_or(&own);
+        if self.follows {
+            write!(f, "\n  follows:  {own}")
+        } else {
+            own.split_once('\n').map_or(Ok(()), |(_, parts)| write!(f, "\n{parts}"))
+        }
+    }
+}
+
+/// The causes as people read them: two lines each, then the last lines of the log.
+impl Display for Diagnosis {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for cause in &self.causes {
+            writeln!(f, "{}\n  {}", cause.headline(), cause.second_line(&self.read))?;
+            if let Some(at) = cause.at {
+                writeln!(f, "  at {at}")?;
+            }
+            if cause.checks.len() > 1 {
+                writeln!(f, "  follows from it: {}", cause.checks[1..].join(", "))?;
+            }
+            for line in &cause.excerpt {
+                writeln!(f, "    | {line}")?;
+            }
+        }
+        Ok(())
+    }
+}

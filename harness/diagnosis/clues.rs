@@ -1,0 +1,84 @@
+//! What a diagnosis reads of the evidence: the ends of components, logs, and what `WorkerBee` answered.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::log::Log;
+use crate::attest::exits::Exits;
+use crate::evidence::layout::triage_folder;
+use crate::evidence::{Evidence, folder};
+use crate::plan::Profile;
+
+/// So many lines of a log stand beside its cause.
+pub(super) const EXCERPT: usize = 20;
+
+/// The evidence of a gate, as far as it tells of causes.
+pub(super) struct Clues<'a> {
+    pub(super) evidence: &'a Evidence,
+    pub(super) profile: Option<Profile>,
+    /// Whether the gate ran in a lane, on the stack that the harness provides.
+    pub(super) in_lane: bool,
+    pub(super) exits: Exits,
+    /// The logs of containers, by component or by the app's name.
+    pub(super) logs: BTreeMap<String, Log>,
+    /// The logs of what they stand on, by file name.
+    pub(super) below: BTreeMap<&'static str, Log>,
+    /// The run's folder when the gate ran.
+    was_in: Option<PathBuf>,
+}
+
+const BELOW: [&str; 3] = ["mcp-daemon.log", "containerd.log", "kernel.log"];
+
+impl<'a> Clues<'a> {
+    pub(super) fn of(evidence: &'a Evidence) -> Self {
+        let run_dir = &evidence.run_dir;
+        let own = evidence.file.parent().and_then(|folder| folder.strip_prefix(run_dir).ok()).unwrap_or(Path::new(""));
+        let triage = triage_folder(own);
+        let spec: Value = read(run_dir, &own.join("spec.json")).unwrap_or_default();
+        let exits = evidence.observation::<Exits>("component-exits").map(|(exits, _)| exits).unwrap_or_default();
+        evidence.readings();
+        let files = std::fs::read_dir(run_dir.join(&triage).join("logs")).into_iter().flatten().flatten();
+        let log = |file: std::fs::DirEntry| {
+            let name = file.file_name().into_string().ok()?.strip_suffix(".log")?.to_owned();
+            let log = Log::read(run_dir, &triage.join("logs").join(file.file_name()))?;
+            Some((name, log))
+        };
+        Self {
+            evidence,
+            profile: evidence.record.key.gate.profile(),
+            in_lane: spec["settings"]["mode"].as_str() != Some("external") && !spec["settings"]["mode"].is_object(),
+            exits,
+            logs: files.filter_map(log).collect(),
+            below: BELOW.into_iter().filter_map(|name| Some((name, Log::read(run_dir, &triage.join(name))?))).collect(),
+            was_in: spec["settings"]["run_dir"].as_str().map(PathBuf::from),
+        }
+    }
+
+    /// A file as it is called in the run's folder, wherever that is now.
+    pub(super) fn relative(&self, file: &Path) -> PathBuf {
+        let folders = [Some(self.evidence.run_dir.as_path()), self.was_in.as_deref()];
+        let inside = folders.into_iter().flatten().find_map(|folder| file.strip_prefix(folder).ok());
+        inside.unwrap_or(file).to_owned()
+    }
+
+    /// The answer to a call that has one, with an error of `WorkerBee`'s in it.
+    pub(super) fn error_in(&self, file: &Path) -> Option<(String, String)> {
+        let file = self.relative(file);
+        let call = self.evidence.record.calls.values().find(|call| self.evidence.moved(&call.file) == file)?;
+        let answer = read::<Value>(&self.evidence.run_dir, &file)?;
+        let error = call.answer(&answer)?.get("error").filter(|error| error.is_object())?.clone();
+        let text = |member: &str| error.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some((text("code"), text("message")))
+    }
+
+    /// The logs that were read.
+    pub(super) fn read(&self) -> Vec<PathBuf> {
+        self.logs.values().chain(self.below.values()).map(|log| log.file.clone()).collect()
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(run_dir: &Path, file: &Path) -> Option<T> {
+    serde_json::from_slice(&folder::read(run_dir, &run_dir.join(file)).ok()?).ok()
+}

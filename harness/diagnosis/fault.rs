@@ -1,0 +1,138 @@
+//! Whose fault a red is. k1s's, unless the evidence says otherwise: what is k1s's must not be taken for another's.
+
+use std::fmt::{self, Display, Formatter};
+
+use serde::{Deserialize, Serialize};
+
+/// Whose fault a red is, the one that must be looked at first before the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum Fault {
+    /// The k1s that is validated.
+    #[serde(rename = "k1s")]
+    K1s,
+    /// `WorkerBee`: what it answers, and what it leaves.
+    WorkerBee,
+    /// What the harness provides: containerd, images, tools of a lane.
+    #[serde(rename = "stack")]
+    Stack,
+    /// The machine, its system and the run's settings.
+    #[serde(rename = "host")]
+    Host,
+    /// This harness.
+    #[serde(rename = "harness")]
+    Harness,
+}
+
+impl Fault {
+    /// Whether nobody need look at k1s or `WorkerBee` for it.
+    pub fn is_of_the_environment(self) -> bool {
+        matches!(self, Self::Stack | Self::Host | Self::Harness)
+    }
+}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::K1s => "k1s",
+            Self::WorkerBee => "WorkerBee",
+            Self::Stack => "stack",
+            Self::Host => "host",
+            Self::Harness => "harness",
+        })
+    }
+}
+
+/// Whose fault it is, by what the names of checks begin with and by words that are said: the first that fits. What a lane
+/// has, containerd among it, is the stack's there, and the host's on a host.
+const RULES: &[(&str, &str, Whose)] = &[
+    ("", "o space left on device", Whose::The(Fault::Host)),
+    ("", "isk quota exceeded", Whose::The(Fault::Host)),
+    ("", "annot allocate memory", Whose::The(Fault::Host)),
+    ("", "oo many open files", Whose::The(Fault::Host)),
+    ("", "ead-only file system", Whose::The(Fault::Host)),
+    ("", "nput/output error", Whose::The(Fault::Host)),
+    ("", "evidence cannot be kept", Whose::The(Fault::Host)),
+    ("", "what it printed could not be kept", Whose::The(Fault::Host)),
+    ("", "port is already allocated", Whose::The(Fault::Host)),
+    ("", "MCP_PORT_IN_USE", Whose::The(Fault::Host)),
+    ("", "exists already and is left alone", Whose::The(Fault::Host)),
+    ("", "is too long for", Whose::The(Fault::Host)),
+    ("", "SOPS_REQUIRED", Whose::Environment),
+    ("", "it could not be started", Whose::Environment),
+    ("", "containerd does not answer", Whose::Environment),
+    ("", "containerd's events were not followed", Whose::Environment),
+    ("", "containerd.sock", Whose::Environment),
+    ("", "failed to extract layer", Whose::Environment),
+    ("", "failed to unpack", Whose::Environment),
+    ("", "report this", Whose::The(Fault::Harness)),
+    ("", "MCP daemon is not ready", Whose::The(Fault::WorkerBee)),
+    ("", "has no label", Whose::The(Fault::WorkerBee)),
+    ("", "is not in the container that WorkerBee reported", Whose::The(Fault::WorkerBee)),
+    ("", "no checks at all", Whose::The(Fault::WorkerBee)),
+    ("", "no check of that name", Whose::The(Fault::WorkerBee)),
+    ("ok", "\"ok\": true", Whose::The(Fault::WorkerBee)),
+    ("attest::routes", "certificate", Whose::The(Fault::WorkerBee)),
+    ("attest::routes", "onnection refused", Whose::The(Fault::WorkerBee)),
+];
+
+/// The same by the check alone. All others are k1s's.
+const CHECKS: &[(&str, Whose)] = &[
+    ("cleanup::", Whose::The(Fault::WorkerBee)),
+    ("parity::", Whose::The(Fault::WorkerBee)),
+    ("agent::", Whose::The(Fault::WorkerBee)),
+    ("snapshot", Whose::The(Fault::WorkerBee)),
+    ("secrets::known", Whose::The(Fault::WorkerBee)),
+    ("secrets::", Whose::The(Fault::Harness)),
+    ("mcp-", Whose::The(Fault::WorkerBee)),
+    ("ingress-", Whose::The(Fault::WorkerBee)),
+    ("ca-", Whose::The(Fault::WorkerBee)),
+    ("runtime-", Whose::The(Fault::WorkerBee)),
+    ("containerd-", Whose::Environment),
+    ("name-budget", Whose::The(Fault::Host)),
+    ("projects-unused", Whose::The(Fault::Host)),
+    ("no-host-processes", Whose::The(Fault::WorkerBee)),
+    ("expected-profiles", Whose::The(Fault::WorkerBee)),
+    ("no-unknown-checks", Whose::The(Fault::WorkerBee)),
+    ("component-ids", Whose::The(Fault::WorkerBee)),
+    ("components-running", Whose::The(Fault::K1s)),
+    ("components", Whose::The(Fault::WorkerBee)),
+    ("containerized-components", Whose::The(Fault::WorkerBee)),
+    ("routes", Whose::The(Fault::WorkerBee)),
+    ("images-built", Whose::The(Fault::WorkerBee)),
+    ("exports", Whose::The(Fault::WorkerBee)),
+    ("attest::images", Whose::The(Fault::WorkerBee)),
+    ("attest::exports", Whose::The(Fault::WorkerBee)),
+    ("attest::host-processes", Whose::The(Fault::Host)),
+];
+
+#[derive(Clone, Copy)]
+enum Whose {
+    The(Fault),
+    /// The stack's in a lane, the host's on a host.
+    Environment,
+}
+
+impl Whose {
+    fn fault(self, in_lane: bool) -> Fault {
+        match self {
+            Self::The(fault) => fault,
+            Self::Environment if in_lane => Fault::Stack,
+            Self::Environment => Fault::Host,
+        }
+    }
+}
+
+/// By what is said.
+pub(super) fn by_words(check: &str, text: &str, in_lane: bool) -> Option<Fault> {
+    let fits = |(beginning, words, _): &&(&str, &str, Whose)| check.starts_with(beginning) && text.contains(words);
+    RULES.iter().find(fits).map(|(_, _, whose)| whose.fault(in_lane))
+}
+
+/// By what is said, or else by the check: of a gate without a profile there is nothing of k1s.
+pub(super) fn of(check: &str, text: &str, has_profile: bool, in_lane: bool) -> Fault {
+    by_words(check, text, in_lane).unwrap_or_else(|| {
+        let whose = CHECKS.iter().find(|(beginning, _)| check.starts_with(beginning));
+        let else_ = if has_profile { Fault::K1s } else { Fault::WorkerBee };
+        whose.map_or(else_, |(_, whose)| whose.fault(in_lane))
+    })
+}

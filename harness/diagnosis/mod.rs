@@ -1,0 +1,84 @@
+//! The diagnosis of a gate: what broke first, why, and which checks are red only because of it.
+//!
+//! A pure function of the evidence: the same from a folder that was copied, or out of a bundle. It says no more than the
+//! evidence does. What broke is told by containerd's events, `WorkerBee`'s errors and the checks; why, by the log of the
+//! component, the kernel, or what was answered. Where neither says it, the cause is not found, and what was read is named.
+
+mod cause;
+mod clues;
+mod deaths;
+mod fault;
+mod log;
+mod named;
+mod reason;
+mod symptoms;
+
+pub use cause::{Cause, Diagnosis, Explained};
+pub use fault::Fault;
+
+use std::path::{Path, PathBuf};
+
+use crate::evidence::Evidence;
+use crate::failure::Failure;
+use clues::Clues;
+
+/// A check that is red; without a name, what kept the gate from going on.
+#[derive(Debug, Clone)]
+pub struct Red {
+    /// The check.
+    pub check: Option<String>,
+    /// What it says.
+    pub failure: Failure,
+}
+
+/// Derives the causes of what is red, in the order in which they came.
+pub fn of(evidence: &Evidence, red: &[Red]) -> Diagnosis {
+    if red.is_empty() {
+        return Diagnosis::default();
+    }
+    let clues = Clues::of(evidence);
+    let mut causes = deaths::causes(&clues);
+    let mut open: Vec<&Red> = Vec::new();
+    for one in red {
+        let names = |cause: &Cause| {
+            let text = format!("{} {}", one.failure.what, one.failure.seen);
+            deaths::explains(cause, one, &clues) && named::component(&text, clues.profile) == cause.component
+        };
+        let by_name = causes.iter().position(names);
+        let at = by_name.or_else(|| causes.iter().position(|cause| deaths::explains(cause, one, &clues)));
+        match at.and_then(|at| causes.get_mut(at)) {
+            Some(cause) => cause.takes(one),
+            None => open.push(one),
+        }
+    }
+    let has_died = !causes.is_empty();
+    causes.extend(symptoms::causes(&open, &clues, has_died));
+    // An end that turned nothing red explains nothing: it is no cause.
+    causes.retain(|cause| !cause.checks.is_empty() || cause.stops_the_gate);
+    Diagnosis { causes, read: clues.read() }
+}
+
+/// The same of a gate that left no record: what its process said is all that there is.
+pub fn of_no_record(failure: &Failure, run_dir: &Path) -> Diagnosis {
+    let mut cause = Cause::new(&failure.what, Fault::K1s);
+    cause.why = failure.seen.lines().next().map(log::plain).filter(|seen| !seen.is_empty());
+    let said = format!("{} {} {}", failure.what, failure.seen, failure.remedy);
+    // Before WorkerBee has answered anything, nothing of k1s was tried.
+    cause.fault = fault::by_words("", &said, true).unwrap_or(Fault::Host);
+    let inside = |file: &PathBuf| file.strip_prefix(run_dir).unwrap_or(file).to_owned();
+    cause.evidence = failure.evidence.iter().map(inside).collect();
+    cause.stops_the_gate = true;
+    Diagnosis { causes: vec![cause], read: Vec::new() }
+}
+
+/// The checks of a gate that are red, by its own evidence: all but those that only their trial can judge.
+pub fn red(evidence: &Evidence) -> Vec<Red> {
+    let record = &evidence.record;
+    let checks = crate::suite::checks_of_run(record.key.gate, record.key.transport, record.transports);
+    let judged = checks.into_iter().filter(|check| !check.judged_by_trial_only());
+    let red = judged.filter_map(|check| Some(Red { failure: check.judge(evidence).err()?, check: Some(check.name) }));
+    let red: Vec<Red> = red.collect();
+    evidence.readings();
+    let stopped = record.failure.clone().map(|failure| Red { check: None, failure });
+    stopped.into_iter().chain(red).collect()
+}

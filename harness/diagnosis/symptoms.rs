@@ -1,0 +1,176 @@
+//! What is red where no component has ended: grouped by what it speaks of, with what the logs say to it.
+
+use std::path::PathBuf;
+
+use super::clues::{Clues, EXCERPT};
+use super::{Cause, Red, fault, named, reason};
+use crate::failure::Failure;
+
+/// Checks that see a component itself, the most telling first: what they say leads before what others see from outside.
+const LEADING: [&str; 5] =
+    ["attest::component-exits", "attest::containers", "attest::readiness", "attest::leader", "attest::state-backend"];
+/// What is said of something that does not work any more, without why.
+const FROM_OUTSIDE: [&str; 6] =
+    ["does not answer", "no longer ran", "Connection refused", "timed out", "\"ok\": false", "answers 50"];
+
+/// What a group of red checks has in common.
+#[derive(PartialEq)]
+enum Subject {
+    /// What kept the gate from going on: all that it did not reach says the same.
+    Stopped,
+    /// containerd itself: without it nothing else can be right.
+    Containerd,
+    /// An error of `WorkerBee`'s, by the answer that has it.
+    Error(PathBuf),
+    Component(String),
+    /// The same evidence, and the same to be done about it.
+    Evidence(Option<PathBuf>, String),
+}
+
+/// The causes of these, in the order in which the gate met them.
+pub(super) fn causes(open: &[&Red], clues: &Clues<'_>, has_died: bool) -> Vec<Cause> {
+    let mut groups: Vec<(Subject, Vec<&Red>)> = Vec::new();
+    for red in open {
+        let subject = subject(red, clues);
+        match groups.iter_mut().find(|(known, _)| *known == subject) {
+            Some((_, reds)) => reds.push(red),
+            None => groups.push((subject, vec![red])),
+        }
+    }
+    absorb(&mut groups, has_died);
+    groups.iter().map(|(subject, reds)| cause(subject, reds, clues)).collect()
+}
+
+fn subject(red: &Red, clues: &Clues<'_>) -> Subject {
+    let failure = &red.failure;
+    let text = format!("{} {}", failure.what, failure.seen);
+    if ["containerd does not answer", "containerd's events were not followed", "containerd.sock"]
+        .iter()
+        .any(|words| text.contains(words))
+    {
+        return Subject::Containerd;
+    }
+    let stopped = clues.evidence.record.failure.as_ref();
+    if red.check.is_none() || stopped.is_some_and(|stopped| stopped.what == failure.what) {
+        return Subject::Stopped;
+    }
+    let file = failure.evidence.as_ref().map(|file| clues.relative(file));
+    if let Some(file) = file.as_ref().filter(|file| clues.error_in(file).is_some()) {
+        return Subject::Error(file.clone());
+    }
+    let of_a_profile = !red.check.as_deref().is_some_and(|check| check.starts_with("cleanup::"));
+    match named::component(&text, clues.profile).filter(|_| of_a_profile) {
+        Some(component) => Subject::Component(component),
+        None => Subject::Evidence(file, failure.remedy.clone()),
+    }
+}
+
+/// What is seen from outside belongs to the component that is seen not to work; without containerd nothing works.
+fn absorb(groups: &mut Vec<(Subject, Vec<&Red>)>, has_died: bool) {
+    if let Some(at) = groups.iter().position(|(subject, _)| *subject == Subject::Containerd) {
+        let (subject, mut reds) = groups.remove(at);
+        reds.extend(groups.drain(..).flat_map(|(_, reds)| reds));
+        groups.push((subject, reds));
+        return;
+    }
+    let is_component = |(subject, _): &(Subject, Vec<&Red>)| matches!(subject, Subject::Component(_));
+    if has_died || groups.iter().filter(|group| is_component(group)).count() != 1 {
+        return;
+    }
+    let from_outside = |(subject, reds): &(Subject, Vec<&Red>)| {
+        let outside = |red: &&Red| FROM_OUTSIDE.iter().any(|words| text_of(&red.failure).contains(words));
+        matches!(subject, Subject::Evidence(..)) && reds.iter().all(outside)
+    };
+    let (outside, mut rest): (Vec<_>, Vec<_>) = groups.drain(..).partition(from_outside);
+    if let Some((_, reds)) = rest.iter_mut().find(|group| is_component(group)) {
+        reds.extend(outside.into_iter().flat_map(|(_, reds)| reds));
+    }
+    *groups = rest;
+}
+
+fn text_of(failure: &Failure) -> String {
+    format!("{} {}", failure.what, failure.seen)
+}
+
+/// The red that says most.
+fn lead<'a>(reds: &[&'a Red]) -> Option<&'a Red> {
+    let place = |red: &&&Red| {
+        let check = red.check.as_deref().unwrap_or_default();
+        LEADING.iter().position(|known| check.starts_with(known)).unwrap_or(LEADING.len())
+    };
+    reds.iter().min_by_key(place).copied()
+}
+
+fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
+    let Some(lead) = lead(reds) else { return Cause::new("nothing is red", super::Fault::Harness) };
+    let check = lead.check.as_deref().unwrap_or_default();
+    let failure = &lead.failure;
+    let mut cause = Cause::new(told(&failure.what, check), super::Fault::K1s);
+    cause.evidence = failure.evidence.iter().map(|file| clues.relative(file)).collect();
+    match subject {
+        Subject::Containerd => below("containerd.log", &mut cause, clues),
+        Subject::Stopped if failure.what.contains("MCP daemon") => below("mcp-daemon.log", &mut cause, clues),
+        Subject::Error(file) => {
+            let (code, message) = clues.error_in(file).unwrap_or_default();
+            let code = if code.is_empty() { "an error without a code".to_owned() } else { code };
+            cause.what = format!("WorkerBee answered with {code}");
+            cause.why = Some(last_line(&message));
+            let component = named::component(&message, clues.profile);
+            if let Some(component) = component {
+                of_component(&component, &mut cause, clues);
+            }
+        }
+        Subject::Component(component) => of_component(component, &mut cause, clues),
+        Subject::Stopped | Subject::Evidence(..) => {}
+    }
+    let seen = named::shortened(failure.seen.lines().next().unwrap_or_default());
+    let is_words = !seen.is_empty() && !seen.starts_with(['{', '[']) && !seen.contains("an object of");
+    if cause.why.is_none() && is_words && !cause.what.contains(&seen) {
+        cause.why = Some(seen);
+    }
+    let said = format!("{} {} {}", text_of(failure), cause.why.as_deref().unwrap_or_default(), failure.remedy);
+    cause.fault = fault::of(check, &said, clues.profile.is_some(), clues.in_lane);
+    for red in reds {
+        cause.takes(red);
+    }
+    // The check that leads is named first: the others follow.
+    if let Some(at) = cause.checks.iter().position(|known| known == check) {
+        cause.checks[..=at].rotate_right(1);
+    }
+    cause
+}
+
+/// What a check says, without its own name before it.
+fn told(what: &str, check: &str) -> String {
+    let what = what.lines().next().unwrap_or_default();
+    let what = what.strip_prefix(check).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(what);
+    named::shortened(what)
+}
+
+fn last_line(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    named::shortened(&super::log::plain(lines.next_back().unwrap_or_default()))
+}
+
+/// What the log of a component that goes on has to say to it.
+fn of_component(component: &str, cause: &mut Cause, clues: &Clues<'_>) {
+    cause.component = Some(component.to_owned());
+    if named::component(&cause.what, clues.profile).as_deref() != Some(component) {
+        cause.what = format!("{component}: {}", cause.what);
+    }
+    let Some(log) = clues.logs.get(component) else { return };
+    if let Some(reason) = reason::of_trouble(&log.lines) {
+        let known = cause.why.take().map(|why| format!("{why}; ")).unwrap_or_default();
+        cause.why = Some(format!("{known}its log has {reason}"));
+    }
+    cause.evidence.push(log.file.clone());
+    cause.excerpt = log.end(EXCERPT);
+}
+
+/// The same of what the components stand on.
+fn below(log: &'static str, cause: &mut Cause, clues: &Clues<'_>) {
+    let Some(log) = clues.below.get(log) else { return };
+    cause.why = reason::of_trouble(&log.lines).map(|reason| format!("its log has {reason}"));
+    cause.evidence.push(log.file.clone());
+    cause.excerpt = log.end(EXCERPT);
+}
