@@ -28,6 +28,9 @@ struct Found {
     compared: usize,
     /// Those that are not as the run has written them down.
     changed: Vec<Changed>,
+    /// Byte code that Python runs without comparing it with its source.
+    #[serde(default)]
+    unchecked: Vec<PathBuf>,
 }
 
 /// A file that is another now.
@@ -72,6 +75,7 @@ fn find(session: &Session<'_>) -> Result<Found, Failure> {
         lacks: tree::lacks(&spec.k1s_root).into_iter().map(str::to_owned).collect(),
         compared: now.len(),
         changed: now.iter().filter_map(changed).take(KEPT).collect(),
+        unchecked: tree::unchecked_byte_code(&spec.k1s_root).into_iter().take(KEPT).collect(),
     })
 }
 
@@ -89,6 +93,10 @@ pub(super) fn check() -> Check {
             }
             if let Some(lack) = found.lacks.first() {
                 return Err(Mismatch::new(format!("no k1s root: it has no {lack}"), &found.lacks));
+            }
+            if let Some(first) = found.unchecked.first() {
+                let what = format!("{} runs whatever its source says: remove it", first.display());
+                return Err(Mismatch::new(what, &found.unchecked));
             }
             if named.digest.is_empty() || found.compared == 0 {
                 return Err("nothing of it was read".into());

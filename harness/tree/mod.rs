@@ -3,12 +3,14 @@
 //! A run never guesses its tree in silence: how it was chosen is part of its [`Identity`], which each place that gives a
 //! verdict names.
 
+mod byte_code;
 mod choice;
 mod content;
 mod git;
 mod identity;
 mod listing;
 
+pub(crate) use byte_code::unchecked_byte_code;
 pub use choice::{Choice, Origin, Reach, Trees};
 pub(crate) use content::{digest, hexadecimal, name_of};
 pub use identity::{Identity, K1S_FILES, lacks};

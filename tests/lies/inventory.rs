@@ -44,6 +44,13 @@ lies! {
         *story.seen(ROOT, "/changed") = json!([{ "file": "src/ae/cli.py", "named": "0a1b", "found": "not there" }]);
     } => ["k1s-root"];
     a_k1s_root_of_no_files at AT, |story| *story.seen(ROOT, "/compared") = json!(0) => ["k1s-root"];
+    byte_code_that_nobody_checks at AT, |story| {
+        *story.seen(ROOT, "") = {
+            let mut found = story.seen(ROOT, "").clone();
+            found["unchecked"] = json!(["src/ae/__pycache__/cli.cpython-311.pyc"]);
+            found
+        }
+    } => ["k1s-root"];
     a_k1s_root_that_nobody_names at AT, |story| *story.seen(ROOT, "/named") = Value::Null => ["k1s-root"];
     a_k1s_root_that_nobody_read at AT, |story| drop(story.record.observations.remove(ROOT)) => ["k1s-root"];
     never_asked at AT, |story| drop(story.record.calls.remove(LIST)) =>
