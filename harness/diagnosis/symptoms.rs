@@ -114,7 +114,7 @@ fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
             let (code, message) = clues.error_in(file).unwrap_or_default();
             let code = if code.is_empty() { "an error without a code".to_owned() } else { code };
             cause.what = format!("WorkerBee answered with {code}");
-            cause.why = Some(last_line(&message));
+            cause.why = Some(telling_line(&message));
             let component = named::component(&message, clues.profile);
             if let Some(component) = component {
                 of_component(&component, &mut cause, clues);
@@ -147,9 +147,11 @@ fn told(what: &str, check: &str) -> String {
     named::shortened(what)
 }
 
-fn last_line(text: &str) -> String {
+/// The line of an error's message that says most: of a traceback its last one, which names the exception.
+fn telling_line(text: &str) -> String {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    named::shortened(&super::log::plain(lines.next_back().unwrap_or_default()))
+    let line = if text.contains("Traceback (most recent call last)") { lines.next_back() } else { lines.next() };
+    named::shortened(&super::log::plain(line.unwrap_or_default()))
 }
 
 /// What the log of a component that goes on has to say to it.

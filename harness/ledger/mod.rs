@@ -148,11 +148,20 @@ impl Ledger {
                 }
             }
             if busy.is_empty() {
-                Owner::this_process().take_sign_back(&self.folder);
                 return;
             }
             own = busy;
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Ledger {
+    /// An entry that stays needs the sign of its owner; without one there is nothing to tell.
+    fn drop(&mut self) {
+        let own = |entry: &Entry| entry.owner == Owner::this_process();
+        if !entries(&self.folder).iter().any(|(_, entry)| entry.as_ref().is_some_and(own)) {
+            Owner::this_process().take_sign_back(&self.folder);
         }
     }
 }

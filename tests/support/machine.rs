@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::ladder::ladder;
-use crate::stand_in::{eventually, script};
+use crate::stand_in::script;
 
 pub(crate) const ANSWER: &str = include_str!("../answers/profile-list.json");
 /// Counts its calls, apart from the question for its version, and answers with a file.
@@ -85,14 +85,18 @@ impl Machine {
         std::fs::read_to_string(self.at("calls")).map_or(0, |calls| calls.lines().count())
     }
 
-    /// No process, no file to meet by, no entry in the ledger.
+    /// No process, no socket, no entry in the ledger.
     pub(crate) fn leaves_nothing(&self) {
-        eventually("nothing is left", || {
-            self.processes().is_empty()
-                && files(&self.at("runtime")).is_empty()
-                && files(&self.at("state")).is_empty()
-                && files(&self.at("tmp")).is_empty()
-        });
+        let left = || {
+            let folders = ["runtime", "state", "tmp"].map(|folder| files(&self.at(folder)));
+            let files = folders.into_iter().flatten().map(|file| file.display().to_string());
+            self.processes().into_iter().chain(files).collect::<Vec<String>>()
+        };
+        let begin = std::time::Instant::now();
+        while !left().is_empty() {
+            assert!(begin.elapsed() < std::time::Duration::from_secs(10), "still left: {:?}", left());
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
     }
 
     /// Processes that have something of this machine on their command line.
