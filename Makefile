@@ -7,7 +7,7 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 .DEFAULT_GOAL := help
 # The stack's tools before the user's own, cargo-nextest among them.
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
-.PHONY: help stack browser gates resume test both sabotage hosts faults test-kill test-clock kill runs consumer bench sweep lint doc clean-cache
+.PHONY: check help stack browser gates resume test both sabotage hosts faults test-kill test-clock kill runs consumer bench sweep lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -25,12 +25,17 @@ browser: ## Install what the report is tested in, when it is not there
 gates: stack ## Run the validation gates against the real WorkerBee
 	@$(GATES) run -- $(ARGS)
 
+OWN = not binary(gates) and not binary(sabotage) and not binary(hosts) and not binary(faults) and not binary(kill) and not binary(runs)
+
+check: stack lint ## Lints and the harness's own tests, without a browser and without real gates
+	@$(WITH_STACK) $(CARGO) nextest run --profile own -E '$(OWN) and not binary(browser)' $(ARGS)
+
 test: stack browser lint ## Run everything: lints, the harness's own tests, then the gates, with JUnit in target/nextest/ci
-	@$(WITH_STACK) $(CARGO) nextest run --profile own -E 'not binary(gates) and not binary(sabotage) and not binary(hosts) and not binary(faults) and not binary(kill) and not binary(runs)'
+	@$(WITH_STACK) $(CARGO) nextest run --profile own -E '$(OWN)'
 	@$(CARGO) test --quiet --doc
 	@$(MAKE) --no-print-directory consumer
 	@$(MAKE) --no-print-directory sabotage ARGS=
-	@$(MAKE) --no-print-directory faults FAULTS=3 ARGS=
+	@$(MAKE) --no-print-directory faults FAULTS=3 SEED=1 ARGS=
 	@$(MAKE) --no-print-directory hosts ARGS=
 	@$(MAKE) --no-print-directory kill ARGS=
 	@$(MAKE) --no-print-directory runs ARGS=
