@@ -16,13 +16,13 @@ rows! {
         ("cleanup::containers", "task"), ("cleanup::snapshots", "active"), ("cleanup::networks", "conflist"),
         ("cleanup::bridges", "br-"), ("cleanup::firewall", "-A CNI-"), ("cleanup::mounts", "rootfs"), ("cleanup::ports", "forwarded"),
         ("cleanup::processes", "containerd-shim"), ("cleanup::state-folder", "names"),
-        ("cleanup::namespace-removed", "is left"),
+        ("cleanup::namespace-removed", "was not removed"),
     ];
     container_left at SQLITE, r#"
         after_purge() { containers create --network none --name left "$(containers images --quiet | head -1)" true; }"#
         => [("cleanup::containers", "container"), ("cleanup::snapshots", "active"),
             // nerdctl's own files of it: name, hosts.
-            ("cleanup::state-folder", "/names/"), ("cleanup::namespace-removed", "is left"),
+            ("cleanup::state-folder", "/names/"), ("cleanup::namespace-removed", "was not removed"),
         ];
     network_left at SQLITE, r#"
         configuration() { find "$folder/containerd-cni-net.d" -name "*$namespace*.conflist"; }

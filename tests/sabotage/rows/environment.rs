@@ -1,4 +1,4 @@
-//! The ground goes away under a gate: containerd, the ingress.
+//! The environment goes away under a gate: containerd, the ingress.
 
 use k1s_profile_gates::plan::{Gate, Profile};
 
@@ -8,12 +8,14 @@ rows! {
     containerd_killed at SQLITE, "after_validate() { kill -9 $(pidof containerd); sleep 1; }" => [
         ("attest::containers", "containerd does not answer"), ("attest::component-exits", "not followed to the end"),
         ("attest::readiness", "containerd does not answer"),
-        ("attest::routes", "does not answer"), ("profile-status-after", "containerd.sock"),
+        ("attest::routes", "does not answer"), ("attest::answers", "apishim answers nothing"),
+        ("attest::objects", "answered with nothing"), ("attest::rbac", "no token"),
+        ("attest::refusals", "no answer"), ("profile-status-after", "containerd.sock"),
         ("cleanup::profile-stop", "containerd.sock"), ("cleanup::profile-purge", "containerd.sock"),
         ("cleanup::containers", "containerd does not answer"), ("cleanup::snapshots", "containerd does not answer"),
         ("cleanup::networks", "conflist"), ("cleanup::bridges", "br-"), ("cleanup::firewall", "-A CNI-"),
         ("cleanup::mounts", "rootfs"), ("cleanup::ports", "forwarded"), ("cleanup::processes", "containerd-shim"),
-        ("cleanup::state-folder", "names"), ("cleanup::namespace-removed", "is left"),
+        ("cleanup::state-folder", "names"), ("cleanup::namespace-removed", "was not removed"),
     ];
     ingress_killed_under_the_profile at SQLITE, r#"
         after_validate() {

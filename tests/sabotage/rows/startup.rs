@@ -62,6 +62,7 @@ rows! {
         before_stop() { containers unpause "$(named etcd)"; }"# => [
         ("attest::containers", "PAUSED"), ("attest::readiness", "etcd does not answer"),
         ("attest::state-backend", "etcd does not answer"), ("attest::routes", "/health"),
+        ("attest::answers", "/health of controller-0"), ("attest::loop", "controller-0"),
         ("profile-status-after", "no longer ran"),
     ];
     state_lost at ETCD, r#"
