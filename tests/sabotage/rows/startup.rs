@@ -26,6 +26,8 @@ rows! {
         after_validate() { kill -9 "$(main_process controller-0)"; sleep 1; }"# => [
         ("attest::containers", "controller-0"), ("attest::readiness", "controller-0"), ("attest::routes", "502"),
         ("attest::component-exits", "controller-0 was ended by SIGKILL"),
+        ("attest::answers", "of controller-0 answers nothing"), ("attest::loop", "controller-0"),
+        ("attest::refusals", "controller-0 does not refuse"),
         ("profile-status-after", "no longer ran"),
     ];
     host_process at SQLITE, r#"
