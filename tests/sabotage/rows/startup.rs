@@ -58,7 +58,11 @@ rows! {
                 "$(containers inspect --format '{{.Id}}' "$(named controller-0)")" workerbee.project=another
         }"# => [("attest::containers", "another")];
     state_in_no_file at SQLITE, r#"after_validate() { find "$folder" -name '*.db*' -delete; }"# =>
-        [("attest::state-backend", "no SQLite file")];
+        [
+        ("attest::state-backend", "no SQLite file"), ("attest::answers", "answers nothing"),
+        ("attest::objects", "answered with nothing"), ("attest::rbac", "no token"),
+        ("attest::refusals", "no answer"),
+    ];
     etcd_paused at ETCD, r#"
         after_validate() { containers pause "$(named etcd)"; }
         before_stop() { containers unpause "$(named etcd)"; }"# => [
@@ -75,6 +79,7 @@ rows! {
         [
         ("attest::containers", "controller-1"), ("attest::readiness", "controller-1"),
         ("attest::component-exits", "controller-1 was ended by SIGKILL"),
+        ("attest::authority", "controller-1 does not say who leads"), ("attest::loop", "controller-1"),
         ("profile-status-after", "no longer ran"),
     ];
     another_leads at HA, r#"
@@ -82,7 +87,11 @@ rows! {
             key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)
             value=$(printf %s '{"controller_id": "somebody-else"}' | base64 --wrap 0)
             etcd put "{\"key\": \"$key\", \"value\": \"$value\"}"
-        }"# => [("attest::leader", "somebody-else"), ("attest::leadership", "somebody-else led")];
+        }"# => [
+        ("attest::leader", "somebody-else"), ("attest::leadership", "somebody-else led"),
+        ("attest::authority", "says that it leads"), ("attest::lease-renewal", "never renewed"),
+        ("attest::loop", "none of them leads"),
+    ];
     leadership_lost at HA, r#"
         after_validate() {
             key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)
