@@ -41,7 +41,10 @@ it["checks"].append({"name": "brand-new", "ok": True})'
             printf 'https://echo.%s.workerbee.localhost {\n    tls internal\n    respond 404\n}\n' "$project" \
                 > "$folder/caddy/$project--other.caddy"
         }
-        after_purge() { rm -rf "$folder/caddy/.workerbee-route-quarantine" "$folder/caddy/$project--other.caddy"; }"# => [("attest::websocket-echo", "no WebSocket to the echo app")];
+        after_purge() { rm -rf "$folder/caddy/.workerbee-route-quarantine" "$folder/caddy/$project--other.caddy"; }"# => [
+        ("attest::websocket-echo", "no WebSocket to the echo app"),
+        ("attest::confinement", "does not say what its process may do"),
+    ];
     zero_replicas at AT, r#"
         after_validate() {
             "$python" -m ae.cli --server "$(recorded controller_url)" --token "$(recorded admin_token)" \
