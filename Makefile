@@ -7,7 +7,7 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 .DEFAULT_GOAL := help
 # The stack's tools before the user's own, cargo-nextest among them.
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
-.PHONY: check help stack browser gates resume test both sabotage hosts faults test-kill test-clock kill runs consumer bench sweep lint doc clean-cache
+.PHONY: check help stack browser gates resume test both sabotage hosts faults test-kill test-clock kill runs consumer bench sweep fuzz lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -76,6 +76,9 @@ test-clock: ## Set this machine's clock forth and back while a gate runs, as roo
 kill: stack
 	@$(CARGO) build --quiet --example ladder
 	@$(WITH_STACK) $(CARGO) nextest run --profile kill --test kill $(ARGS)
+
+fuzz: ## Redact spoiled texts for ten minutes (K1S_GATES_FUZZ_SECONDS, K1S_GATES_FUZZ_SEED)
+	@K1S_GATES_FUZZ_SECONDS=$${K1S_GATES_FUZZ_SECONDS:-600} $(CARGO) test --lib -- --nocapture redact::fuzz
 
 # Each list is a file of its own, so that a cargo that fails is seen, and an empty list is no agreement.
 consumer: TRIALS = $(or $(CARGO_TARGET_DIR),target)

@@ -140,19 +140,17 @@ fn trial(wanted: Wanted, of_gate: Arc<[Wanted]>) -> Trial {
         let both = check.is_parity() || (attempt > 1 && of_gate.iter().any(|one| one.check.is_parity()));
         let asked = evidence(gate, transport, both);
         name_the_tree(asked.as_ref().ok().and_then(|evidence| evidence.record.k1s_root.as_ref()));
-        let judged = asked.map_err(|failure| failure.to_string()).and_then(|evidence| {
+        let judged = asked.map_err(|failure| clean(&failure).to_string()).and_then(|evidence| {
             let judged = judge(&check, &evidence);
             let outcome = judged.clone().map_or_else(Outcome::Failed, |()| Outcome::Passed);
             run::report_verdict(gate, transport, Verdict::new(&check, outcome, evidence.readings()));
             judged.map_err(|failure| explained(&check, &evidence, &failure))?;
             let whole = if attempt > 1 { whole_gate(&of_gate, &evidence, attempt) } else { Ok(()) };
-            whole.map_err(|failure| failure.to_string())
+            whole.map_err(|failure| clean(&failure).to_string())
         });
         judged.map_err(|failure| {
             // On standard error for nextest, which takes JUnit's message from the line that starts with `Error: `.
-            // Whatever a failure quotes: a secret ends here, if nowhere before.
-            let text = Redactor::default().redact(failure.as_bytes());
-            eprintln!("{}", String::from_utf8_lossy(&text));
+            eprintln!("{failure}");
             Failed::without_message()
         })
     })
@@ -165,8 +163,14 @@ fn explained(check: &Check, evidence: &Evidence, failure: &Failure) -> String {
         red.push(Red { check: Some(check.name.clone()), failure: failure.clone() });
     }
     let diagnosis = diagnosis::of(evidence, &red);
-    let cause = diagnosis.cause_of(Some(&check.name));
-    cause.map_or_else(|| failure.to_string(), |cause| cause.explain(&check.name, failure).to_string())
+    let failure = clean(failure);
+    let cause = diagnosis.cause_of(Some(&check.name)).and_then(|cause| Redactor::default().value(cause));
+    cause.map_or_else(|| failure.to_string(), |cause| cause.explain(&check.name, &failure).to_string())
+}
+
+/// Whatever a failure quotes: a secret ends here, if nowhere before.
+fn clean(failure: &Failure) -> Failure {
+    Redactor::default().failure(failure)
 }
 
 /// The evidence of a gate over one transport; with `both`, its counterpart's is made sure of at the same time.

@@ -2,6 +2,8 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/forms.rs"]
+mod forms;
 #[path = "support/run_dir.rs"]
 mod run_dir;
 
@@ -52,6 +54,72 @@ fn evidence_is_shown_and_never_obeyed(#[case] content: Vec<u8>) {
     assert!(page.len() < 1_000_000, "{} bytes", page.len());
     for tag in page.split('<').filter_map(|part| part.split_once('>')).map(|(tag, _)| tag) {
         assert!(!tag.contains(" on"), "an event handler: <{tag}>");
+    }
+}
+
+/// Beginnings of secrets at the end of a text: what comes next is another text.
+const OPEN: [&str; 8] = [
+    "sops could not decrypt the secret:",
+    "refused: password='",
+    "refused: password=\"",
+    "token: |",
+    "--token",
+    "-----BEGIN PRIVATE KEY-----",
+    "{\"password\": ",
+    "Authorization: Basic ",
+];
+
+/// A run in which each of the texts stands wherever one can, with a mark in what stands beside it.
+fn full_of(texts: &[&str]) -> RunDir {
+    let mut run = RunDir::new();
+    for (place, text) in texts.iter().enumerate() {
+        let mark = |field: &str| format!("{field} mark {place};");
+        let verdict = |what: &str, expected: &str, seen: &str, remedy: &str| {
+            let failure = k1s_profile_gates::Failure::new(what).expected(expected).seen(seen).remedy(remedy);
+            k1s_profile_gates::summary::Outcome::Failed(failure.evidence("startup-k1s-ha-min.json"))
+        };
+        let outcomes = [
+            verdict(text, &mark("expected-1"), &mark("seen-1"), &mark("remedy-1")),
+            verdict(&mark("what-2"), text, &mark("seen-2"), &mark("remedy-2")),
+            verdict(&mark("what-3"), &mark("expected-3"), text, &mark("remedy-3")),
+            verdict(&mark("what-4"), &mark("expected-4"), &mark("seen-4"), text),
+        ];
+        let gate = run.gate(STARTUP, text);
+        for (number, outcome) in outcomes.into_iter().enumerate() {
+            let check = red(&format!("check-{place}-{number}"), "", "");
+            gate.checks.push(k1s_profile_gates::summary::Verdict { outcome, ..check });
+        }
+        run.summary.versions.insert(format!("version-{place}"), (*text).to_owned());
+        run.summary.versions.insert(format!("version-{place}-mark"), mark("version"));
+    }
+    run
+}
+
+#[test]
+fn what_stands_beside_a_secret_is_told_and_the_secret_is_not() {
+    let texts: Vec<&str> = forms::forms().map(|(_, text, _)| text).chain(OPEN).collect();
+    for texts in texts.chunks(40) {
+        let run = full_of(texts);
+        let page = page(&run);
+        let xml = k1s_profile_gates::results::junit(run.path()).unwrap();
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        let told: String = document.descendants().filter_map(|node| node.text()).collect();
+        let messages: String = document.descendants().filter_map(|node| node.attribute("message")).collect();
+        for (place, text) in texts.iter().enumerate() {
+            let fields = ["expected-1", "seen-1", "remedy-1", "what-2", "seen-2", "remedy-2", "what-3", "expected-3"];
+            for field in fields.into_iter().chain(["remedy-3", "what-4", "expected-4", "seen-4"]) {
+                let mark = format!("{field} mark {place};");
+                assert!(page.contains(&mark), "{mark} is not in the page: {text}");
+                assert!(told.contains(&mark), "{mark} is not in JUnit: {text}");
+            }
+            assert!(page.contains(&format!("version mark {place};")));
+            assert!(messages.contains(&format!("what-2 mark {place};")));
+        }
+        assert!(page.ends_with("</html>\n") || page.ends_with("</html>"));
+        for text in [&page, &xml] {
+            let leak = text.lines().find(|line| forms::leaks(line));
+            assert!(leak.is_none(), "{leak:?}");
+        }
     }
 }
 

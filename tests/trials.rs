@@ -2,6 +2,8 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/forms.rs"]
+mod forms;
 #[path = "support/ladder.rs"]
 mod ladder;
 #[path = "support/machine.rs"]
@@ -157,7 +159,7 @@ fn a_name_that_is_too_long_is_told_how_long_it_may_be() {
 #[case::hangs("echo waiting for the daemon >&2; sleep 1000", "it did not end in time", "waiting for the daemon")]
 #[case::fails(
     r#"echo '{"ok": false, "error": {"code": "E1", "message": "broken", "remediation": "mend it"}}'; exit 1"#,
-    "E1 broken",
+    "E1: broken",
     "mend it"
 )]
 fn a_workerbee_that_does_not_work_fails_the_trial(#[case] body: &str, #[case] first: &str, #[case] rest: &str) {
@@ -280,12 +282,7 @@ fn a_planted_secret_reaches_no_output(#[case] body: &str) {
     assert!(!output.status.success());
     machine.leaves_nothing();
     let run = machine.at("run");
-    let mut outputs = vec![
-        ("standard output".to_owned(), output.stdout),
-        ("standard error".to_owned(), output.stderr),
-        ("JUnit".to_owned(), junit(&run).unwrap().into_bytes()),
-    ];
-    outputs.extend(files(&run).into_iter().map(|file| (file.display().to_string(), std::fs::read(file).unwrap())));
+    let outputs = told(&machine, output);
     assert!(outputs.len() > 10, "{outputs:?}");
     for (name, bytes) in outputs {
         let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
@@ -297,6 +294,39 @@ fn a_planted_secret_reaches_no_output(#[case] body: &str) {
     let placeholders: Vec<&str> = written.files.values().flatten().map(|one| one.placeholder.as_str()).collect();
     assert!(placeholders.iter().any(|one| placeholders.iter().filter(|other| *other == one).count() > 2));
     bundle(&run, Some(&machine.at("bundle.tar.zst"))).unwrap();
+}
+
+/// All that a run tells: what its trials print, JUnit, and every file.
+fn told(machine: &Machine, output: std::process::Output) -> Vec<(String, Vec<u8>)> {
+    let run = machine.at("run");
+    let mut told = vec![
+        ("standard output".to_owned(), output.stdout),
+        ("standard error".to_owned(), output.stderr),
+        ("JUnit".to_owned(), junit(&run).unwrap().into_bytes()),
+    ];
+    told.extend(files(&run).into_iter().map(|file| (file.display().to_string(), std::fs::read(file).unwrap())));
+    told
+}
+
+#[rstest]
+#[case::on_standard_error("cat \"$HERE/answer.json\" >&2; exit 1")]
+#[case::instead_of_an_answer("cat \"$HERE/answer.json\"")]
+fn no_form_of_a_secret_reaches_any_output(#[case] body: &str) {
+    let body = format!("case \"$*\" in *--version*) echo 'workerbee 0.1.7'; exit;; esac\n{body}");
+    for family in forms::FAMILIES {
+        let machine = Machine::new(&body);
+        let texts: Vec<&str> = family.iter().map(|(_, text, _)| *text).collect();
+        std::fs::write(machine.at("answer.json"), texts.join("\n\n")).unwrap();
+        let output = machine.run(&["--exact", "inventory::ok"]);
+        assert!(!output.status.success());
+        machine.leaves_nothing();
+        for (name, bytes) in told(&machine, output) {
+            let text = String::from_utf8_lossy(&bytes);
+            let line = text.lines().find(|line| forms::leaks(line));
+            assert!(line.is_none(), "{}: {name}: {line:?}", family[0].0);
+        }
+        bundle(&machine.at("run"), Some(&machine.at("bundle.tar.zst"))).unwrap();
+    }
 }
 
 #[test]

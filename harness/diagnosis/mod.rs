@@ -18,7 +18,7 @@ pub use fault::Fault;
 
 use std::path::{Path, PathBuf};
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Redactor};
 use crate::failure::Failure;
 use clues::Clues;
 
@@ -31,15 +31,23 @@ pub struct Red {
     pub failure: Failure,
 }
 
+impl Red {
+    fn clean(&self) -> Self {
+        Self { check: self.check.clone(), failure: Redactor::default().failure(&self.failure) }
+    }
+}
+
 /// Derives the causes of what is red, in the order in which they came.
 pub fn of(evidence: &Evidence, red: &[Red]) -> Diagnosis {
     if red.is_empty() {
         return Diagnosis::default();
     }
+    // First without secrets: lines are taken out of what they say, and a line of it may no longer tell what stands in it.
+    let red: Vec<Red> = red.iter().map(Red::clean).collect();
     let clues = Clues::of(evidence);
     let mut causes = deaths::causes(&clues);
     let mut open: Vec<&Red> = Vec::new();
-    for one in red {
+    for one in &red {
         let names = |cause: &Cause| {
             let text = format!("{} {}", one.failure.what, one.failure.seen);
             deaths::explains(cause, one, &clues) && named::component(&text, clues.profile) == cause.component
@@ -60,6 +68,7 @@ pub fn of(evidence: &Evidence, red: &[Red]) -> Diagnosis {
 
 /// The same of a gate that left no record: what its process said is all that there is.
 pub fn of_no_record(failure: &Failure, run_dir: &Path) -> Diagnosis {
+    let failure = Redactor::default().failure(failure);
     let mut cause = Cause::new(&failure.what, Fault::K1s);
     cause.why = failure.seen.lines().next().map(log::plain).filter(|seen| !seen.is_empty());
     let said = format!("{} {} {}", failure.what, failure.seen, failure.remedy);

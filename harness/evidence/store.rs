@@ -89,6 +89,11 @@ impl Store {
         Ok(path)
     }
 
+    /// Writes a text made of parts that are redacted: as a whole it could lose its form.
+    pub(crate) fn write_clean(&self, file: &Path, clean: &[u8]) -> Result<PathBuf, StoreError> {
+        self.put(file, clean)
+    }
+
     /// Writes bytes that hold no secrets any more.
     fn put(&self, file: &Path, clean: &[u8]) -> Result<PathBuf, StoreError> {
         let staged = self.stage(file, clean)?;
@@ -121,10 +126,9 @@ impl Store {
         }
     }
 
-    /// A value as indented JSON, secrets replaced: what [`Self::write_json`] would write.
-    pub(crate) fn clean_json(&self, file: &Path, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
-        let bytes = json(value).map_err(|source| StoreError { path: self.root.join(file), source })?;
-        Ok(self.redact(&bytes))
+    /// A value of names and digests alone as indented JSON: a digest that looked like a secret would be none any more.
+    pub(crate) fn plain_json(&self, file: &Path, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+        json(value).map_err(|source| StoreError { path: self.root.join(file), source })
     }
 
     /// Writes a value as indented JSON.

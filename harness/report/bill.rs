@@ -69,7 +69,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
                     tbody {
                         @for (name, bill) in &gates {
                             tr {
-                                td { (name) }
+                                td { (super::excerpt::visible(name)) }
                                 td.number { (bill.starts()) }
                                 td.number { (format!("{:.1}", bill.seconds())) }
                                 td { (visible(&most(bill))) }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::excerpt::{self, Room, visible};
-use super::layout::{counted, prose, seconds, sign};
+use super::layout::{counted, first_line, prose, seconds, sign};
 use super::run::{GateReport, RunReport};
 use super::triage::told;
 use crate::evidence::{Observation, Record};
@@ -38,7 +38,7 @@ fn filters(run: &RunReport) -> Markup {
             label.field { span { "Gate" }
                 select name="gate" {
                     option value="" { "every gate" }
-                    @for gate in &run.gates { option value=(gate.anchor()) { (gate.name) } }
+                    @for gate in &run.gates { option value=(gate.anchor()) { (visible(&gate.name)) } }
                 }
             }
             label.field { span { "Text" } input type="search" name="text" autocomplete="off" spellcheck="false"; }
@@ -50,7 +50,7 @@ fn filters(run: &RunReport) -> Markup {
 fn of_gate(run: &RunReport, room: &Room, gate: &GateReport) -> Markup {
     html! {
         section.gate id=(gate.anchor()) aria-labelledby={ (gate.anchor()) "-heading" } {
-            h3 id={ (gate.anchor()) "-heading" } { (gate.name) " " (sign(gate.state)) }
+            h3 id={ (gate.anchor()) "-heading" } { (visible(&gate.name)) " " (sign(gate.state)) }
             p.where {
                 "Project " code { (visible(&gate.summary.project)) }
                 @if gate.summary.runs > 1 { " · run " (gate.summary.runs) " times" }
@@ -58,7 +58,7 @@ fn of_gate(run: &RunReport, room: &Room, gate: &GateReport) -> Markup {
                 @if gate.summary.flaky.is_some() { " · " span.tag { "flaky" } }
             }
             @if let Some(failure) = gate.summary.failure.as_ref().or(gate.record.as_ref().and_then(|record| record.failure.as_ref())) {
-                p.stopped { "It did not get to its end: " (prose(failure.what.lines().next().unwrap_or_default())) }
+                p.stopped { "It did not get to its end: " (prose(&first_line(&failure.what))) }
             }
             @if matches!(gate.state, State::Running | State::Waiting) { p.note { "Its checks are judged when it has ended." } }
             @if !gate.summary.checks.is_empty() {
@@ -83,7 +83,7 @@ fn of_check(run: &RunReport, room: &Room, gate: &GateReport, verdict: &Verdict) 
                     code { (visible(&verdict.check)) }
                     span.brief {
                         @match &verdict.outcome {
-                            Outcome::Failed(failure) => (prose(failure.what.lines().next().unwrap_or_default())),
+                            Outcome::Failed(failure) => (prose(&first_line(&failure.what))),
                             Outcome::Passed => (prose(&verdict.expected)),
                             Outcome::Unjudged => "judged by its trial alone, which was not asked for",
                         }

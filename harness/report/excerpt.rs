@@ -103,7 +103,7 @@ fn beginning(run: &RunReport, room: &Room, path: &Path) -> Markup {
     };
     match read() {
         Ok((bytes, length)) => shown(run, room, inside, &bytes, length, BEGINNING),
-        Err(error) => html! { p.note { "It cannot be read: " (error.to_string()) } },
+        Err(error) => html! { p.note { "It cannot be read: " (visible(&error.to_string())) } },
     }
 }
 
@@ -144,8 +144,7 @@ pub(crate) fn visible(text: &str) -> String {
         '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         other => other,
     };
-    let clean = Redactor::default().redact(text.as_bytes());
-    String::from_utf8_lossy(&clean).replace("\r\n", "\n").chars().map(sign).collect()
+    Redactor::default().text(text).replace("\r\n", "\n").chars().map(sign).collect()
 }
 
 fn kilobytes(bytes: u64) -> String {

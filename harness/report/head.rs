@@ -128,7 +128,7 @@ fn gates(run: &RunReport) -> Markup {
                     @let failed = gate.summary.failures().count();
                     @let judged = gate.summary.count(&Outcome::Passed) + failed;
                     li {
-                        a href={ "#" (gate.anchor()) } { (gate.name) }
+                        a href={ "#" (gate.anchor()) } { (visible(&gate.name)) }
                         (sign(gate.state))
                         span.figure {
                             @if gate.summary.ended.is_none() {}
@@ -138,7 +138,7 @@ fn gates(run: &RunReport) -> Markup {
                         }
                         span.figure {
                             @if gate.summary.ended.is_some() { (seconds(gate.summary.seconds)) }
-                            @else if let Some((_, doing)) = gate.doing() { (doing) }
+                            @else if let Some((_, doing)) = gate.doing() { (visible(doing)) }
                         }
                         @if gate.summary.flaky.is_some() { span.tag { "flaky" } }
                         @if gate.kept { span.tag { "kept from part " (gate.summary.part) } }

@@ -65,6 +65,11 @@ pub(super) fn counted(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// The first line of a text. First without secrets: a line of it may no longer tell what stands in it.
+pub(super) fn first_line(text: &str) -> String {
+    visible(text).lines().next().unwrap_or_default().to_owned()
+}
+
 /// Text of the harness's own, in which names stand between backticks.
 pub(super) fn prose(text: &str) -> Markup {
     let text = visible(text);

@@ -40,7 +40,8 @@ pub enum ReportError {
 /// Writes the page of a run anew, atomically.
 pub fn write(store: &Store, run_dir: &Path) -> Result<PathBuf, ReportError> {
     let page = page(&RunReport::load(run_dir)?);
-    Ok(store.write(Path::new(REPORT), page.as_bytes())?)
+    // Each text in it went through `visible`.
+    Ok(store.write_clean(Path::new(REPORT), page.as_bytes())?)
 }
 
 /// The page of a run.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::layout::seconds;
+use super::layout::{first_line, seconds};
 use crate::evidence::{Phase, Progress, Record, folder, layout};
 use crate::summary::{GateSummary, NoRun, State, Summary};
 use crate::workerbee::reply::ProfileStatus;
@@ -126,7 +126,7 @@ impl GateReport {
             State::Passed if self.summary.flaky.is_some() => "passed, flaky".to_owned(),
             State::Passed => "passed".to_owned(),
             State::Failed => match (&self.summary.failure, red.len()) {
-                (Some(failure), _) => format!("failed: {}", failure.what.lines().next().unwrap_or_default()),
+                (Some(failure), _) => format!("failed: {}", first_line(&failure.what)),
                 (None, 0) => "failed: no check was judged".to_owned(),
                 (None, 1..=3) => format!("failed: {}", red.join(", ")),
                 (None, many) => format!("failed: {} and {} more", red[..2].join(", "), many - 2),

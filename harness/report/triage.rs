@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use maud::{Markup, html};
 
 use super::excerpt::{self, Room, visible};
-use super::layout::{counted, prose};
+use super::layout::{counted, first_line, prose};
 use super::run::{GateReport, RunReport};
 use crate::diagnosis;
 use crate::evidence::layout::{INDEX, triage_folder};
@@ -148,7 +148,8 @@ pub(super) fn told(failure: &Failure) -> Markup {
 }
 
 fn headline(failure: &Failure) -> Markup {
-    let mut letters = failure.what.lines().next().unwrap_or_default().chars();
+    let line = first_line(&failure.what);
+    let mut letters = line.chars();
     prose(&letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default())
 }
 

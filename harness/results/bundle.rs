@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use walkdir::WalkDir;
 
-use crate::evidence::{Kind, Place, Redactor, folder, trust};
+use crate::evidence::{Kind, Place, REPORT, Redactor, folder, trust};
 
 /// zstd's level: JSON and logs of a few MB are packed in a blink.
 const LEVEL: i32 = 15;
@@ -104,13 +104,34 @@ fn contents(root: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, BundleError> {
             return Err(BundleError::NotAFile(path));
         }
         let bytes = folder::read(root, entry.path()).map_err(io(entry.path()))?;
-        if let Some((kind, place)) = redactor.scan(&bytes).into_iter().next() {
+        if let Some((kind, place)) = scan(&redactor, &path, &bytes) {
             return Err(BundleError::Secret { file: path, kind, place });
         }
         contents.push((path, bytes));
     }
     contents.sort();
     Ok(contents)
+}
+
+/// The first secret in a file. The page is made of texts that were redacted one by one: so they are looked through.
+fn scan(redactor: &Redactor, path: &Path, bytes: &[u8]) -> Option<(Kind, Place)> {
+    if path != Path::new(REPORT) {
+        return redactor.scan(bytes).into_iter().next();
+    }
+    let mut lines = 0;
+    bytes.split(|byte| b"<>".contains(byte)).find_map(|text| {
+        let before = lines;
+        lines += memchr::memchr_iter(b'\n', text).count();
+        let (kind, place) = redactor.scan(unescaped(text).as_bytes()).into_iter().next()?;
+        Some((kind, if let Place::Line(line) = place { Place::Line(before + line) } else { Place::Line(before + 1) }))
+    })
+}
+
+/// A text of the page as it was before it was put there.
+fn unescaped(text: &[u8]) -> String {
+    const ESCAPES: [(&str, &str); 4] = [("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    let text = String::from_utf8_lossy(text).into_owned();
+    ESCAPES.iter().fold(text, |text, (escaped, sign)| text.replace(escaped, sign))
 }
 
 /// Nothing of when and by whom goes in: no times, no owners, one mode.

@@ -67,9 +67,16 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
     }
     // Readers that add up take no time for no number.
     report.set_time(seconds(at_work(gates.iter().filter_map(span).collect())));
-    // What is in the evidence is redacted; what is said about it, once more.
-    let xml = Redactor::default().redact(report.to_string()?.as_bytes());
-    Ok(String::from_utf8_lossy(&xml).into_owned())
+    Ok(report.to_string()?)
+}
+
+/// What is in the evidence is redacted; what is said about it, once more: text by text, so that XML stays XML.
+fn clean(text: &str) -> String {
+    Redactor::default().text(text)
+}
+
+fn property(name: &str, value: &str) -> Property {
+    Property::new(clean(name), clean(value))
 }
 
 /// For how long any gate was at work: between the parts of a run that was resumed none is.
@@ -98,9 +105,9 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
         describe(&mut suite, evidence);
     }
     let conflicts = earlier.iter().filter_map(|again| again.evidence.as_ref()?.record.conflict.as_ref());
-    suite.add_properties(conflicts.map(|conflict| Property::new("flaky", conflict.to_string())));
+    suite.add_properties(conflicts.map(|conflict| property("flaky", &conflict.to_string())));
     let noticed = gate.evidence.iter().flat_map(|evidence| &evidence.record.noticed);
-    suite.add_properties(noticed.map(|noticed| Property::new("flaky", noticed)));
+    suite.add_properties(noticed.map(|noticed| property("flaky", noticed)));
     let names: Vec<String> = match gate.verdicts.as_slice() {
         [] => {
             let checks = checks_of_run(gate.key.gate, gate.key.transport, gate.transports);
@@ -114,7 +121,8 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
     for check in names {
         let verdict = gate.verdicts.iter().find(|verdict| verdict.check == check);
         let because = diagnosis.cause_of(Some(&check));
-        let mut case = TestCase::new(format!("{gate_name}::{check}"), status(run_dir, gate, verdict, because));
+        let status = status(run_dir, gate, verdict, because);
+        let mut case = TestCase::new(clean(&format!("{gate_name}::{check}")), status);
         // That of its suite, as nextest writes it: readers that group by class do not group once more.
         case.set_classname(&name).set_time(Duration::ZERO);
         if let Some((failure, verdict)) = verdict.and_then(|verdict| Some((verdict.failure()?, verdict))) {
@@ -128,13 +136,13 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
     suite
 }
 
-/// What broke a gate, by its own evidence and what its trials have told.
+/// What broke a gate, by its own evidence and what its trials have told, without secrets.
 fn diagnosis(gate: &GateResult) -> Diagnosis {
     let Some(evidence) = &gate.evidence else { return Diagnosis::default() };
     let red = |verdict: &Verdict| Some(Red { check: Some(verdict.check.clone()), failure: verdict.failure()?.clone() });
     let stopped = evidence.record.failure.clone().map(|failure| Red { check: None, failure });
     let red: Vec<Red> = stopped.into_iter().chain(gate.verdicts.iter().filter_map(red)).collect();
-    diagnosis::of(evidence, &red)
+    Redactor::default().value(&diagnosis::of(evidence, &red)).unwrap_or_default()
 }
 
 fn describe(suite: &mut TestSuite, evidence: &Evidence) {
@@ -147,15 +155,15 @@ fn describe(suite: &mut TestSuite, evidence: &Evidence) {
         .map(|(name, number)| (name, number.to_string()));
     let properties =
         properties.into_iter().chain([("project", record.project.clone()), ("part", record.part.to_string())]);
-    suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
-    suite.add_properties(record.versions.iter().map(|(name, value)| Property::new(format!("version.{name}"), value)));
+    suite.add_properties(properties.map(|(name, value)| property(name, &value)));
+    suite.add_properties(record.versions.iter().map(|(name, value)| property(&format!("version.{name}"), value)));
     // A phase may come several times, such as a question that is asked until it is answered well.
     let mut phases: BTreeMap<&str, f64> = BTreeMap::new();
     for phase in &record.phases {
         *phases.entry(&phase.name).or_default() += phase.seconds;
     }
     suite.add_properties(
-        phases.into_iter().map(|(name, seconds)| Property::new(format!("seconds.{name}"), format!("{seconds:.3}"))),
+        phases.into_iter().map(|(name, seconds)| property(&format!("seconds.{name}"), &format!("{seconds:.3}"))),
     );
 }
 
@@ -180,13 +188,14 @@ fn status(run_dir: &Path, gate: &GateResult, verdict: Option<&Verdict>, cause: O
         (Stage::Ended, Some(Outcome::Passed)) => TestCaseStatus::success(),
         (Stage::Ended, Some(Outcome::Failed(failure))) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            let failure = Redactor::default().failure(failure);
             match cause {
                 Some(cause) => {
                     let check = verdict.map(|verdict| verdict.check.as_str()).unwrap_or_default();
-                    status.set_message(cause.headline()).set_description(cause.explain(check, failure).to_string());
+                    status.set_message(cause.headline()).set_description(cause.explain(check, &failure).to_string());
                 }
                 None => {
-                    status.set_message(one_line(failure)).set_description(failure.to_string());
+                    status.set_message(one_line(&failure)).set_description(failure.to_string());
                 }
             }
             status.set_type("check");
@@ -229,7 +238,8 @@ fn rerun(status: &mut TestCaseStatus, earlier: &GateResult, check: &str) {
     let verdict = earlier.verdicts.iter().find(|verdict| verdict.check == check);
     let Some(failure) = verdict.and_then(Verdict::failure) else { return };
     let mut rerun = TestRerun::new(NonSuccessKind::Failure);
-    rerun.set_message(one_line(failure)).set_type("check").set_description(failure.to_string());
+    let failure = Redactor::default().failure(failure);
+    rerun.set_message(one_line(&failure)).set_type("check").set_description(failure.to_string());
     if !matches!(status, TestCaseStatus::Skipped { .. }) {
         status.add_rerun(rerun);
     }

@@ -11,8 +11,8 @@ use crate::signing::Signer;
 pub fn seal(store: &Store, standing: &Standing, signer: Option<&Signer>) -> Result<(), StoreError> {
     let (manifest, gates) = Manifest::of(store.root(), standing);
     let (listed, over_it) = (Path::new(MANIFEST), Path::new(STATEMENT));
-    let bytes = store.clean_json(listed, &manifest)?;
+    let bytes = store.plain_json(listed, &manifest)?;
     let statement = Statement::over(&manifest, &digest_of(&bytes), &gates);
-    let envelope = store.clean_json(over_it, &statement.enveloped(signer))?;
+    let envelope = store.plain_json(over_it, &statement.enveloped(signer))?;
     store.put_together(&[(listed, &bytes), (over_it, &envelope)])
 }

@@ -10,7 +10,12 @@ impl Summary {
     /// Written anew after every gate, so that a run that is killed has one too.
     pub(crate) fn write(&self, store: &Store) -> Result<(), StoreError> {
         store.write_json(Path::new(layout::SUMMARY), self)?;
-        store.write(Path::new(layout::SUMMARY_TEXT), self.text(store.root()).as_bytes()).map(drop)
+        let (file, root) = (Path::new(layout::SUMMARY_TEXT), store.root());
+        let written = match store.redactor().value(self) {
+            Some(clean) => store.write_clean(file, clean.text(root).as_bytes()),
+            None => store.write(file, self.text(root).as_bytes()),
+        };
+        written.map(drop)
     }
 
     /// The runbook's lines, then the harness's own.

@@ -13,21 +13,18 @@ pub use place::Place;
 pub use rules::Kind;
 
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use regex::bytes::Regex;
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Failure;
 use known::Known;
-use rules::Span;
+use rules::{Replaced, json, view};
 
 /// What stands in a secret's place without a key. `WorkerBee` masks with the same three stars.
 const MASK: &str = "***";
-
-/// Text that stands in a secret's place already.
-static MASKED: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?-u)^\s*\*\*\*(?:secret:[0-9a-f]{8}\*\*\*)?\s*$").ok());
 
 /// Replaces secrets in bytes of any kind: JSON, logs, command lines. Clones share what they know.
 #[derive(Debug, Clone, Default)]
@@ -75,58 +72,75 @@ impl Redactor {
         self.redacted(bytes).0
     }
 
+    /// A text without secrets: a part of something that is written in a format of its own, such as XML. What is redacted
+    /// as a whole may lose its form.
+    pub fn text(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.redact(text.as_bytes())).into_owned()
+    }
+
+    /// A failure without secrets, part by part: none of them can swallow the next.
+    #[must_use]
+    pub fn failure(&self, failure: &Failure) -> Failure {
+        Failure {
+            what: self.text(&failure.what),
+            expected: self.text(&failure.expected),
+            seen: self.text(&failure.seen),
+            evidence: failure.evidence.clone(),
+            remedy: self.text(&failure.remedy),
+        }
+    }
+
+    /// A value without secrets, each of its texts by itself; nothing when it is none any more.
+    pub(crate) fn value<T: Serialize + DeserializeOwned>(&self, value: &T) -> Option<T> {
+        let json = serde_json::to_vec(value).ok()?;
+        serde_json::from_slice(&self.redact(&json)).ok()
+    }
+
     /// The bytes without secrets, and what was replaced, at its place in them.
     pub fn redacted(&self, bytes: &[u8]) -> (Vec<u8>, Vec<Redaction>) {
-        let spans = self.spans(bytes);
+        let documents = json::documents(bytes);
+        let replaced = self.find(bytes, documents > 0);
         let mut clean = Vec::with_capacity(bytes.len());
-        let mut replaced = Vec::with_capacity(spans.len());
+        let mut written = Vec::with_capacity(replaced.len());
         let mut from = 0;
-        for span in spans {
+        for Replaced { span, number } in replaced {
             clean.extend_from_slice(&bytes[from..span.start]);
             let placeholder = self.placeholder(&bytes[span.start..span.end]);
-            replaced.push((span.kind, clean.len(), placeholder.clone()));
+            let mark: &[u8] = if number { b"\"" } else { b"" };
+            clean.extend_from_slice(mark);
+            written.push((span.kind, clean.len(), placeholder.clone()));
             clean.extend_from_slice(placeholder.as_bytes());
+            clean.extend_from_slice(mark);
             from = span.end;
         }
         clean.extend_from_slice(&bytes[from..]);
-        let json = !replaced.is_empty() && place::is_json(&clean);
-        let at = |(kind, offset, placeholder)| Redaction { kind, place: place::of(&clean, offset, json), placeholder };
-        let replaced = replaced.into_iter().map(at).collect();
+        let places = place::all(&clean, written.iter().map(|(_, at, _)| *at), documents == 1);
+        let one = |((kind, _, placeholder), place)| Redaction { kind, place, placeholder };
+        let replaced = written.into_iter().zip(places).map(one).collect();
         (clean, replaced)
     }
 
     /// What would be replaced, and where it stands.
     pub fn scan(&self, bytes: &[u8]) -> Vec<(Kind, Place)> {
-        let spans = self.spans(bytes);
-        let json = !spans.is_empty() && place::is_json(bytes);
-        spans.into_iter().map(|span| (span.kind, place::of(bytes, span.start, json))).collect()
+        let documents = json::documents(bytes);
+        let found = self.find(bytes, documents > 0);
+        let places = place::all(bytes, found.iter().map(|one| one.span.start), documents == 1);
+        found.iter().map(|one| one.span.kind).zip(places).collect()
     }
 
     /// Where values that are known to be secret stand.
     pub fn scan_known(&self, bytes: &[u8]) -> Vec<Place> {
-        let spans = self.known().find(bytes);
-        let json = !spans.is_empty() && place::is_json(bytes);
-        spans.into_iter().map(|span| place::of(bytes, span.start, json)).collect()
+        let documents = json::documents(bytes);
+        let spans = view::readings(bytes, &mut |text| self.known().find(text));
+        let found = rules::unite(bytes, spans, documents > 0);
+        place::all(bytes, found.iter().map(|one| one.span.start), documents == 1).collect()
     }
 
     /// Parts of a text that are to be replaced, in their order, none of which meets another.
-    fn spans(&self, text: &[u8]) -> Vec<Span> {
-        let mut known = self.known();
-        known.refresh();
-        let mut spans = known.find(text);
-        drop(known);
-        spans.extend(rules::find(text, place::is_json(text)));
-        let masked = |span: &Span| MASKED.as_ref().is_some_and(|mask| mask.is_match(&text[span.start..span.end]));
-        spans.retain(|span| span.start < span.end && !masked(span));
-        spans.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.kind));
-        let mut united: Vec<Span> = Vec::with_capacity(spans.len());
-        for span in spans {
-            match united.last_mut() {
-                Some(last) if span.start < last.end => last.end = last.end.max(span.end),
-                _ => united.push(span),
-            }
-        }
-        united
+    fn find(&self, text: &[u8], json: bool) -> Vec<Replaced> {
+        self.known().refresh();
+        let spans = rules::find(text, &mut |text| self.known().find(text));
+        rules::unite(text, spans, json)
     }
 
     fn placeholder(&self, secret: &[u8]) -> String {
@@ -154,5 +168,7 @@ fn plain(secret: &[u8]) -> Vec<u8> {
     text.trim().as_bytes().to_vec()
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
+
+use super::rules::json::{Part, Parts};
 
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -26,70 +26,79 @@ impl fmt::Display for Place {
     }
 }
 
-/// Whether a text is one JSON document.
-pub(super) fn is_json(text: &[u8]) -> bool {
-    // A document that is a bare word or number holds no members.
-    text.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| b"{[\"".contains(byte))
-        && serde_json::from_slice::<&RawValue>(text).is_ok()
-}
-
-/// Where the byte at `offset` stands.
-pub(super) fn of(text: &[u8], offset: usize, json: bool) -> Place {
-    if json && let Ok(text) = std::str::from_utf8(text) {
-        return Place::Pointer(pointer(text, offset));
+/// Where the bytes at `offsets` stand, which are in their order. `json`: whether the text is one JSON document.
+pub(super) fn all(
+    text: &[u8],
+    offsets: impl Iterator<Item = usize>,
+    json: bool,
+) -> Box<dyn Iterator<Item = Place> + '_> {
+    let offsets: Vec<usize> = offsets.collect();
+    if json {
+        return Box::new(pointers(text, &offsets).into_iter().map(Place::Pointer));
     }
-    Place::Line(1 + text.iter().take(offset).filter(|byte| **byte == b'\n').count())
+    let mut lines = 1;
+    let mut counted = 0;
+    Box::new(offsets.into_iter().map(move |offset| {
+        lines += memchr::memchr_iter(b'\n', &text[counted..offset]).count();
+        counted = offset;
+        Place::Line(lines)
+    }))
 }
 
-fn pointer(text: &str, offset: usize) -> String {
-    let mut pointer = String::new();
-    let mut part = text;
-    while let Ok(Members(members)) = serde_json::from_str::<Members<'_>>(part) {
-        let start = |value: &str| value.as_ptr() as usize - text.as_ptr() as usize;
-        let within = |value: &&RawValue| {
-            let begin = start(value.get());
-            (begin..begin + value.get().len()).contains(&offset)
+/// An object or an array that is being read: the pointer to it, and to which of its members one has come.
+struct Within {
+    pointer: String,
+    /// The member's name, as it is written; none in an array.
+    name: Option<(usize, usize)>,
+    index: usize,
+    array: bool,
+}
+
+impl Within {
+    fn member(&self, text: &[u8]) -> String {
+        let name = match self.name {
+            _ if self.array => self.index.to_string(),
+            Some((start, end)) => {
+                let raw = String::from_utf8_lossy(&text[start..end]);
+                let name = serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_else(|_| raw.into_owned());
+                name.replace('~', "~0").replace('/', "~1")
+            }
+            None => return self.pointer.clone(),
         };
-        let Some((name, value)) = members.into_iter().find(|(_, value)| within(value)) else { break };
-        pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
-        part = value.get();
-    }
-    pointer
-}
-
-/// The members of an object or the items of an array, each as it is written.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Collect)
+        format!("{}/{name}", self.pointer)
     }
 }
 
-struct Collect;
-
-impl<'de> Visitor<'de> for Collect {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or an array")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
+fn pointers(text: &[u8], offsets: &[usize]) -> Vec<String> {
+    let mut pointers = Vec::with_capacity(offsets.len());
+    let mut open: Vec<Within> = Vec::new();
+    let mut offsets = offsets.iter().peekable();
+    for part in Parts::new(text) {
+        match part {
+            // Pointers are made only where they are needed, but for what is around: deep nesting is rare.
+            Part::Open(byte) => {
+                let pointer = open.last().map(|within| within.member(text)).unwrap_or_default();
+                open.push(Within { pointer, name: None, index: 0, array: byte == b'[' });
+            }
+            Part::Close(_) => drop(open.pop()),
+            Part::Comma => {
+                if let Some(within) = open.last_mut() {
+                    within.index += 1;
+                    within.name = None;
+                }
+            }
+            Part::Scalar(scalar) => {
+                while offsets.next_if(|offset| **offset < scalar.end.max(scalar.start + 1)).is_some() {
+                    pointers.push(open.last().map(|within| within.member(text)).unwrap_or_default());
+                }
+                if let Some(within) = open.last_mut().filter(|_| scalar.names) {
+                    within.name = Some((scalar.start, scalar.end));
+                }
+            }
         }
-        Ok(Members(members))
     }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(item) = items.next_element()? {
-            members.push((members.len().to_string(), item));
-        }
-        Ok(Members(members))
-    }
+    pointers.extend(offsets.map(|_| String::new()));
+    pointers
 }
 
 #[cfg(test)]
@@ -109,6 +118,7 @@ mod tests {
     #[case("{\"a\": 1}\n{\"a\": \"HERE\"}\n", Place::Line(2))]
     fn a_place_is_named(#[case] text: &str, #[case] expected: Place) {
         let offset = text.find("HERE").unwrap_or_default();
-        assert_eq!(of(text.as_bytes(), offset, is_json(text.as_bytes())), expected);
+        let json = super::super::rules::json::documents(text.as_bytes()) == 1;
+        assert_eq!(all(text.as_bytes(), [offset].into_iter(), json).collect::<Vec<_>>(), [expected]);
     }
 }

@@ -81,7 +81,7 @@ fn secrets_go_and_all_else_stays(#[case] raw: &str, #[case] clean: &str) {
     r#"{"a": "no -----BEGIN PRIVATE KEY-----", "b": {"c": "kept"}, "d": "-----END PRIVATE KEY-----"}"#,
     r#"{"a": "no ***", "b": {"c": "kept"}, "d": "-----END PRIVATE KEY-----"}"#
 )]
-#[case::no_text("\u{0}TOKEN=S3cret\u{0}A=b", "\u{0}TOKEN=***")]
+#[case::no_text("\u{0}TOKEN=S3cret\u{0}A=b", "\u{0}TOKEN=***\u{0}A=b")]
 fn planted_secrets_are_gone(#[case] raw: &str, #[case] clean: &str) {
     let redactor = Redactor::default();
     assert_eq!(String::from_utf8_lossy(&redactor.redact(raw.as_bytes())), clean);
@@ -177,4 +177,133 @@ fn a_known_secret_goes_wherever_it_stands_even_in_no_text() {
     let redactor = Redactor::default();
     redactor.add("s3cr3t-value");
     assert_eq!(redactor.redact(b"\xff\xfe s3cr3t-value!"), b"\xff\xfe ***!");
+}
+
+#[path = "../../../tests/support/forms.rs"]
+pub(super) mod forms;
+
+/// A form that is not as it should be.
+fn wrong(of: impl Fn(forms::Form) -> Option<String>) -> String {
+    forms::forms().filter_map(|form| Some(format!("{}: {}\n", form.0, of(form)?))).collect()
+}
+
+fn redacted(text: &str) -> String {
+    String::from_utf8_lossy(&Redactor::default().redact(text.as_bytes())).into_owned()
+}
+
+#[test]
+fn no_form_gets_through() {
+    let wrong = wrong(|(_, text, _)| {
+        assert!(forms::leaks(text), "no secret is in {text}");
+        let clean = redacted(text);
+        (forms::leaks(&clean) || !clean.contains("***")).then_some(clean)
+    });
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn what_looks_much_like_it_stays() {
+    let wrong = wrong(|(_, _, near)| Some(redacted(near)).filter(|clean| clean != near));
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_second_time_finds_no_more_in_any_form() {
+    let redactor = Redactor::keyed(RedactionKey::random().unwrap());
+    let wrong = wrong(|(_, text, _)| {
+        let once = redactor.redact(text.as_bytes());
+        let twice = Redactor::default().redact(&once);
+        (once != twice).then(|| format!("{}\n  {}", String::from_utf8_lossy(&once), String::from_utf8_lossy(&twice)))
+    });
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn json_stays_json() {
+    let wrong = wrong(|(_, text, near)| {
+        let inside = serde_json::json!({ "a": text, "b": [near, { text: 1 }] }).to_string();
+        let nested = serde_json::json!({ "m": inside, "n": 12 }).to_string();
+        [text, &inside, &nested].into_iter().find_map(|text| {
+            serde_json::from_str::<serde_json::Value>(text).ok()?;
+            let clean = redacted(text);
+            let json = serde_json::from_str::<serde_json::Value>(&clean);
+            (json.is_err() || forms::leaks(&clean)).then_some(clean)
+        })
+    });
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn forms_that_stand_together_get_through_no_more_than_alone() {
+    let mut wrong = String::new();
+    for family in forms::FAMILIES {
+        let texts: Vec<&str> = family.iter().map(|(_, text, _)| *text).collect();
+        let clean = Redactor::keyed(RedactionKey::random().unwrap()).text(&texts.join("\n\n"));
+        let leaks = clean.lines().filter(|line| forms::leaks(line)).map(|line| format!("{}: {line}\n", family[0].0));
+        wrong.extend(leaks);
+        let again = Redactor::default().scan(clean.as_bytes());
+        wrong.extend(again.iter().map(|found| format!("{}: {found:?} in\n{clean}\n", family[0].0)));
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// A known value in the forms that programs give it.
+#[rstest]
+#[case::hexadecimal("x 53336372654b6e30776e3a76 y")]
+#[case::large_digits("x 53336372654B6E30776E3A76 y")]
+#[case::base64("x UzNjcmVLbjB3bjp2 y")]
+#[case::base64_of_more("x YVMzY3JlS24wd246dg== y")]
+#[case::base64_of_more_still("x YWFTM2NyZUtuMHduOnY y")]
+#[case::percent("x S3creKn0wn%3Av y")]
+#[case::all_percent("x %53%33%63%72%65%4b%6e%30%77%6e%3a%76 y")]
+#[case::escapes("x \\u00533creKn0wn\\x3av y")]
+#[case::entities("x S3creKn0wn&#58;v y")]
+#[case::wrapped("x S3cre\n    Kn0wn:v y")]
+#[case::json(r#"{"a": "x S3creKn0wn:v y"}"#)]
+#[case::wrapped_in_json(r#"{"a": "x S3cre\nKn0wn:v y"}"#)]
+fn a_known_value_is_found_in_each_of_its_forms(#[case] text: &str) {
+    let redactor = Redactor::default();
+    redactor.add("S3creKn0wn:v");
+    let clean = redactor.text(text);
+    // What stands before it in base64 may stay.
+    assert!(["x *** y", "x Y*** y", r#"{"a": "x *** y"}"#].contains(&clean.as_str()), "{clean}");
+}
+
+#[rstest]
+#[case::whole(r#"{"token": "***secret:6ce76d12***", "ok": true}"#)]
+#[case::cut("{\"value\": \"***secret:36c0bf78**…\nnext")]
+#[case::cut_early("AE_TOKEN='***sec…\nA='b'")]
+#[case::a_sign_behind_it("AE_TOKEN=***secret:70cf4d39***\u{2400}C=d")]
+fn what_was_replaced_before_stays(#[case] text: &str) {
+    assert_eq!(Redactor::default().text(text), text);
+    assert!(Redactor::default().scan(text.as_bytes()).is_empty());
+}
+
+/// The processor time that a text takes: what else runs on the machine adds nothing to it.
+fn work(text: &str) -> u64 {
+    let used = || -> u64 {
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        told.split(' ').next().unwrap().parse().unwrap()
+    };
+    let begin = used();
+    Redactor::default().redacted(text.as_bytes());
+    used() - begin
+}
+
+#[rstest]
+#[case::a_token_a_line("2026-01-01 INFO said token=S3cretS3cret to hub\n")]
+#[case::json_lines("{\"log\":\"token=S3cretS3cret\\n\",\"stream\":\"stderr\"}\n")]
+#[case::open_marks("token='abc\n")]
+#[case::open_brackets("password: {")]
+#[case::escapes("\"\\")]
+#[case::keys_without_ends("-----BEGIN PRIVATE KEY-----")]
+#[case::secrets_without_ends("kind: Secret\ndata:\n")]
+#[case::one_name("token")]
+#[case::urls("nats://a:")]
+fn twenty_times_the_text_takes_no_hundred_times_as_long(#[case] unit: &str) {
+    let of = |bytes: usize| unit.repeat(bytes / unit.len());
+    // The first time, patterns are made.
+    work(&of(1000));
+    let (short, long) = (work(&of(20_000)).max(1_000_000), work(&of(400_000)));
+    assert!(long < short * 100, "{short} ns, then {long} ns");
 }

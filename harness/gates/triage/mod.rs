@@ -43,7 +43,11 @@ async fn take(session: &mut Session<'_>, failure: Option<&Failure>, moment: &str
     let mut triage = if let Some(triage) = known { triage } else { capture_all(session, &folder, moment).await };
     triage.red = red.into_iter().map(|(check, failure)| told(session, &triage, check, &failure)).collect();
     let _ = session.store.write_json(&folder.join(INDEX), &triage);
-    let _ = session.store.write(&folder.join(INDEX).with_extension("txt"), triage.to_string().as_bytes());
+    let text = folder.join(INDEX).with_extension("txt");
+    let _ = match session.store.redactor().value(&triage) {
+        Some(clean) => session.store.write_clean(&text, clean.to_string().as_bytes()),
+        None => session.store.write(&text, triage.to_string().as_bytes()),
+    };
     session.triage = Some(triage);
 }
 
@@ -62,7 +66,8 @@ fn told(session: &Session<'_>, triage: &Triage, check: Option<String>, failure: 
     let there = failure.evidence.as_deref().filter(|file| root.join(file).is_file());
     Red {
         first: first::of(triage, check.as_deref(), failure),
-        what: failure.what.lines().next().unwrap_or_default().to_owned(),
+        // First without secrets: a line of it may no longer tell what stands in it.
+        what: session.store.redactor().text(&failure.what).lines().next().unwrap_or_default().to_owned(),
         evidence: there.map(inside),
         check,
     }

@@ -229,9 +229,12 @@ impl Supervisor {
     fn lead_the_triage(&self, gate: &GateSummary) {
         let file = triage_folder(&gate.folder).join(INDEX).with_extension("txt");
         let Ok(index) = std::fs::read_to_string(self.settings.run_dir.join(&file)) else { return };
-        if !gate.diagnosis.causes.is_empty() {
+        if gate.diagnosis.causes.is_empty() {
+            return;
+        }
+        if let Some(diagnosis) = self.store.redactor().value(&gate.diagnosis) {
             // As with the summary: a folder that cannot be written to is told of by the gates.
-            let _ = self.store.write(&file, format!("{}\n{index}", gate.diagnosis).as_bytes());
+            let _ = self.store.write_clean(&file, format!("{diagnosis}\n{index}").as_bytes());
         }
     }
 
