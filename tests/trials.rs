@@ -219,7 +219,7 @@ cat "$HERE/answer.json""#;
     "No space left"
 )]
 #[case::full_in_the_middle("mount -t tmpfs -o size=256k,mode=755 full @/run", FILLS, 1, "No space left")]
-#[case::read_only_in_the_middle("mount --bind @/run @/run", TURNS_READ_ONLY, 7, "Read-only file system")]
+#[case::read_only_in_the_middle("mount --bind @/run @/run", TURNS_READ_ONLY, 1, "Read-only file system")]
 #[case::read_only("mount --bind @/run @/run; mount -o remount,bind,ro @/run", HONEST, 7, "Read-only file system")]
 fn a_folder_that_cannot_be_written_to_is_named(
     #[case] prepare: &str,
