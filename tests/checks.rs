@@ -1,49 +1,49 @@
-//! Every check over evidence that is true, and over evidence that lies in one place.
+//! Every check over honest evidence, and over evidence that was tampered with in one place.
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod lies;
-#[path = "support/story.rs"]
-mod story;
+#[path = "support/evidence_fixture.rs"]
+mod evidence_fixture;
+mod tampered;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use evidence_fixture::EvidenceFixture;
 use k1s_profile_gates::Failure;
 use k1s_profile_gates::plan::{Gate, Transports};
-use lies::Lie;
 use rstest::rstest;
-use story::Story;
+use tampered::Tampered;
 
 #[test]
 fn the_truth_is_green() {
     for gate in Gate::ALL {
         for way in [Transports::Cli, Transports::Mcp, Transports::Both] {
-            let judged = Story::told(gate, way).judged();
+            let judged = EvidenceFixture::told(gate, way).judged();
             assert!(judged.is_empty(), "{gate}, {way:?}: {judged:#?}");
         }
     }
 }
 
 /// The test of one row: these checks are red at each of its gates, all others green, and each says all that it should.
-fn caught(lie: &Lie) {
+fn caught(row: &Tampered) {
     let mut known: BTreeSet<String> = BTreeSet::new();
-    for gate in lie.gates {
-        let mut story = Story::told(*gate, lie.way);
-        (lie.tell)(&mut story);
-        let checks: BTreeSet<String> = story.checks().into_iter().map(|check| check.name).collect();
+    for gate in row.gates {
+        let mut fixture = EvidenceFixture::told(*gate, row.way);
+        (row.tamper)(&mut fixture);
+        let checks: BTreeSet<String> = fixture.checks().into_iter().map(|check| check.name).collect();
         // `ha-leader-observed` is a check of one profile only.
         let expected: BTreeSet<String> =
-            lie.red.iter().map(ToString::to_string).filter(|name| checks.contains(name)).collect();
+            row.red.iter().map(ToString::to_string).filter(|name| checks.contains(name)).collect();
         known.extend(expected.clone());
-        let judged = story.judged();
+        let judged = fixture.judged();
         assert_eq!(judged.keys().cloned().collect::<BTreeSet<_>>(), expected, "{gate}: {judged:#?}");
         for (check, failure) in &judged {
             complete(&format!("{gate}::{check}"), failure);
         }
     }
-    assert_eq!(known, lie.red.iter().map(ToString::to_string).collect(), "a check that none of the gates has");
+    assert_eq!(known, row.red.iter().map(ToString::to_string).collect(), "a check that none of the gates has");
 }
 
 fn complete(check: &str, failure: &Failure) {
@@ -62,32 +62,32 @@ fn complete(check: &str, failure: &Failure) {
     assert!(evidence.is_file(), "{check}: the evidence is not there: {text}");
 }
 
-/// The messages as a person reads them: of each lie, all that it turns red in one gate.
+/// The messages as a person reads them: of each row, all that it turns red in one gate.
 #[rstest]
-#[case::preflight("preflight", lies::preflight::LIES)]
-#[case::inventory("inventory", lies::inventory::LIES)]
-#[case::startup("startup", lies::startup::LIES)]
-#[case::workload("workload", lies::workload::LIES)]
-#[case::inside("inside", lies::inside::LIES)]
-#[case::outside("outside", lies::outside::LIES)]
-#[case::behaviour("behaviour", lies::behaviour::LIES)]
-#[case::finish("finish", lies::finish::LIES)]
-#[case::residue("residue", lies::residue::LIES)]
-#[case::secrets("secrets", lies::secrets::LIES)]
-#[case::agent("agent", lies::agent::LIES)]
-#[case::parity("parity", lies::parity::LIES)]
-fn messages(#[case] name: &str, #[case] table: &[Lie]) {
+#[case::preflight("preflight", tampered::preflight::TAMPERED)]
+#[case::inventory("inventory", tampered::inventory::TAMPERED)]
+#[case::startup("startup", tampered::startup::TAMPERED)]
+#[case::workload("workload", tampered::workload::TAMPERED)]
+#[case::inside("inside", tampered::inside::TAMPERED)]
+#[case::outside("outside", tampered::outside::TAMPERED)]
+#[case::behaviour("behaviour", tampered::behaviour::TAMPERED)]
+#[case::finish("finish", tampered::finish::TAMPERED)]
+#[case::residue("residue", tampered::residue::TAMPERED)]
+#[case::secrets("secrets", tampered::secrets::TAMPERED)]
+#[case::agent("agent", tampered::agent::TAMPERED)]
+#[case::parity("parity", tampered::parity::TAMPERED)]
+fn messages(#[case] name: &str, #[case] table: &[Tampered]) {
     let mut text = String::new();
-    for lie in table {
-        let gate = *lie.gates.last().unwrap();
-        let mut story = Story::told(gate, lie.way);
-        (lie.tell)(&mut story);
-        let judged = story.judged();
-        let red: Vec<_> = lie.red.iter().filter_map(|red| judged.get_key_value(*red)).collect();
-        assert!(!red.is_empty(), "{} turns nothing red in {gate}", lie.name);
+    for row in table {
+        let gate = *row.gates.last().unwrap();
+        let mut fixture = EvidenceFixture::told(gate, row.way);
+        (row.tamper)(&mut fixture);
+        let judged = fixture.judged();
+        let red: Vec<_> = row.red.iter().filter_map(|red| judged.get_key_value(*red)).collect();
+        assert!(!red.is_empty(), "{} turns nothing red in {gate}", row.name);
         for (check, failure) in red {
-            let message = failure.to_string().replace(&story.run_dir(), "[run]");
-            writeln!(text, "{}: {gate}::{check}\n{message}\n", lie.name).unwrap();
+            let message = failure.to_string().replace(&fixture.run_dir(), "[run]");
+            writeln!(text, "{}: {gate}::{check}\n{message}\n", row.name).unwrap();
         }
     }
     let mut settings = insta::Settings::clone_current();
@@ -117,9 +117,9 @@ fn no_check_is_without_a_lie_that_it_catches() {
     let mut blind: BTreeSet<String> = BTreeSet::new();
     for gate in Gate::ALL {
         for way in [Transports::Cli, Transports::Mcp, Transports::Both] {
-            for check in Story::told(gate, way).checks() {
-                let catches = |lie: &&Lie| lie.gates.contains(&gate) && lie.red.contains(&check.name.as_str());
-                if !lies::all().any(|lie| catches(&lie)) {
+            for check in EvidenceFixture::told(gate, way).checks() {
+                let catches = |row: &&Tampered| row.gates.contains(&gate) && row.red.contains(&check.name.as_str());
+                if !tampered::all().any(|row| catches(&row)) {
                     blind.insert(format!("{gate}::{}", check.name));
                 }
             }

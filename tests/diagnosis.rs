@@ -2,18 +2,18 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "support/story.rs"]
+#[path = "support/evidence_fixture.rs"]
 #[expect(dead_code)]
-mod story;
+mod evidence_fixture;
 
 use std::path::Path;
 
+use evidence_fixture::EvidenceFixture;
 use k1s_profile_gates::diagnosis::{self, Diagnosis, Fault};
 use k1s_profile_gates::plan::{Gate, Profile};
 use k1s_profile_gates::{Evidence, Failure};
 use rstest::rstest;
 use serde_json::{Value, json};
-use story::Story;
 use tempfile::TempDir;
 
 const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
@@ -25,13 +25,13 @@ fn diagnosed(
     gate: Gate,
     exits: &Value,
     logs: &[(&str, Vec<u8>)],
-    tell: impl FnOnce(&mut Story),
+    tamper: impl FnOnce(&mut EvidenceFixture),
 ) -> (TempDir, Diagnosis) {
     let run = tempfile::tempdir().unwrap();
-    let mut story = Story::honest(gate);
-    *story.seen("component-exits", "/exits") = exits.clone();
-    tell(&mut story);
-    story.leave_in(run.path(), FOLDER);
+    let mut fixture = EvidenceFixture::honest(gate);
+    *fixture.seen("component-exits", "/exits") = exits.clone();
+    tell(&mut fixture);
+    fixture.leave_in(run.path(), FOLDER);
     let triage = run.path().join("triage").join(FOLDER).join("logs");
     std::fs::create_dir_all(&triage).unwrap();
     for (name, log) in logs {
@@ -59,7 +59,7 @@ fn log(text: &str) -> Vec<u8> {
     text.lines().map(line).collect::<String>().into_bytes()
 }
 
-fn nothing(_: &mut Story) {}
+fn nothing(_: &mut EvidenceFixture) {}
 
 fn headlines(diagnosis: &Diagnosis) -> Vec<String> {
     diagnosis.causes.iter().map(diagnosis::Cause::headline).collect()
@@ -72,9 +72,9 @@ const REFUSED: &str = "Traceback (most recent call last):\n  File \"/workspace/s
 #[test]
 fn a_component_that_died_is_the_cause_of_all_that_follows() {
     let (_run, diagnosis) =
-        diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &[("controller-0", log(SYNTAX))], |story| {
-            *story.seen("containers", "/components/1/after/status") = json!("STOPPED");
-            *story.at("profile-status-after", "/running") = json!(false);
+        diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &[("controller-0", log(SYNTAX))], |fixture| {
+            *fixture.seen("containers", "/components/1/after/status") = json!("STOPPED");
+            *fixture.at("profile-status-after", "/running") = json!(false);
         });
     assert_eq!(
         headlines(&diagnosis),
@@ -96,8 +96,8 @@ fn a_component_that_died_is_the_cause_of_all_that_follows() {
 fn two_that_broke_by_themselves_are_two() {
     let exits = json!([exit("apishim", 1, 4.0), exit("controller-0", 1, 5.0)]);
     let logs = [("controller-0", log(SYNTAX)), ("apishim", log(IMPORT))];
-    let (_run, diagnosis) = diagnosed(SQLITE, &exits, &logs, |story| {
-        *story.seen("containers", "/components/1/after/status") = json!("STOPPED");
+    let (_run, diagnosis) = diagnosed(SQLITE, &exits, &logs, |fixture| {
+        *fixture.seen("containers", "/components/1/after/status") = json!("STOPPED");
     });
     let found = headlines(&diagnosis);
     assert!(
@@ -130,8 +130,8 @@ fn one_fault_of_three_controllers_is_one() {
 #[test]
 fn what_the_purge_left_is_no_consequence() {
     let (_run, diagnosis) =
-        diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &[("controller-0", log(SYNTAX))], |story| {
-            *story.at("profile-purge", "/ok") = json!(false);
+        diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &[("controller-0", log(SYNTAX))], |fixture| {
+            *fixture.at("profile-purge", "/ok") = json!(false);
         });
     let faults: Vec<Fault> = diagnosis.causes.iter().map(|cause| cause.fault).collect();
     assert_eq!(faults, [Fault::K1s, Fault::WorkerBee], "{diagnosis}");
@@ -178,9 +178,9 @@ fn where_nothing_says_why_that_is_said() {
 #[case::daemon(Failure::new("WorkerBee's MCP daemon is not ready: MCP_NOT_READY").seen("running false"), Fault::WorkerBee)]
 #[case::ours(Failure::new("a thing that cannot be").seen("it is").remedy("report this"), Fault::Harness)]
 fn whose_fault_it_is_that_a_gate_could_not_go_on(#[case] failure: Failure, #[case] fault: Fault) {
-    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[], |story| {
-        story.record.observations.clear();
-        story.record.failure = Some(failure);
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[], |fixture| {
+        fixture.record.observations.clear();
+        fixture.record.failure = Some(failure);
     });
     assert_eq!(diagnosis.fault(), Some(fault), "{diagnosis}");
     assert_eq!(diagnosis.causes.len(), 1, "{diagnosis}");

@@ -4,14 +4,14 @@
 
 #[path = "results/bundle.rs"]
 mod bundle;
+#[allow(dead_code, reason = "evidence is tampered with in another target")]
+#[path = "support/evidence_fixture.rs"]
+mod evidence_fixture;
 #[path = "results/junit.rs"]
 mod junit;
 #[path = "results/merge.rs"]
 mod merge;
 #[path = "support/sealed.rs"]
 mod sealed;
-#[allow(dead_code, reason = "lies are told in another target")]
-#[path = "support/story.rs"]
-mod story;
 #[path = "results/verify.rs"]
 mod verify;

@@ -190,8 +190,9 @@ mod tests {
         let own = getpid().as_raw_nonzero().get();
         let id = "a-run-of-this-test";
         let mut outer = Command::new("sh");
-        // Two runners, one in the other; the inner one tells its number and waits.
-        outer.args(["-c", "sh -c 'echo $$; read line' & wait"]).env("NEXTEST_RUN_ID", id);
+        // Two runners, one in the other; the inner one tells its number and waits. What runs in the background reads from
+        // nowhere, unless it has a descriptor of its own.
+        outer.args(["-c", "exec 3<&0; sh -c 'echo $$; read line <&3' & wait"]).env("NEXTEST_RUN_ID", id);
         let mut outer = outer.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(outer.stdout.take().unwrap()).read_line(&mut line).unwrap();

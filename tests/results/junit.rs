@@ -9,8 +9,8 @@ use roxmltree::{Document, Node};
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::evidence_fixture::EvidenceFixture;
 use crate::sealed::{RunDir, STARTUP, WORKLOAD};
-use crate::story::Story;
 use crate::verify::{attempt_2, noticed, red, rerun, statement};
 
 /// What a report must keep to, so that all of Jenkins, GitLab and GitHub's reporters read it alike.
@@ -119,7 +119,7 @@ fn what_only_a_trial_can_judge_is_told_by_it(
     #[case] expected: &str,
     #[case] result_of_all: &str,
 ) {
-    let run = RunDir::new().with(Story::honest(Gate::Inventory));
+    let run = RunDir::new().with(EvidenceFixture::honest(Gate::Inventory));
     let time = "2026-01-01T00:00:00Z";
     let told = |check: &str| json!({ "check": check, "expected": "", "outcome": outcome, "read": [] });
     let gate = json!({
@@ -146,10 +146,11 @@ fn what_only_a_trial_can_judge_is_told_by_it(
 
 #[test]
 fn phases_and_versions_are_properties_of_the_gate() {
-    let mut story = Story::honest(STARTUP);
-    story.record.versions.insert("WorkerBee".into(), "0.1.7".into());
-    story.record.phases = serde_json::from_value(json!([{ "name": "validate", "at": 1.0, "seconds": 4.25 }])).unwrap();
-    let xml = report(&RunDir::new().with(story).sealed(None, true));
+    let mut fixture = EvidenceFixture::honest(STARTUP);
+    fixture.record.versions.insert("WorkerBee".into(), "0.1.7".into());
+    fixture.record.phases =
+        serde_json::from_value(json!([{ "name": "validate", "at": 1.0, "seconds": 4.25 }])).unwrap();
+    let xml = report(&RunDir::new().with(fixture).sealed(None, true));
     for property in [
         r#"<property name="project" value="demo"/>"#,
         r#"<property name="version.WorkerBee" value="0.1.7"/>"#,
@@ -162,13 +163,13 @@ fn phases_and_versions_are_properties_of_the_gate() {
 
 #[test]
 fn a_red_check_says_why_in_one_line_and_all_in_its_body() {
-    let mut story = red(STARTUP);
+    let mut fixture = red(STARTUP);
     // Nothing that ends a message, an attribute or XML itself.
-    story.at("profile-purge", "").as_object_mut().unwrap().insert(
+    fixture.at("profile-purge", "").as_object_mut().unwrap().insert(
         "error".into(),
         json!({ "code": "E<1>", "message": "\u{1b}[31m\"broken\" & ]]>\nsecond line\u{0}", "remediation": "mend it" }),
     );
-    let run = RunDir::new().with(story).sealed(None, true);
+    let run = RunDir::new().with(fixture).sealed(None, true);
     let xml = report(&run);
     let document = Document::parse(&xml).unwrap();
     let name = "startup::k1s-ha-min::cleanup::profile-purge";
@@ -189,7 +190,7 @@ fn a_red_check_says_why_in_one_line_and_all_in_its_body() {
 #[test]
 fn what_did_not_end_is_no_pass() {
     let run = RunDir::new()
-        .with(Story::honest(Gate::Inventory))
+        .with(EvidenceFixture::honest(Gate::Inventory))
         .at(STARTUP, 1, Stage::Running)
         .at(WORKLOAD, 1, Stage::Waiting)
         .at(Gate::Preflight, 1, Stage::Failed)

@@ -8,8 +8,8 @@ use k1s_profile_gates::summary::State;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::evidence_fixture::EvidenceFixture;
 use crate::sealed::RunDir;
-use crate::story::Story;
 
 const COUNT: usize = 3;
 
@@ -18,7 +18,7 @@ fn shard(index: usize, change: impl FnOnce(&mut Value, &mut Value)) -> RunDir {
     let of_this = Shard { index, count: COUNT }.gates();
     let mut run = RunDir::new();
     for gate in &of_this {
-        run = run.with(Story::honest(*gate));
+        run = run.with(EvidenceFixture::honest(*gate));
     }
     let at = |seconds: usize| format!("2026-01-01T00:00:{seconds:02}Z");
     let gate = |gate: &Gate| {

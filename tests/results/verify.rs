@@ -16,8 +16,8 @@ use k1s_profile_gates::summary::{Stage, Summary};
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::evidence_fixture::EvidenceFixture;
 use crate::sealed::{RunDir, STARTUP, WORKLOAD};
-use crate::story::Story;
 
 fn manifest(run: &RunDir) -> Manifest {
     serde_json::from_str(&run.read("manifest.json")).unwrap()
@@ -89,7 +89,7 @@ fn a_statement_is_a_test_result_over_every_file() {
 
 #[rstest]
 #[case::red(|| RunDir::new().with(red(STARTUP)), "FAILED", &["startup::k1s-ha-min::cleanup::profile-purge"], 0)]
-#[case::cut_off(|| RunDir::new().with(Story::honest(Gate::Inventory)).at(STARTUP, 1, Stage::Running), "FAILED",
+#[case::cut_off(|| RunDir::new().with(EvidenceFixture::honest(Gate::Inventory)).at(STARTUP, 1, Stage::Running), "FAILED",
     &["startup::k1s-ha-min"], 0)]
 #[case::without_record(|| RunDir::new().at(STARTUP, 1, Stage::Failed), "FAILED", &["startup::k1s-ha-min"], 0)]
 #[case::nothing(RunDir::new, "FAILED", &[], 0)]
@@ -109,28 +109,28 @@ fn a_result_is_never_better_than_the_run(
     assert!(predicate["warnedTests"].as_array().unwrap().len() >= warned, "{predicate}");
 }
 
-pub(crate) fn red(gate: Gate) -> Story {
-    let mut story = Story::honest(gate);
-    *story.at("profile-purge", "/ok") = json!(false);
-    story
+pub(crate) fn red(gate: Gate) -> EvidenceFixture {
+    let mut fixture = EvidenceFixture::honest(gate);
+    *fixture.at("profile-purge", "/ok") = json!(false);
+    fixture
 }
 
-pub(crate) fn rerun() -> Story {
-    let mut story = Story::honest(WORKLOAD);
-    story.record.rerun_of = Some("gates/workload-k1s-ha-min.conflict".into());
-    story
+pub(crate) fn rerun() -> EvidenceFixture {
+    let mut fixture = EvidenceFixture::honest(WORKLOAD);
+    fixture.record.rerun_of = Some("gates/workload-k1s-ha-min.conflict".into());
+    fixture
 }
 
-pub(crate) fn noticed() -> Story {
-    let mut story = Story::honest(STARTUP);
-    story.record.noticed = vec!["the machine's clock was set back by 3600.0 s during `validate`".into()];
-    story
+pub(crate) fn noticed() -> EvidenceFixture {
+    let mut fixture = EvidenceFixture::honest(STARTUP);
+    fixture.record.noticed = vec!["the machine's clock was set back by 3600.0 s during `validate`".into()];
+    fixture
 }
 
-pub(crate) fn attempt_2() -> Story {
-    let mut story = Story::honest(STARTUP);
-    story.record.key.attempt = 2;
-    story
+pub(crate) fn attempt_2() -> EvidenceFixture {
+    let mut fixture = EvidenceFixture::honest(STARTUP);
+    fixture.record.key.attempt = 2;
+    fixture
 }
 
 /// What is done to an honest folder, and what is found of it.
@@ -202,7 +202,7 @@ fn what_was_done_to_a_folder_is_found(
 
 #[test]
 fn a_signature_is_that_of_the_key_or_none() {
-    let run = RunDir::new().with(Story::honest(Gate::Inventory));
+    let run = RunDir::new().with(EvidenceFixture::honest(Gate::Inventory));
     let (signer, public, file) = keys(&run, 7);
     let (_, other, other_file) = keys(&run, 8);
     let run = run.sealed(Some(&signer), true);
@@ -241,7 +241,7 @@ fn what_is_not_signed_says_so() {
 #[case::waiting(Stage::Waiting)]
 #[case::running(Stage::Running)]
 fn a_run_that_was_cut_short_is_sound_as_far_as_it_went(#[case] state: Stage) {
-    let run = RunDir::new().with(Story::honest(Gate::Inventory)).at(STARTUP, 1, state).sealed(None, false);
+    let run = RunDir::new().with(EvidenceFixture::honest(Gate::Inventory)).at(STARTUP, 1, state).sealed(None, false);
     // What the gate wrote after the supervisor was killed with it.
     run.write("k1s-ha-min-profile.json", "{}");
     let found = verify(&run.path(), None).unwrap();

@@ -10,19 +10,19 @@ mod conflict;
 #[path = "../support/ladder.rs"]
 mod ladder;
 // Only their names are of interest here: tests/checks.rs tells them.
-#[path = "../lies/mod.rs"]
+#[path = "../support/evidence_fixture.rs"]
 #[expect(dead_code)]
-mod lies;
+mod evidence_fixture;
 #[path = "../support/outcome.rs"]
 mod outcome;
 mod refusals;
 mod rows;
 #[path = "../support/stand_in.rs"]
 mod stand_in;
-#[path = "../support/story.rs"]
-#[expect(dead_code)]
-mod story;
 mod table;
+#[path = "../tampered/mod.rs"]
+#[expect(dead_code)]
+mod tampered;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use k1s_profile_gates::plan::{Gate, Transport, Transports};
 
-use crate::{lies, rows};
+use crate::{rows, tampered};
 
 /// One line of the table: a check, wherever it is one, by kind of gate.
 type Line = (String, String);
@@ -20,8 +20,9 @@ pub(crate) fn check() -> Result<(), String> {
             let line = lines.entry((kind(gate).to_owned(), check.name.clone())).or_default();
             let real = rows::all().filter(|row| kind(row.gate) == kind(gate) && row.turns_red(&check.name));
             line.0.extend(real.map(|row| row.name));
-            let told = lies::all().filter(|lie| lie.gates.contains(&gate) && lie.red.contains(&check.name.as_str()));
-            line.1.extend(told.map(|lie| lie.name));
+            let told =
+                tampered::all().filter(|row| row.gates.contains(&gate) && row.red.contains(&check.name.as_str()));
+            line.1.extend(told.map(|row| row.name));
             if line.0.is_empty() && line.1.is_empty() {
                 blind.push(format!("{gate}::{}", check.name));
             }
@@ -58,10 +59,10 @@ fn table(lines: &BTreeMap<Line, (BTreeSet<&str>, BTreeSet<&str>)>) -> String {
     let mut text = format!(
         "# Every check can fail\n\n\
          Written by `tests/sabotage` (`INSTA_UPDATE=always cargo test --test sabotage coverage`).\n\
-         Broken for real: rows that run on the real stack. Told: lies in evidence that is honest otherwise. Counted by kind of\n\
+         Broken for real: rows that run on the real stack. Tampered: evidence that is honest but for one thing. Counted by kind of\n\
          gate, as the checks of a kind are the same.\n\n\
          {covered} of {} checks are covered, {really} of them on the real stack.\n\n\
-         | check | broken for real | told |\n|---|---|---|\n",
+         | check | broken for real | tampered |\n|---|---|---|\n",
         lines.len()
     );
     let cell = |names: &BTreeSet<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ");

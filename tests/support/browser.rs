@@ -89,7 +89,7 @@ fn program(names: &[&str]) -> PathBuf {
     found.unwrap_or_else(|| panic!("there is no {} on PATH: the page cannot be tested\n{REMEDY}", names[0]))
 }
 
-/// chromedriver on a free port, which it tells. Files that its browser makes beside its profile lie in that folder too.
+/// chromedriver on a free port, which it tells. Files that its browser makes beside its profile row in that folder too.
 fn driver(folder: &Path) -> (Child, u16) {
     let mut driver = Command::new(program(&["chromedriver"]))
         .arg("--port=0")

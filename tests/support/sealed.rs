@@ -10,7 +10,7 @@ use k1s_profile_gates::signing::Signer;
 use k1s_profile_gates::summary::{GateState, Stage};
 use tempfile::TempDir;
 
-use crate::story::Story;
+use crate::evidence_fixture::EvidenceFixture;
 
 pub(crate) const STARTUP: Gate = Gate::Startup(Profile::HaMin);
 pub(crate) const WORKLOAD: Gate = Gate::Workload(Profile::HaMin);
@@ -33,7 +33,10 @@ impl RunDir {
 
     /// A run of two gates that both ended well, sealed.
     pub(crate) fn honest() -> Self {
-        Self::new().with(Story::honest(Gate::Inventory)).with(Story::honest(STARTUP)).sealed(None, true)
+        Self::new()
+            .with(EvidenceFixture::honest(Gate::Inventory))
+            .with(EvidenceFixture::honest(STARTUP))
+            .sealed(None, true)
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -54,15 +57,15 @@ impl RunDir {
     }
 
     /// A gate that ended.
-    pub(crate) fn with(self, story: Story) -> Self {
-        let folder = story.gate.slug();
-        self.with_in(story, &folder)
+    pub(crate) fn with(self, fixture: EvidenceFixture) -> Self {
+        let folder = fixture.gate.slug();
+        self.with_in(fixture, &folder)
     }
 
-    pub(crate) fn with_in(self, story: Story, folder: &str) -> Self {
-        let gate = story.gate;
-        let attempt = story.record.key.attempt;
-        story.leave_in(&self.path(), folder);
+    pub(crate) fn with_in(self, fixture: EvidenceFixture, folder: &str) -> Self {
+        let gate = fixture.gate;
+        let attempt = fixture.record.key.attempt;
+        fixture.leave_in(&self.path(), folder);
         if folder.ends_with(".conflict") { self } else { self.at(gate, attempt, Stage::Ended) }
     }
 

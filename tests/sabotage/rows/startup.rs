@@ -1,4 +1,4 @@
-//! Breaks of a started profile, and lies about it.
+//! Breaks of a started profile, and false answers about it.
 
 use k1s_profile_gates::plan::{Gate, Profile};
 

@@ -18,16 +18,16 @@ fn something_new(value: &mut Value) {
     }
 }
 
-lies! { by Transports::Both;
-    answers_of_another_shape at EVERYWHERE, |story| story.answers.values_mut().for_each(something_new) => [
+tampered! { by Transports::Both;
+    answers_of_another_shape at EVERYWHERE, |fixture| fixture.answers.values_mut().for_each(something_new) => [
         "parity::mcp-status-after", "parity::containerd-privilege", "parity::ingress-status", "parity::profile-list",
         "parity::validate", "parity::profile-status-after", "parity::mcp-status-at-the-end", "parity::profile-stop",
         "parity::profile-purge",
     ];
-    ended_otherwise at EVERYWHERE, |story| story.record.calls.values_mut().for_each(|call| call.exit = Some(1)) => [
+    ended_otherwise at EVERYWHERE, |fixture| fixture.record.calls.values_mut().for_each(|call| call.exit = Some(1)) => [
         "parity::profile-list-end", "parity::validate-end", "parity::profile-stop-end", "parity::profile-purge-end",
     ];
-    seen_otherwise at EVERYWHERE, |story| story.sights.values_mut().for_each(something_new) => [
+    seen_otherwise at EVERYWHERE, |fixture| fixture.sights.values_mut().for_each(something_new) => [
         "parity::projects-unused", "parity::name-budget", "parity::k1s-root",
         "parity::component-exits", "parity::containers", "parity::host-processes", "parity::readiness", "parity::state-backend",
         "parity::routes", "parity::namespace-removed", "parity::leader", "parity::leadership", "parity::secrets",
@@ -38,28 +38,28 @@ lies! { by Transports::Both;
         "parity::seen-websocket", "parity::seen-websocket-echo", "parity::seen-resources", "parity::seen-app",
         "parity::seen-images", "parity::seen-exports",
     ];
-    fewer_controllers at INVENTORY, |story| *story.at("profile-list", "/profiles/3/controllers") = json!(1) =>
+    fewer_controllers at INVENTORY, |fixture| *fixture.at("profile-list", "/profiles/3/controllers") = json!(1) =>
         ["parity::profiles"];
-    another_verdict at PROFILES, |story| *story.validate("/checks/0/ok") = json!(false) =>
+    another_verdict at PROFILES, |fixture| *fixture.validate("/checks/0/ok") = json!(false) =>
         ["parity::checks", "parity::validate"];
-    another_status at STARTUPS, |story| something_new(story.validate("/status")) =>
+    another_status at STARTUPS, |fixture| something_new(fixture.validate("/status")) =>
         ["parity::status", "parity::validate"];
-    another_workload at WORKLOADS, |story| {
+    another_workload at WORKLOADS, |fixture| {
         for part in
             ["profile_start", "builds", "deploy", "status", "url_checks", "probes", "websocket", "exports"]
         {
-            something_new(story.validate(&format!("/{part}")));
+            something_new(fixture.validate(&format!("/{part}")));
         }
     } => [
         "parity::started", "parity::builds", "parity::deploy", "parity::resources", "parity::urls",
         "parity::probes", "parity::websocket-answer", "parity::exports-answer", "parity::validate",
     ];
-    never_listed at INVENTORY, |story| drop(story.record.calls.remove("profile-list")) =>
+    never_listed at INVENTORY, |fixture| drop(fixture.record.calls.remove("profile-list")) =>
         ["parity::profile-list-end", "parity::profiles", "parity::profile-list", "parity::coverage"];
-    never_listed_by_the_other at INVENTORY, |story| {
-        drop(story.beside.as_mut().unwrap().record.calls.remove("profile-list"));
+    never_listed_by_the_other at INVENTORY, |fixture| {
+        drop(fixture.beside.as_mut().unwrap().record.calls.remove("profile-list"));
     } => ["parity::profile-list-end", "parity::profiles", "parity::profile-list", "parity::coverage"];
-    never_asked_anything at EVERYWHERE, |story| story.record.calls.clear() => [
+    never_asked_anything at EVERYWHERE, |fixture| fixture.record.calls.clear() => [
         "parity::mcp-status-after", "parity::containerd-privilege", "parity::ingress-status",
         "parity::profile-list-end", "parity::profiles", "parity::profile-list",
         "parity::validate-end", "parity::checks", "parity::validate", "parity::status", "parity::profile-status-after",
@@ -68,11 +68,11 @@ lies! { by Transports::Both;
         "parity::started", "parity::builds", "parity::deploy", "parity::resources", "parity::urls",
         "parity::probes", "parity::websocket-answer", "parity::exports-answer", "parity::coverage",
     ];
-    read_and_not_compared at PREFLIGHT, |story| {
+    read_and_not_compared at PREFLIGHT, |fixture| {
         // Of a daemon that does not run, it is read what its restart said.
-        *story.at("mcp-status-after", "/running") = json!(false);
-        let restart = story.call("mcp-status-after").clone();
-        story.record.calls.insert("mcp-restart".into(), restart);
-        story.answers.insert("mcp-restart", json!({ "ok": false }));
+        *fixture.at("mcp-status-after", "/running") = json!(false);
+        let restart = fixture.call("mcp-status-after").clone();
+        fixture.record.calls.insert("mcp-restart".into(), restart);
+        fixture.answers.insert("mcp-restart", json!({ "ok": false }));
     } => ["parity::mcp-status-after", "parity::coverage"];
 }

@@ -7,30 +7,30 @@ use super::{PROFILES, SOPS_REQUIRED};
 
 const STATUS: &str = "profile-status-after";
 
-lies! {
-    died_before_the_end at PROFILES, |story| *story.at(STATUS, "/running") = json!(false) => ["profile-status-after"];
-    running_unsaid at PROFILES, |story| drop(story.at(STATUS, "").as_object_mut().unwrap().remove("running")) =>
+tampered! {
+    died_before_the_end at PROFILES, |fixture| *fixture.at(STATUS, "/running") = json!(false) => ["profile-status-after"];
+    running_unsaid at PROFILES, |fixture| drop(fixture.at(STATUS, "").as_object_mut().unwrap().remove("running")) =>
         ["profile-status-after"];
-    status_error at PROFILES, |story| story.refused(STATUS, SOPS_REQUIRED) => ["profile-status-after"];
-    daemon_died at PROFILES, |story| *story.at("mcp-status-at-the-end", "/running") = json!(false) =>
+    status_error at PROFILES, |fixture| fixture.refused(STATUS, SOPS_REQUIRED) => ["profile-status-after"];
+    daemon_died at PROFILES, |fixture| *fixture.at("mcp-status-at-the-end", "/running") = json!(false) =>
         ["mcp-daemon-after"];
-    daemon_not_asked at PROFILES, |story| drop(story.record.calls.remove("mcp-status-at-the-end")) =>
+    daemon_not_asked at PROFILES, |fixture| drop(fixture.record.calls.remove("mcp-status-at-the-end")) =>
         ["mcp-daemon-after"];
-    not_stopped at PROFILES, |story| story.refused("profile-stop", SOPS_REQUIRED) => ["cleanup::profile-stop"];
-    stopped_and_yet_exit_1 at PROFILES, |story| story.call("profile-stop").exit = Some(1) =>
+    not_stopped at PROFILES, |fixture| fixture.refused("profile-stop", SOPS_REQUIRED) => ["cleanup::profile-stop"];
+    stopped_and_yet_exit_1 at PROFILES, |fixture| fixture.call("profile-stop").exit = Some(1) =>
         ["cleanup::profile-stop"];
-    not_purged at PROFILES, |story| *story.at("profile-purge", "/ok") = json!(false) => ["cleanup::profile-purge"];
-    never_purged at PROFILES, |story| drop(story.record.calls.remove("profile-purge")) =>
+    not_purged at PROFILES, |fixture| *fixture.at("profile-purge", "/ok") = json!(false) => ["cleanup::profile-purge"];
+    never_purged at PROFILES, |fixture| drop(fixture.record.calls.remove("profile-purge")) =>
         ["cleanup::profile-purge"];
-    namespace_left at PROFILES, |story| *story.seen("namespace-removed", "/gone") = json!(false) =>
+    namespace_left at PROFILES, |fixture| *fixture.seen("namespace-removed", "/gone") = json!(false) =>
         ["cleanup::namespace-removed"];
-    never_looked at PROFILES, |story| drop(story.record.observations.remove("namespace-removed")) =>
+    never_looked at PROFILES, |fixture| drop(fixture.record.observations.remove("namespace-removed")) =>
         ["cleanup::namespace-removed"];
-    gate_ended_early at PROFILES, |story| {
-        story.record.calls.remove("profile-purge");
-        story.record.observations.clear();
+    gate_ended_early at PROFILES, |fixture| {
+        fixture.record.calls.remove("profile-purge");
+        fixture.record.observations.clear();
         // The least that a failure may say: what it stands on is added where it is shown.
-        story.record.failure = Some(
+        fixture.record.failure = Some(
             Failure::new("evidence cannot be kept: disk full")
                 .expected("a RUN_DIR that can be written to")
                 .seen("No space left on device (os error 28)")

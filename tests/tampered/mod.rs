@@ -1,11 +1,11 @@
-//! The lies, by kind of gate.
+//! Tampered evidence, by kind of gate: honest evidence with one thing changed.
 //!
 //! The rows are not rstest's, because two other tests read them too: one for the messages, one for the checks that no
 //! row turns red.
 
 use k1s_profile_gates::plan::{Gate, Profile, Transports};
 
-use crate::story::Story;
+use crate::evidence_fixture::EvidenceFixture;
 
 pub(crate) const STARTUPS: &[Gate] = &[
     Gate::Startup(Profile::DevMinSqlite),
@@ -28,55 +28,55 @@ pub(crate) const PROFILES: &[Gate] = &[
 pub(crate) const SOPS_REQUIRED: &str = include_str!("../answers/validate-sops-required.json");
 pub(crate) const CONFLICT: &str = include_str!("../answers/workload-409-not-leader.json");
 
-/// One lie: at which gates it is told, and which checks must be red then, and no others.
-pub(crate) struct Lie {
+/// One row: at which gates it is told, and which checks must be red then, and no others.
+pub(crate) struct Tampered {
     pub(crate) name: &'static str,
-    /// By which ways it is told: of both, the command line lies.
+    /// Over which transports it is tried: with both, the evidence of the command line is the tampered one.
     pub(crate) way: Transports,
     pub(crate) gates: &'static [Gate],
-    pub(crate) tell: fn(&mut Story),
+    pub(crate) tamper: fn(&mut EvidenceFixture),
     pub(crate) red: &'static [&'static str],
 }
 
 /// All tables: one per kind of gate.
-pub(crate) const TABLES: [&[Lie]; 12] = [
-    preflight::LIES,
-    inventory::LIES,
-    startup::LIES,
-    workload::LIES,
-    finish::LIES,
-    residue::LIES,
-    inside::LIES,
-    outside::LIES,
-    behaviour::LIES,
-    secrets::LIES,
-    agent::LIES,
-    parity::LIES,
+pub(crate) const TABLES: [&[Tampered]; 12] = [
+    preflight::TAMPERED,
+    inventory::TAMPERED,
+    startup::TAMPERED,
+    workload::TAMPERED,
+    finish::TAMPERED,
+    residue::TAMPERED,
+    inside::TAMPERED,
+    outside::TAMPERED,
+    behaviour::TAMPERED,
+    secrets::TAMPERED,
+    agent::TAMPERED,
+    parity::TAMPERED,
 ];
 
-/// All lies.
-pub(crate) fn all() -> impl Iterator<Item = &'static Lie> {
+/// All rows.
+pub(crate) fn all() -> impl Iterator<Item = &'static Tampered> {
     TABLES.into_iter().flatten()
 }
 
 /// A table, and a test for each of its rows.
-macro_rules! lies {
-    ($($name:ident at $gates:expr, $tell:expr => [$($red:literal),+ $(,)?];)+) => {
-        lies! { by k1s_profile_gates::plan::Transports::Cli; $($name at $gates, $tell => [$($red),+];)+ }
+macro_rules! tampered {
+    ($($name:ident at $gates:expr, $tamper:expr => [$($red:literal),+ $(,)?];)+) => {
+        tampered! { by k1s_profile_gates::plan::Transports::Cli; $($name at $gates, $tamper => [$($red),+];)+ }
     };
-    (by $way:expr; $($name:ident at $gates:expr, $tell:expr => [$($red:literal),+ $(,)?];)+) => {
-        pub(crate) const LIES: &[crate::lies::Lie] =
-            &[$(crate::lies::Lie {
+    (by $way:expr; $($name:ident at $gates:expr, $tamper:expr => [$($red:literal),+ $(,)?];)+) => {
+        pub(crate) const TAMPERED: &[crate::tampered::Tampered] =
+            &[$(crate::tampered::Tampered {
                 name: stringify!($name),
                 way: $way,
                 gates: $gates,
-                tell: $tell,
+                tamper: $tamper,
                 red: &[$($red),+],
             }),+];
         $(
             #[test]
             fn $name() {
-                crate::caught(LIES.iter().find(|lie| lie.name == stringify!($name)).unwrap());
+                crate::caught(TAMPERED.iter().find(|row| row.name == stringify!($name)).unwrap());
             }
         )+
     };

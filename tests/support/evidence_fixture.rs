@@ -1,4 +1,4 @@
-//! A gate's evidence as an honest run leaves it, for a lie to be told in one place.
+//! A gate's evidence as an honest run leaves it, for a row to be told in one place.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const RESIDUE: [(&str, &str); 9] = [
 ];
 
 /// The evidence of one gate, before it is written.
-pub(crate) struct Story {
+pub(crate) struct EvidenceFixture {
     pub(crate) gate: Gate,
     pub(crate) record: Record,
     pub(crate) answers: BTreeMap<&'static str, Value>,
@@ -35,11 +35,11 @@ pub(crate) struct Story {
     /// What is changed of the results that MCP put around the answers.
     pub(crate) results: BTreeMap<&'static str, fn(&mut Value)>,
     /// What MCP said beside, when both were asked.
-    pub(crate) beside: Option<Box<Story>>,
+    pub(crate) beside: Option<Box<EvidenceFixture>>,
     folder: TempDir,
 }
 
-impl Story {
+impl EvidenceFixture {
     #[allow(dead_code, reason = "not every test target is content with one way")]
     pub(crate) fn honest(gate: Gate) -> Self {
         Self::told(gate, Transports::Cli)
@@ -76,7 +76,7 @@ impl Story {
             failure: None,
             versions: BTreeMap::new(),
         };
-        let mut story = Self {
+        let mut fixture = Self {
             gate,
             record,
             answers: BTreeMap::new(),
@@ -88,39 +88,39 @@ impl Story {
         };
         match gate {
             Gate::Inventory => {
-                story.answered("profile-list", parsed(include_str!("../answers/profile-list.json")));
-                story.observed("k1s-root", parsed(include_str!("../answers/seen/k1s-root.json")));
+                fixture.answered("profile-list", parsed(include_str!("../answers/profile-list.json")));
+                fixture.observed("k1s-root", parsed(include_str!("../answers/seen/k1s-root.json")));
             }
             Gate::Preflight => {
-                story.answered("mcp-status-after", parsed(include_str!("../answers/mcp-status.json")));
-                story.answered(
+                fixture.answered("mcp-status-after", parsed(include_str!("../answers/mcp-status.json")));
+                fixture.answered(
                     "ingress-status",
                     parsed(include_str!("../answers/mcp-status.json"))["global_dashboard"].take(),
                 );
-                story.answered("containerd-privilege", parsed(include_str!("../answers/containerd-privilege.json")));
-                story.observed("projects-unused", parsed(include_str!("../answers/seen/projects-unused.json")));
-                story.observed("name-budget", parsed(include_str!("../answers/seen/name-budget.json")));
+                fixture.answered("containerd-privilege", parsed(include_str!("../answers/containerd-privilege.json")));
+                fixture.observed("projects-unused", parsed(include_str!("../answers/seen/projects-unused.json")));
+                fixture.observed("name-budget", parsed(include_str!("../answers/seen/name-budget.json")));
             }
             Gate::Startup(profile) => {
-                story.answered("validate", of_profile(include_str!("../answers/startup.json"), profile));
-                story.looked_inside(profile);
-                story.seen_outside();
-                story.seen_of_its_behaviour(profile);
-                story.finished(profile);
+                fixture.answered("validate", of_profile(include_str!("../answers/startup.json"), profile));
+                fixture.looked_inside(profile);
+                fixture.seen_outside();
+                fixture.seen_of_its_behaviour(profile);
+                fixture.finished(profile);
             }
             Gate::Workload(profile) => {
-                story.answered("validate", of_profile(include_str!("../answers/workload.json"), profile));
-                story.looked_inside(profile);
-                story.seen_outside();
-                story.seen_of_the_workload(profile);
-                story.seen_of_its_behaviour(profile);
-                story.finished(profile);
+                fixture.answered("validate", of_profile(include_str!("../answers/workload.json"), profile));
+                fixture.looked_inside(profile);
+                fixture.seen_outside();
+                fixture.seen_of_the_workload(profile);
+                fixture.seen_of_its_behaviour(profile);
+                fixture.finished(profile);
             }
         }
         if transport == Transport::Mcp {
-            story.asked_by_an_agent();
+            fixture.asked_by_an_agent();
         }
-        story
+        fixture
     }
 
     /// What agents alone ask.
@@ -209,7 +209,7 @@ impl Story {
         }
         let log = |component: &Component| json!({ "container": component.to_string(), "lines": 100, "tokens": [], "tracebacks": [], "unread": null, "forbidden": false });
         let mut logs: Vec<Value> = profile.components().iter().map(log).collect();
-        // The shim's and the first controller's are those that lies are told about.
+        // The shim's and the first controller's are those that are tampered with.
         logs.sort_by_key(|log| log["container"] == "etcd" || log["container"] == "nats");
         self.observed("logs", json!({ "logs": logs }));
     }
@@ -275,7 +275,7 @@ impl Story {
         self.record.observations.insert(name.to_owned(), Observation::Failed(failure));
     }
 
-    /// A part of an answer, to be changed. What is not there is no lie that can be told.
+    /// A part of an answer, to be changed. What is not there is no row that can be told.
     pub(crate) fn at(&mut self, label: &str, pointer: &str) -> &mut Value {
         self.answers.get_mut(label).and_then(|answer| answer.pointer_mut(pointer)).expect("no such part")
     }
@@ -387,7 +387,7 @@ impl Story {
             .collect()
     }
 
-    /// The checks that the story is told to: of one told both ways, those that compare.
+    /// The checks that the fixture is told to: of one told both ways, those that compare.
     pub(crate) fn checks(&self) -> Vec<Check> {
         let Record { key: GateKey { gate, transport, .. }, transports, .. } = self.record;
         k1s_profile_gates::checks_of_run(gate, transport, transports)
