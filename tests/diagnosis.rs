@@ -30,7 +30,7 @@ fn diagnosed(
     let run = tempfile::tempdir().unwrap();
     let mut fixture = EvidenceFixture::honest(gate);
     *fixture.seen("component-exits", "/exits") = exits.clone();
-    tell(&mut fixture);
+    tamper(&mut fixture);
     fixture.leave_in(run.path(), FOLDER);
     let triage = run.path().join("triage").join(FOLDER).join("logs");
     std::fs::create_dir_all(&triage).unwrap();
