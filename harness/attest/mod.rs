@@ -6,6 +6,7 @@ pub mod containers;
 pub mod echo;
 pub mod etcd;
 pub mod events;
+mod exec;
 pub mod exit_watch;
 pub mod exits;
 pub mod exports;
@@ -24,6 +25,7 @@ pub mod seed;
 pub mod state;
 mod subject;
 pub mod tls;
+pub mod versions;
 pub mod websocket;
 
 use std::time::Duration;

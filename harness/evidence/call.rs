@@ -150,6 +150,8 @@ fn words(text: &str) -> &str {
 pub struct Ending {
     /// Whether it ended well, by all that its way has to say so.
     pub well: bool,
+    /// Whether it ended well as far as it says so: not every answer has an `ok` of its own.
+    pub fair: bool,
     /// What was seen of that.
     pub seen: String,
 }
@@ -204,16 +206,20 @@ impl Call {
         };
         let answer = self.answer(whole).and_then(|answer| answer.get("ok"));
         let is_ok = answer == Some(&Value::Bool(true));
+        let is_fair = is_ok || answer.is_none();
         match self.transport {
             Transport::Cli => {
-                Ending { well: self.exit == Some(0) && is_ok, seen: format!("{}, {}", self.status(), ok(answer)) }
+                let done = self.exit == Some(0);
+                let seen = format!("{}, {}", self.status(), ok(answer));
+                Ending { well: done && is_ok, fair: done && is_fair, seen }
             }
             Transport::Mcp => {
                 let error = whole["isError"].as_bool().unwrap_or_default();
                 let envelope = whole.pointer(ENVELOPE).and_then(|envelope| envelope.get("ok"));
-                let well = !error && envelope == Some(&Value::Bool(true)) && is_ok && self.base == DATA;
+                let done = !error && envelope == Some(&Value::Bool(true)) && self.base == DATA;
                 let data = if self.base == DATA { format!(", of the data {}", ok(answer)) } else { String::new() };
-                Ending { well, seen: format!("isError {error}, {}{data}", ok(envelope)) }
+                let seen = format!("isError {error}, {}{data}", ok(envelope));
+                Ending { well: done && is_ok, fair: done && is_fair, seen }
             }
         }
     }

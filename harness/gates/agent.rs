@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::asking::TOOLS;
+use super::own_project::nothing_foreign;
 use super::session::Session;
 use crate::attest::app;
-use crate::checks::{Check, observed, otherwise, succeeded};
-use crate::evidence::McpProblem;
+use crate::checks::{Check, observed, otherwise, part_of_success, succeeded};
+use crate::evidence::{Evidence, McpProblem};
 use crate::failure::{Failure, Mismatch};
 use crate::plan::{Gate, Transport};
 use crate::workerbee::mcp::{Offered, drift};
@@ -63,10 +64,30 @@ pub(super) fn checks(gate: Gate) -> Vec<Check> {
         return checks;
     }
     checks.push(session());
-    checks.push(succeeded("agent::ingress-probe", PROBE));
+    let asked: &[&str] = if matches!(gate, Gate::Workload(_)) { &[PROBE, STATUS, LOGS] } else { &[PROBE] };
+    let expected = "the gate's own project in each answer that names one";
+    let own = move |evidence: &Evidence| nothing_foreign(evidence, asked).map_err(|failure| failure.expected(expected));
+    checks.push(Check::new("agent::own-project", own).expecting(expected));
+    checks.push(part_of_success(
+        "agent::ingress-probe",
+        PROBE,
+        "",
+        "status 200 over verified TLS",
+        |seen: &Value| match (seen["status"].as_u64(), &seen["tls_verified"]) {
+            (Some(200), Value::Bool(true)) => Ok(()),
+            _ => Err(format!("status {}, TLS verified {}", seen["status"], seen["tls_verified"])),
+        },
+    ));
     if let Gate::Workload(_) = gate {
         checks.push(succeeded("agent::workload-status", STATUS));
-        checks.push(succeeded("agent::logs", LOGS));
+        checks.push(part_of_success("agent::logs", LOGS, "/logs", "what the app has printed", |logs: &Vec<Value>| {
+            let good = |log: &&Value| log["status"].as_u64().is_none_or(|status| status == 200);
+            match (logs.is_empty(), logs.iter().find(|log| !good(log))) {
+                (true, _) => Err("no logs".to_owned()),
+                (_, Some(log)) => Err(format!("status {}", log["status"])),
+                _ => Ok(()),
+            }
+        }));
     }
     checks
 }

@@ -8,6 +8,8 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::session::Session;
+use crate::checks::ended_fairly;
+use crate::evidence::Evidence;
 use crate::evidence::folder;
 use crate::failure::Failure;
 use crate::workerbee::reply::McpStatus;
@@ -135,6 +137,17 @@ pub(super) fn not_ready(status: &McpStatus, restart: Option<&Value>) -> Failure 
             None => "see global/mcp-daemon.log in WorkerBee's state root".to_owned(),
         })
 }
+
+/// The daemon was asked before all else, whatever it said then; and when it was restarted, that ended well.
+pub(super) fn begun_well(evidence: &Evidence) -> Result<(), Failure> {
+    let _: bool = evidence.reply("mcp-status-before", "/running")?;
+    if !evidence.record.calls.contains_key(RESTART) {
+        return Ok(());
+    }
+    ended_fairly(evidence, RESTART)
+}
+
+const RESTART: &str = "mcp-restart";
 
 fn accepted(status: &Value) -> bool {
     McpStatus::deserialize(status).is_ok_and(|status| status.accepted())

@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::own_project::own_project;
 use super::session::Session;
+use super::startup::components;
 use super::{daemon, fail_fast, keep, triage};
 use crate::attest::residue::{self, Kind, Observation, Owner, Scan};
-use crate::checks::{Check, observed, part, succeeded};
+use crate::checks::{Check, observed, part_of_success, succeeded};
 use crate::failure::Failure;
 use crate::ledger;
+use crate::plan::Profile;
 use crate::workerbee::naming;
-use crate::workerbee::reply::McpStatus;
+use crate::workerbee::reply::{McpStatus, ProfileStatus};
 use crate::workerbee::request::Request;
 
 /// A project that exists before its gate is somebody else's: neither used nor, later, removed.
@@ -145,23 +148,54 @@ fn remove_folder(session: &Session<'_>) -> Result<(), Failure> {
     })
 }
 
+/// The same before the profile, with all that was asked until it was so.
+fn daemon_before() -> Check {
+    let accepted = daemon_check("mcp-daemon-before", "mcp-status-after", "was not accepted before the profile");
+    let expected = accepted.expected.clone();
+    Check::new("mcp-daemon-before", move |evidence| {
+        daemon::begun_well(evidence).and_then(|()| accepted.judge(evidence))
+    })
+    .expecting(expected)
+}
+
+/// The daemon by the runbook's rule: running, on containerd, with a healthy dashboard.
+fn daemon_check(name: &'static str, label: &'static str, wrong: &'static str) -> Check {
+    let expected = "running, on containerd, with a healthy dashboard";
+    part_of_success(name, label, "", expected, move |status: &McpStatus| {
+        if status.accepted() { Ok(()) } else { Err(format!("the MCP daemon {wrong}")) }
+    })
+}
+
 /// `cleanup::…`: the checks of the end.
-pub(super) fn checks() -> Vec<Check> {
+pub(super) fn checks(profile: Profile) -> Vec<Check> {
     let mut checks = vec![
         // While the profile was alive; `stop` comes after.
-        part(
+        part_of_success(
             "profile-status-after",
             "profile-status-after",
             "",
-            "\"running\": true after all checks, before the stop",
-            |status: &Value| match &status["running"] {
-                Value::Bool(true) => Ok(()),
-                other => Err(format!("the profile no longer ran when its gate ended: \"running\" is {other}")),
+            "the profile and every component of it running after all checks, before the stop",
+            move |status: &ProfileStatus| {
+                if !status.running {
+                    return Err("the profile no longer ran when its gate ended: \"running\" is false".to_owned());
+                }
+                components(profile, &status.components)
             },
         ),
-        part("mcp-daemon-after", DAEMON, "", "\"running\": true, as it was before", |status: &McpStatus| {
-            if status.running { Ok(()) } else { Err("the MCP daemon no longer ran when the gate ended".to_owned()) }
-        }),
+        part_of_success(
+            "projects-after",
+            "projects-after",
+            "/projects",
+            "a list of projects",
+            |listed: &Vec<Value>| match listed.iter().find(|one| one["project"].as_str().is_none_or(str::is_empty)) {
+                None if !listed.is_empty() => Ok(()),
+                None => Err("WorkerBee knows no project while one is alive".to_owned()),
+                Some(_) => Err("a project without a name".to_owned()),
+            },
+        ),
+        daemon_before(),
+        daemon_check("mcp-daemon-after", DAEMON, "was no longer accepted when the gate ended"),
+        own_project(),
         succeeded("cleanup::profile-stop", "profile-stop"),
         succeeded("cleanup::profile-purge", "profile-purge"),
         observed(

@@ -11,6 +11,7 @@ mod inventory;
 mod k1s_root;
 mod keep;
 mod outside;
+mod own_project;
 mod preflight;
 mod secrets;
 mod session;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::daemon;
 use super::session::Session;
-use crate::checks::{Check, observed, part};
+use crate::checks::{Check, ended_fairly, observed, part_of_success};
 use crate::failure::{Failure, Mismatch};
 use crate::lane::is_ours;
 use crate::plan::{Component, Gate, GateKey};
@@ -41,7 +41,8 @@ pub(super) fn checks() -> Vec<Check> {
         Check::new("mcp-running", move |evidence| {
             let seen: McpStatus = evidence.reply(status, "")?;
             if seen.running {
-                return Ok(());
+                daemon::begun_well(evidence)?;
+                return ended_fairly(evidence, status);
             }
             // What WorkerBee said when it was asked counts as much as what it said when it was restarted.
             let restart = evidence.json("mcp-restart").or_else(|_| evidence.json(status)).ok();
@@ -50,13 +51,14 @@ pub(super) fn checks() -> Vec<Check> {
             Err(daemon::not_ready(&seen, restart.as_ref()).evidence(file))
         })
         .expecting("\"running\": true"),
-        part("runtime-containerd", status, "", "\"runtime\": \"containerd\"", |seen: &McpStatus| {
-            match seen.runtime.as_deref() {
-                Some("containerd") => Ok(()),
-                other => Err(format!("the runtime is {}", other.unwrap_or("not said"))),
-            }
+        part_of_success("runtime-containerd", status, "", "\"runtime\": \"containerd\"", |seen: &McpStatus| match seen
+            .runtime
+            .as_deref()
+        {
+            Some("containerd") => Ok(()),
+            other => Err(format!("the runtime is {}", other.unwrap_or("not said"))),
         }),
-        part(
+        part_of_success(
             "ingress-healthy",
             INGRESS,
             "",
@@ -72,7 +74,7 @@ pub(super) fn checks() -> Vec<Check> {
                 }
             },
         ),
-        part(
+        part_of_success(
             "ca-ready",
             INGRESS,
             "",
@@ -87,7 +89,7 @@ pub(super) fn checks() -> Vec<Check> {
                 }
             },
         ),
-        part(
+        part_of_success(
             "containerd-access",
             "containerd-privilege",
             "",
@@ -106,6 +108,15 @@ pub(super) fn checks() -> Vec<Check> {
                     ))
                 }
             },
+        ),
+        projects("projects-before"),
+        projects("projects-after"),
+        part_of_success(
+            "cleanup-dry-run",
+            "cleanup",
+            "/execute",
+            "false: a dry run that only says what it would remove",
+            |executed: &bool| if *executed { Err("WorkerBee has cleaned up for real".to_owned()) } else { Ok(()) },
         ),
         observed(
             "projects-unused",
@@ -136,6 +147,17 @@ pub(super) fn checks() -> Vec<Check> {
             },
         ),
     ]
+}
+
+/// A list of projects, which may be empty.
+fn projects(label: &'static str) -> Check {
+    let expected = "a list of projects, each with its name";
+    part_of_success(label, label, "/projects", expected, |listed: &Vec<Value>| {
+        match listed.iter().find(|one| one["project"].as_str().is_none_or(str::is_empty)) {
+            None => Ok(()),
+            Some(_) => Err("a project without a name".to_owned()),
+        }
+    })
 }
 
 /// The room that a gate's profile leaves for the name of its project.

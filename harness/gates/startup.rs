@@ -48,13 +48,13 @@ pub(super) fn checks(profile: Profile) -> Vec<Check> {
         snapshot(LABEL),
     ]);
     checks.extend(alive::checks(Gate::Startup(profile)));
-    checks.extend(finish::checks());
+    checks.extend(finish::checks(profile));
     checks.extend(secrets::checks());
     checks
 }
 
 /// The components that the profile must have, by role and name.
-fn components(profile: Profile, seen: &[ComponentStatus]) -> Result<(), String> {
+pub(super) fn components(profile: Profile, seen: &[ComponentStatus]) -> Result<(), String> {
     let mut names: Vec<String> = seen
         .iter()
         .map(|component| {

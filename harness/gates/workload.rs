@@ -1,6 +1,6 @@
 //! Workload: images are built, an app is deployed into the nested engine, probed and exported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -41,9 +41,13 @@ pub(super) fn checks(profile: Profile) -> Vec<Check> {
                 Err(format!("readiness {}", start["readiness"]))
             }
         }),
-        backed("images-built", "/builds", "three built images", |builds: &Vec<Value>| all_ok(builds, 3)),
+        backed("images-built", "/builds", "three built images", |builds: &Vec<Value>| {
+            all_ok(builds, 3)?;
+            distinct(builds, "tag", 3)
+        }),
         backed("manifest-deploy", "/deploy/apply", "three applied manifests", |applied: &Vec<Value>| {
-            all_ok(applied, 3)
+            all_ok(applied, 3)?;
+            distinct(applied, "manifest", 3)
         }),
         backed(
             "workload-status",
@@ -52,7 +56,12 @@ pub(super) fn checks(profile: Profile) -> Vec<Check> {
             |seen: &BTreeMap<String, Resource>| resources(seen),
         ),
         backed("control-plane-urls", "/url_checks", "control-plane URLs that answer 200", |urls: &Vec<Value>| {
-            all_ok(urls, 1)?;
+            all_ok(urls, CONTROL_PLANE.len())?;
+            distinct(urls, "url", CONTROL_PLANE.len())?;
+            let named = |name: &&str| urls.iter().any(|url| url["name"] == **name);
+            if let Some(missing) = CONTROL_PLANE.iter().find(|name| !named(name)) {
+                return Err(format!("`{missing}` was not asked"));
+            }
             match urls.iter().find(|url| url["status"] != 200) {
                 None => Ok(()),
                 Some(url) => Err(format!("{} answers {}", url["url"], url["status"])),
@@ -71,7 +80,7 @@ pub(super) fn checks(profile: Profile) -> Vec<Check> {
         snapshot(LABEL),
     ];
     checks.extend(alive::checks(Gate::Workload(profile)));
-    checks.extend(finish::checks());
+    checks.extend(finish::checks(profile));
     checks.extend(secrets::checks());
     checks
 }
@@ -115,6 +124,15 @@ struct Echo {
     message: String,
 }
 
+/// What WorkerBee asks of a control plane.
+const CONTROL_PLANE: [&str; 5] = ["dashboard", "docs", "controller-health", "api-healthz", "api-openapi-v3"];
+
+/// At least so many values of a member: the same thing three times is one thing.
+fn distinct(items: &[Value], member: &str, least: usize) -> Result<(), String> {
+    let values: BTreeSet<&str> = items.iter().filter_map(|item| item[member].as_str()).collect();
+    if values.len() >= least { Ok(()) } else { Err(format!("{} of at least {least} by their {member}", values.len())) }
+}
+
 /// At least so many items, each with `"ok": true`.
 fn all_ok(items: &[Value], least: usize) -> Result<(), String> {
     let failed: Vec<String> =
@@ -152,6 +170,10 @@ fn https(probes: &[Probe]) -> Result<(), String> {
         .collect();
     if probes.len() < 3 {
         return Err(format!("{} of at least 3 probes", probes.len()));
+    }
+    let pages: BTreeSet<&str> = probes.iter().map(|probe| probe.url.as_str()).collect();
+    if pages.len() < 3 {
+        return Err(format!("{} of at least 3 pages were probed", pages.len()));
     }
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }

@@ -4,6 +4,7 @@
 mod entry;
 mod environment;
 mod head_start;
+mod intervention;
 mod launch;
 mod machine;
 mod meter;
@@ -14,6 +15,7 @@ mod spec;
 mod token;
 
 pub(crate) use environment::Environment;
+pub(crate) use intervention::done as interventions;
 pub(crate) use launch::{GATE, LANE, in_lane, on_host};
 pub(crate) use prepared::Prepared;
 pub use prepared::k1s_under_test;

@@ -40,6 +40,8 @@ pub struct Settings {
     pub keep_failed: bool,
     /// `K1S_GATES_FAIL_FAST=off`: whether a call goes on that a component's death has made useless.
     pub fail_fast: bool,
+    /// `K1S_GATES_PLAIN=1`: whether WorkerBee and k1s are left as they are, as far as a lane can.
+    pub plain: bool,
     /// How long each operation may take.
     pub limits: Limits,
 }
@@ -134,6 +136,7 @@ impl Settings {
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
             keep_failed: text("K1S_GATES_KEEP").as_deref().map(keep).transpose()?.is_some(),
             fail_fast: choice("K1S_GATES_FAIL_FAST", text("K1S_GATES_FAIL_FAST"), ["on", "off"])? == "on",
+            plain: text(PLAIN).as_deref().map(switch).transpose()?.unwrap_or_default(),
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
@@ -263,6 +266,16 @@ fn trees() -> Result<Trees, Failure> {
         }
     }
     Ok(trees)
+}
+
+const PLAIN: &str = "K1S_GATES_PLAIN";
+
+fn switch(value: &str) -> Result<bool, Failure> {
+    match value {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        other => Err(refused(PLAIN, other, "1 or 0")),
+    }
 }
 
 /// What may be kept.

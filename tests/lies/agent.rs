@@ -63,6 +63,17 @@ lies! { by Transports::Mcp;
     probe_not_ok at PROFILES, |story| *story.at("ingress-probe", "/ok") = json!(false) => ["agent::ingress-probe"];
     probe_never_made at PROFILES, |story| drop(story.record.calls.remove("ingress-probe")) =>
         ["agent::ingress-probe"];
+    probe_of_a_bad_gateway at PROFILES, |story| *story.at("ingress-probe", "/status") = json!(502) =>
+        ["agent::ingress-probe"];
+    probe_without_verified_tls at PROFILES, |story| *story.at("ingress-probe", "/tls_verified") = json!(false) =>
+        ["agent::ingress-probe"];
+    probe_of_another_project at PROFILES, |story| {
+        *story.at("ingress-probe", "") = json!({
+            "ok": true, "status": 200, "tls_verified": true, "url": "https://k1s.other.workerbee.localhost:19444/health",
+        });
+    } => ["agent::own-project"];
+    logs_empty at WORKLOADS, |story| *story.at("logs", "/logs") = json!([]) => ["agent::logs"];
+    logs_not_found at WORKLOADS, |story| *story.at("logs", "/logs/0/status") = json!(404) => ["agent::logs"];
     no_logs at WORKLOADS, |story| *story.at("logs", "/ok") = json!(false) => ["agent::logs"];
     workload_status_not_ok at WORKLOADS, |story| *story.at("workload-status", "/ok") = json!(false) =>
         ["agent::workload-status"];

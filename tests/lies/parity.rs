@@ -26,10 +26,12 @@ lies! { by Transports::Both;
     ];
     ended_otherwise at EVERYWHERE, |story| story.record.calls.values_mut().for_each(|call| call.exit = Some(1)) => [
         "parity::profile-list-end", "parity::validate-end", "parity::profile-stop-end", "parity::profile-purge-end",
+        "parity::projects-before-end", "parity::projects-after-end", "parity::cleanup-end", "parity::mcp-status-after-end",
     ];
     seen_otherwise at EVERYWHERE, |story| story.sights.values_mut().for_each(something_new) => [
         "parity::projects-unused", "parity::name-budget", "parity::k1s-root",
         "parity::component-exits", "parity::containers", "parity::host-processes", "parity::readiness", "parity::state-backend",
+        "parity::versions",
         "parity::routes", "parity::namespace-removed", "parity::leader", "parity::leadership", "parity::secrets",
         "parity::residue-containers", "parity::residue-snapshots", "parity::residue-networks",
         "parity::residue-bridges", "parity::residue-firewall", "parity::residue-mounts", "parity::residue-ports",
@@ -60,6 +62,8 @@ lies! { by Transports::Both;
     } => ["parity::profile-list-end", "parity::profiles", "parity::profile-list", "parity::coverage"];
     never_asked_anything at EVERYWHERE, |story| story.record.calls.clear() => [
         "parity::mcp-status-after", "parity::containerd-privilege", "parity::ingress-status",
+        "parity::daemon-before", "parity::projects-before-end", "parity::projects-after-end", "parity::cleanup-end",
+        "parity::mcp-status-after-end",
         "parity::profile-list-end", "parity::profiles", "parity::profile-list",
         "parity::validate-end", "parity::checks", "parity::validate", "parity::status", "parity::profile-status-after",
         "parity::mcp-status-at-the-end", "parity::profile-stop-end", "parity::profile-stop",

@@ -45,6 +45,24 @@ lies! {
     no_access_at_all at AT, |story| *story.at(PRIVILEGE, "") = json!({}) => ["containerd-access"];
     privilege_error at AT, |story| story.refused(PRIVILEGE, SOPS_REQUIRED) => ["containerd-access"];
     privilege_never_asked at AT, |story| drop(story.record.calls.remove(PRIVILEGE)) => ["containerd-access"];
+    status_ends_with_3 at AT, |story| {
+        story.call(STATUS).exit = Some(3);
+        story.at(STATUS, "")["ok"] = json!(false);
+    } => ["mcp-running", "runtime-containerd"];
+    status_before_never_asked at AT, |story| drop(story.record.calls.remove("mcp-status-before")) => ["mcp-running"];
+    ingress_ended_by_a_signal at AT, |story| story.call(INGRESS).exit = None => ["ingress-healthy", "ca-ready"];
+    privilege_and_yet_exit_1 at AT, |story| story.call(PRIVILEGE).exit = Some(1) => ["containerd-access"];
+    projects_never_asked at AT, |story| {
+        story.record.calls.remove("projects-before");
+        story.record.calls.remove("projects-after");
+    } => ["projects-before", "projects-after"];
+    projects_and_yet_exit_1 at AT, |story| story.call("projects-after").exit = Some(1) => ["projects-after"];
+    no_list_of_projects at AT, |story| *story.at("projects-before", "") = json!({}) => ["projects-before"];
+    a_project_without_a_name at AT, |story| *story.at("projects-before", "/projects") = json!([{ "mode": "lazy" }]) =>
+        ["projects-before"];
+    cleanup_never_asked at AT, |story| drop(story.record.calls.remove("cleanup")) => ["cleanup-dry-run"];
+    cleanup_for_real at AT, |story| *story.at("cleanup", "/execute") = json!(true) => ["cleanup-dry-run"];
+    cleanup_not_ok at AT, |story| *story.at("cleanup", "/ok") = json!(false) => ["cleanup-dry-run"];
     projects_in_use at AT, |story| *story.seen("projects-unused", "/3/namespace") = json!(true) =>
         ["projects-unused"];
     project_folder_in_use at AT, |story| *story.seen("projects-unused", "/0/folder") = json!(true) =>

@@ -19,5 +19,7 @@ lies! {
     ]) => ["secrets::none-in-evidence"];
     nothing_looked_through at PROFILES, |story| *story.seen(SIGHT, "/scanned") = json!([]) =>
         ["secrets::none-in-evidence"];
+    one_file_looked_through at PROFILES, |story|
+        *story.seen(SIGHT, "/scanned") = json!(["validate.json"]) => ["secrets::none-in-evidence"];
     secrets_unseen at PROFILES, |story| story.unseen(SIGHT) => ["secrets::known", "secrets::none-in-evidence"];
 }

@@ -20,6 +20,23 @@ lies! {
     start_not_ready at WORKLOADS, |story| *story.validate("/profile_start/readiness/ok") = json!(false) =>
         ["profile-start"];
     nothing_built at WORKLOADS, |story| story.items("/builds").clear() => ["images-built"];
+    the_same_built_three_times at WORKLOADS, |story| {
+        let first = story.validate("/builds/0").clone();
+        *story.validate("/builds") = json!([first, first, first]);
+    } => ["images-built"];
+    the_same_applied_three_times at WORKLOADS, |story| {
+        let first = story.validate("/deploy/apply/0").clone();
+        *story.validate("/deploy/apply") = json!([first, first, first]);
+    } => ["manifest-deploy"];
+    one_control_plane_url at WORKLOADS, |story| story.items("/url_checks").truncate(1) => ["control-plane-urls"];
+    the_same_url_each_time at WORKLOADS, |story| {
+        let first = story.validate("/url_checks/0/url").clone();
+        story.items("/url_checks").iter_mut().for_each(|one| one["url"] = first.clone());
+    } => ["control-plane-urls"];
+    the_same_page_probed_three_times at WORKLOADS, |story| {
+        let first = story.validate("/probes/0").clone();
+        *story.validate("/probes") = json!([first, first, first]);
+    } => ["https-probes"];
     a_build_failed at WORKLOADS, |story| *story.validate("/builds/1/ok") = json!(false) => ["images-built"];
     nothing_applied at WORKLOADS, |story| story.items("/deploy/apply").clear() => ["manifest-deploy"];
     no_pods at WORKLOADS, |story| *story.validate("/status/resources/pods/count") = json!(0) => ["workload-status"];

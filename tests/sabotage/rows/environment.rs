@@ -7,7 +7,7 @@ const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
 rows! {
     containerd_killed at SQLITE, "after_validate() { kill -9 $(pidof containerd); sleep 1; }" => [
         ("attest::containers", "containerd does not answer"), ("attest::component-exits", "not followed to the end"),
-        ("attest::readiness", "containerd does not answer"),
+        ("attest::readiness", "containerd does not answer"), ("attest::versions", "containerd does not answer"),
         ("attest::routes", "does not answer"), ("profile-status-after", "containerd.sock"),
         ("cleanup::profile-stop", "containerd.sock"), ("cleanup::profile-purge", "containerd.sock"),
         ("cleanup::containers", "containerd does not answer"), ("cleanup::snapshots", "containerd does not answer"),
@@ -31,5 +31,5 @@ rows! {
             kill -9 "$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["pid"])' \
                 "$state_root/global/mcp-daemon.json")"
             sleep 1
-        }"# => [("mcp-daemon-after", "no longer ran")];
+        }"# => [("mcp-daemon-after", "no longer accepted")];
 }

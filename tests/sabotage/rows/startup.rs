@@ -26,6 +26,7 @@ rows! {
         after_validate() { kill -9 "$(main_process controller-0)"; sleep 1; }"# => [
         ("attest::containers", "controller-0"), ("attest::readiness", "controller-0"), ("attest::routes", "502"),
         ("attest::component-exits", "controller-0 was ended by SIGKILL"),
+        ("attest::versions", "controller-0 does not tell its version"),
         ("profile-status-after", "no longer ran"),
     ];
     host_process at SQLITE, r#"
@@ -49,7 +50,10 @@ rows! {
                 tr "\\0" " " < $one/cmdline 2> /dev/null | grep -q "pip install" \
                     && grep -qz controller-2 $one/environ && kill -STOP ${one#/proc/} && break
             done; do sleep 0.02; done'
-        }"# => [("attest::containers", "controller-2"), ("attest::readiness", "controller-2")];
+        }"# => [
+            ("attest::containers", "controller-2"), ("attest::readiness", "controller-2"),
+            ("attest::versions", "controller-2 does not tell its version"),
+        ];
     label_changed at SQLITE, r#"
         after_validate() {
             ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" containers label \
@@ -61,6 +65,7 @@ rows! {
         after_validate() { containers pause "$(named etcd)"; }
         before_stop() { containers unpause "$(named etcd)"; }"# => [
         ("attest::containers", "PAUSED"), ("attest::readiness", "etcd does not answer"),
+        ("attest::versions", "etcd does not tell its version"),
         ("attest::state-backend", "etcd does not answer"), ("attest::routes", "/health"),
         ("profile-status-after", "no longer ran"),
     ];
@@ -72,6 +77,7 @@ rows! {
         [
         ("attest::containers", "controller-1"), ("attest::readiness", "controller-1"),
         ("attest::component-exits", "controller-1 was ended by SIGKILL"),
+        ("attest::versions", "controller-1 does not tell its version"),
         ("profile-status-after", "no longer ran"),
     ];
     another_leads at HA, r#"
@@ -89,6 +95,17 @@ rows! {
                 etcd range "{\"key\": \"$key\"}" | grep -q '"kvs"' && break
             done
         }"# => [("attest::leadership", "leadership moved from")];
+    binary_swapped at ETCD, r#"
+        before_validate() {
+            name=$(ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" images list --quiet | grep /etcd:)
+            ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" images export - "$name" | podman load --quiet
+            printf 'FROM %s
+RUN sed -i s/3\.5\.14/3.5.15/g /usr/local/bin/etcd
+' "$name" |
+                podman build --quiet --format docker --isolation chroot --tag "$name" --file - "$(mktemp -d)"
+            podman save --quiet --format docker-archive "$name" |
+                ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" images import --no-unpack -
+        }"# => [("attest::versions", "3.5.15")];
     leader_unreported at HA, r#"
         print_validate() { edit 'it["checks"] = [one for one in it["checks"] if one["name"] != "ha-leader-observed"]'; }
         "# => [("ha-leader-observed", "no check of that name"), ("snapshot", "not the accepted one")];
