@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::checks::{Check, otherwise};
 use crate::evidence::Evidence;
 use crate::failure::Failure;
+use crate::plan::Profile;
 
 /// Calls whose answers must name the project; others name it where they name any.
 const NAMED: [&str; 4] = ["validate", "profile-status-after", "profile-stop", "profile-purge"];
@@ -27,7 +28,7 @@ pub(super) fn own_project() -> Check {
 
 fn judge(evidence: &Evidence) -> Result<(), Failure> {
     let record = &evidence.record;
-    let profile = record.key.gate.profile().map(|profile| profile.name()).unwrap_or_default();
+    let profile = record.key.gate.profile().map(Profile::name).unwrap_or_default();
     // A call that was not made, or went wrong, is told by its own check.
     let good = |label: &str| evidence.ending(label).is_ok_and(|ending| ending.fair) && evidence.json(label).is_ok();
     for label in NAMED.into_iter().filter(|label| good(label)) {

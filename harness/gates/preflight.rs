@@ -38,19 +38,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
 pub(super) fn checks() -> Vec<Check> {
     let status = "mcp-status-after";
     vec![
-        Check::new("mcp-running", move |evidence| {
-            let seen: McpStatus = evidence.reply(status, "")?;
-            if seen.running {
-                daemon::begun_well(evidence)?;
-                return ended_fairly(evidence, status);
-            }
-            // What WorkerBee said when it was asked counts as much as what it said when it was restarted.
-            let restart = evidence.json("mcp-restart").or_else(|_| evidence.json(status)).ok();
-            let file =
-                evidence.call("mcp-restart").or_else(|_| evidence.call(status)).map(|call| evidence.path(call))?;
-            Err(daemon::not_ready(&seen, restart.as_ref()).evidence(file))
-        })
-        .expecting("\"running\": true"),
+        mcp_running(status),
         part_of_success("runtime-containerd", status, "", "\"runtime\": \"containerd\"", |seen: &McpStatus| match seen
             .runtime
             .as_deref()
@@ -147,6 +135,22 @@ pub(super) fn checks() -> Vec<Check> {
             },
         ),
     ]
+}
+
+/// The daemon runs, and all that was asked of it until then was asked.
+fn mcp_running(status: &'static str) -> Check {
+    Check::new("mcp-running", move |evidence| {
+        let seen: McpStatus = evidence.reply(status, "")?;
+        if seen.running {
+            daemon::begun_well(evidence)?;
+            return ended_fairly(evidence, status);
+        }
+        // What WorkerBee said when it was asked counts as much as what it said when it was restarted.
+        let restart = evidence.json("mcp-restart").or_else(|_| evidence.json(status)).ok();
+        let file = evidence.call("mcp-restart").or_else(|_| evidence.call(status)).map(|call| evidence.path(call))?;
+        Err(daemon::not_ready(&seen, restart.as_ref()).evidence(file))
+    })
+    .expecting("\"running\": true")
 }
 
 /// A list of projects, which may be empty.

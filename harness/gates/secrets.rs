@@ -104,7 +104,7 @@ fn none_in_evidence() -> Check {
         expected,
         "give the run's folder to nobody; report the place, so that a rule covers it",
         |seen: &Observed| match (seen.scanned.len(), seen.left.first()) {
-            (0, _) => Err("no file was looked through".into()),
+            (0, _) => Err("no file was scanned".into()),
             (_, None) => Ok(()),
             (_, Some(left)) => {
                 let (file, place) = (left.file.display(), &left.place);

@@ -13,6 +13,7 @@ use crate::workerbee::naming;
 
 /// A run's settings; written down once by the first trial, so that all processes of a run agree.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of the user's that is set or not")]
 pub struct Settings {
     /// `RUN_DIR`: where the evidence goes.
     pub run_dir: PathBuf,

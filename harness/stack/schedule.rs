@@ -15,6 +15,9 @@ pub(super) struct Job<'a> {
     pub(super) step: Box<dyn Fn() -> Result<Step, StackError> + Sync + Send + 'a>,
 }
 
+/// Builds a step, and tells of it.
+pub(super) type Build<'a> = dyn Fn(&Step, &mut dyn FnMut(Progress)) -> Result<(), StackError> + Sync + 'a;
+
 enum Said {
     Progress(Progress),
     Ended(&'static str, Result<(), StackError>),
@@ -24,7 +27,7 @@ enum Said {
 pub(super) fn carry_out(
     mut waiting: Vec<Job<'_>>,
     at_once: usize,
-    build: &(dyn Fn(&Step, &mut dyn FnMut(Progress)) -> Result<(), StackError> + Sync),
+    build: &Build<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), StackError> {
     let mut open: BTreeSet<&'static str> = waiting.iter().map(|job| job.name).collect();

@@ -137,7 +137,7 @@ impl Step {
         if let Some(output) = self.outputs.iter().map(|output| folder.join(output)).find(|output| !output.exists()) {
             return Err(hollow(output));
         }
-        let versions = self.told_versions(&folder).map_err(|program| hollow(program.to_path_buf()))?;
+        let versions = self.told_versions(&folder).map_err(hollow)?;
         let sealed = if self.sealed.is_empty() { &self.outputs } else { &self.sealed };
         let digests = sealed.iter().map(|path| {
             let digest = digest::of(&folder.join(path)).map_err(StackError::io("read", &folder.join(path)))?;
