@@ -5,6 +5,7 @@ pub mod containerd;
 pub mod containers;
 pub mod echo;
 pub mod etcd;
+mod exec;
 pub mod exports;
 pub mod images;
 pub mod ingress;
@@ -21,6 +22,7 @@ pub mod seed;
 pub mod state;
 mod subject;
 pub mod tls;
+pub mod versions;
 pub mod websocket;
 
 use std::time::Duration;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::plan::{Component, Profile};
+use crate::stack::Image;
 use crate::workerbee::naming;
 
 /// A live profile, as its gate hands it to those who look.
@@ -22,6 +23,10 @@ pub struct Subject {
     pub profile: Profile,
     /// What `WorkerBee` answered to `validate`; null when it gave no JSON.
     pub answer: Value,
+    /// The images that the stack has brought; none where the user's own are used.
+    pub images: Vec<Image>,
+    /// The version that the k1s root gives as its own.
+    pub k1s: Option<String>,
 }
 
 impl Subject {

@@ -11,6 +11,7 @@ use crate::attest::leader::{self, Lease};
 use crate::attest::leadership::Leadership;
 use crate::attest::readiness::{self, Readiness};
 use crate::attest::state::{self, State};
+use crate::attest::versions::{self, Versions};
 use crate::attest::{Subject, processes};
 use crate::checks::{Check, observed};
 use crate::failure::Failure;
@@ -25,6 +26,8 @@ pub(super) async fn look(session: &mut Session<'_>, profile: Profile, answer: &V
         project: session.spec.project.clone(),
         profile,
         answer: answer.clone(),
+        images: session.spec.stack.as_ref().map(|stack| stack.image_list.clone()).unwrap_or_default(),
+        k1s: session.spec.versions.get("k1s").filter(|version| *version != "unknown").cloned(),
     };
     let before = containers::glance(&subject).await;
     inside(session, &subject).await?;
@@ -46,7 +49,16 @@ async fn inside(session: &mut Session<'_>, subject: &Subject) -> Result<(), Fail
             _ => None,
         }
     };
-    let (readiness, leader, state) = tokio::join!(readiness::look(subject), leader, state::look(subject, deployed));
+    let (readiness, leader, state, versions) = tokio::join!(
+        readiness::look(subject),
+        leader,
+        state::look(subject, deployed),
+        versions::look(subject)
+    );
+    if let Ok(versions) = &versions {
+        session.record.versions.extend(versions.told());
+    }
+    session.observe("versions", versions)?;
     session.observe("readiness", readiness)?;
     if let Some(leader) = leader {
         session.observe("leader", leader)?;
@@ -101,6 +113,13 @@ fn inside_checks(profile: Profile, deployed: bool) -> Vec<Check> {
             move |seen: &State| seen.judge(profile, deployed),
         ),
     ];
+    checks.push(observed(
+        "attest::versions",
+        "versions",
+        "etcd, NATS, Caddy, Python and k1s of the versions that their images are named after and that were recorded",
+        "see the file for what each said and from which image it runs; build the stack's images anew: make clean-cache stack",
+        move |seen: &Versions| seen.judge(profile),
+    ));
     if profile == Profile::HaMin {
         checks.push(observed(
             "attest::leader",
