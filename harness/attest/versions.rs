@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use super::containerd::{Container, Containerd, Task};
 use super::readiness::address;
 use super::{Subject, client, images};
-use crate::checks::Wrong;
-use crate::failure::Failure;
+
+use crate::failure::{Failure, Mismatch};
 use crate::plan::{Component, Profile};
 use crate::stack::version_in;
 use crate::workerbee::naming;
@@ -227,13 +227,13 @@ fn of_banner(text: &str) -> Option<String> {
 
 impl Versions {
     /// Every program told a version, and it is that of the image's name and of the record.
-    pub fn judge(&self, profile: Profile) -> Result<(), Wrong> {
+    pub fn judge(&self, profile: Profile) -> Result<(), Mismatch> {
         let components = profile.components().into_iter().map(|one| (one.to_string(), Some(one)));
         for (component, kind) in std::iter::once((INGRESS.to_owned(), None)).chain(components) {
             for program in programs(kind) {
                 let told = self.programs.iter().find(|one| one.component == component && one.program == *program);
-                let told = told.ok_or_else(|| Wrong::from(format!("{program} of {component} was not asked")))?;
-                told.judge().map_err(|what| Wrong::new(format!("{program} of {component} {what}"), told))?;
+                let told = told.ok_or_else(|| Mismatch::from(format!("{program} of {component} was not asked")))?;
+                told.judge().map_err(|what| Mismatch::new(format!("{program} of {component} {what}"), told))?;
             }
         }
         Ok(())

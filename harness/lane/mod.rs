@@ -4,6 +4,7 @@
 mod entry;
 mod environment;
 mod head_start;
+mod intervention;
 mod launch;
 mod machine;
 mod prepared;
@@ -13,6 +14,7 @@ mod spec;
 mod token;
 
 pub(crate) use environment::Ground;
+pub(crate) use intervention::done as interventions;
 pub(crate) use launch::{GATE, LANE, in_lane, on_host};
 pub(crate) use prepared::Prepared;
 pub use sandbox::run_command;

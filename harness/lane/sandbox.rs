@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 use rustix::process::{Pid, WaitOptions, wait};
 
+use super::intervention::Intervention;
 use super::launch;
 use super::settings::{Mode, Settings};
 use super::spec::{Spec, Work};
@@ -30,7 +31,7 @@ pub(crate) fn main() -> ExitCode {
     let told = Spec::take_over(&mut std::io::stdin().lock());
     end_with_the_lifeline();
     let started = told.and_then(|(key, spec)| {
-        prepare()?;
+        prepare(Intervention::RefusedNames.is_done(&spec.settings))?;
         let mut command = Command::new(launch::executable()?);
         command.arg(launch::GATE).stdin(Stdio::piped());
         let mut child = command.spawn().map_err(|error| unprepared("start the gate's process", &error))?;
@@ -91,7 +92,7 @@ fn stay(spec: &Spec) -> ExitCode {
     }
 }
 
-fn prepare() -> Result<(), Failure> {
+fn prepare(names_are_refused: bool) -> Result<(), Failure> {
     let step = |what: &'static str| move |error: std::io::Error| unprepared(what, &error);
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
         .map_err(|error| unprepared("make all mounts private", &error.into()))?;
@@ -100,7 +101,9 @@ fn prepare() -> Result<(), Failure> {
     for folder in ["/run/lock", "/run/netns", "/run/lib/upper", "/run/lib/work"] {
         fs::create_dir_all(folder).map_err(step("make the lane's folders"))?;
     }
-    refuse_names().map_err(step("put its own resolver's configuration in place"))?;
+    if names_are_refused {
+        refuse_names().map_err(step("put its own resolver's configuration in place"))?;
+    }
     // CNI and podman write under /var/lib: over it lies a layer of the lane's own.
     let options = c"lowerdir=/var/lib,upperdir=/run/lib/upper,workdir=/run/lib/work";
     mount("lane", "/var/lib", "overlay", MountFlags::empty(), options)

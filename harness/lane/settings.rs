@@ -39,6 +39,8 @@ pub struct Settings {
     pub signing_key_file: Option<PathBuf>,
     /// `K1S_GATES_KEEP=failed`: whether the project of a gate that failed stays.
     pub keep_failed: bool,
+    /// `K1S_GATES_PLAIN=1`: whether WorkerBee and k1s are left as they are, as far as a lane can.
+    pub plain: bool,
     /// How long each operation may take.
     pub limits: Limits,
 }
@@ -130,6 +132,7 @@ impl Settings {
                 .unwrap_or_else(default_lanes),
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
             keep_failed: text("K1S_GATES_KEEP").as_deref().map(keep).transpose()?.is_some(),
+            plain: text(PLAIN).as_deref().map(switch).transpose()?.unwrap_or_default(),
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
@@ -209,6 +212,16 @@ fn external(state_root: PathBuf) -> Result<Mode, Failure> {
         },
     };
     Ok(Mode::External(External { state_root, address: address.into(), mcp_port }))
+}
+
+const PLAIN: &str = "K1S_GATES_PLAIN";
+
+fn switch(value: &str) -> Result<bool, Failure> {
+    match value {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        other => Err(refused(PLAIN, other, "1 or 0")),
+    }
 }
 
 /// What may be kept.

@@ -90,6 +90,11 @@ impl Stack {
         self.image_list.iter().find(|image| image.role == role)
     }
 
+    /// Whether a tool is one that the stack has built, and not the user's.
+    pub fn has_built(&self, tool: &str) -> bool {
+        self.seals.keys().any(|path| path.ends_with(Path::new("bin").join(tool)))
+    }
+
     /// The folders to put before PATH, separated by colons.
     pub fn path_prefix(&self) -> OsString {
         let mut prefix = OsString::new();
