@@ -104,6 +104,7 @@ impl Ground {
             .arg(&configuration)
             .env_clear()
             .envs(env.clone())
+            .envs(Intervention::LateCollection.is_done(&spec.settings).then_some(("GOGC", "400")))
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(unmade)?)
             .stderr(log)

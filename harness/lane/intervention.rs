@@ -15,10 +15,13 @@ pub(crate) enum Intervention {
     OtherImages,
     BaseOfApplications,
     BuiltTools,
+    LeanNerdctl,
+    PipAtOnce,
+    LateCollection,
 }
 
 /// All of them: its name, and what is done.
-const TABLE: [(Intervention, &str, &str); 6] = [
+const TABLE: [(Intervention, &str, &str); 9] = [
     (
         Intervention::ControllerWeight,
         "CPU weight of controller 0",
@@ -41,6 +44,21 @@ const TABLE: [(Intervention, &str, &str); 6] = [
         "podman finds the repository `python` of their `FROM python:3.11-alpine` at ",
     ),
     (Intervention::BuiltTools, "tools", ""),
+    (
+        Intervention::LeanNerdctl,
+        "nerdctl",
+        "was built without its compose commands, and collects garbage from 32 MB on, not 4",
+    ),
+    (
+        Intervention::PipAtOnce,
+        "pip in k1s's image",
+        "answers at once when it is asked to install exactly the requirements that the image was built with",
+    ),
+    (
+        Intervention::LateCollection,
+        "garbage of containerd",
+        "is collected when memory has grown to five times what is in use, not twice (GOGC=400)",
+    ),
 ];
 
 impl Intervention {
@@ -48,7 +66,11 @@ impl Intervention {
     pub(crate) fn is_done(self, settings: &Settings) -> bool {
         let embedded = matches!(settings.mode, Mode::Embedded);
         match self {
-            Self::ControllerWeight | Self::RefusedNames => embedded && !settings.plain,
+            Self::ControllerWeight
+            | Self::RefusedNames
+            | Self::LeanNerdctl
+            | Self::PipAtOnce
+            | Self::LateCollection => embedded && !settings.plain,
             _ => embedded,
         }
     }
@@ -71,6 +93,7 @@ impl Intervention {
                 let built = built.map(|tool| format!("{tool} was built from its Go module")).collect::<Vec<_>>();
                 Some(built.join(", ")).filter(|text| !text.is_empty())
             }
+            Self::LeanNerdctl => stack.has_built("nerdctl").then(String::new),
             _ => Some(String::new()),
         }
     }
@@ -96,6 +119,9 @@ mod tests {
             Intervention::OtherImages,
             Intervention::BaseOfApplications,
             Intervention::BuiltTools,
+            Intervention::LeanNerdctl,
+            Intervention::PipAtOnce,
+            Intervention::LateCollection,
         ];
         assert_eq!(TABLE.map(|(one, ..)| one), all);
     }

@@ -44,6 +44,7 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
         k1s_root: settings.k1s_root.clone(),
         workerbee_bin: settings.workerbee_bin.clone(),
         nextest: false,
+        plain: settings.plain,
         ..stack::Options::from_env()
     };
     let mut lines = String::new();

@@ -44,10 +44,12 @@ pub struct Options {
     pub workerbee_bin: Option<PathBuf>,
     /// Whether cargo-nextest is wanted, too.
     pub nextest: bool,
+    /// Whether nerdctl and pip are wanted as they are published (`K1S_GATES_PLAIN=1`).
+    pub plain: bool,
 }
 
 impl Options {
-    /// Reads `K1S_GATES_CACHE`, `K1S_ROOT` and `WORKERBEE_BIN`; an empty variable counts as unset.
+    /// Reads `K1S_GATES_CACHE`, `K1S_ROOT`, `WORKERBEE_BIN` and `K1S_GATES_PLAIN`; an empty variable counts as unset.
     pub fn from_env() -> Self {
         let cache = || dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("k1s-profile-gates");
         Self {
@@ -55,6 +57,7 @@ impl Options {
             k1s_root: variable("K1S_ROOT"),
             workerbee_bin: variable("WORKERBEE_BIN"),
             nextest: false,
+            plain: std::env::var_os("K1S_GATES_PLAIN").is_some_and(|value| value == "1"),
         }
     }
 }

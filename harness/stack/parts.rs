@@ -46,6 +46,23 @@ const NERDCTL: GoModule = GoModule {
         "$GO" mod edit -dropreplace $tigron -droprequire $tigron"#,
     asked: &["--version"],
 };
+/// The same, made for many short starts: without its compose commands, which bring a library that compiles the schemas of
+/// JSON schemas whenever a program with it starts; and with 32 MB of garbage, not 4, before any is collected. Go
+/// initialises packages by their paths as soon as what they import is initialised: `aaa` before most. All else it answers
+/// as the other one does (bench/nerdctl.sh).
+const LEAN_NERDCTL: GoModule = GoModule {
+    prepare: r#"rm cmd/nerdctl/helpers/testing_linux.go
+        tigron=github.com/containerd/nerdctl/mod/tigron
+        "$GO" mod edit -dropreplace $tigron -droprequire $tigron
+        sed -i -e '/cmd\/nerdctl\/compose"$/d' -e '/^\t\tcompose\.Command(),$/d' cmd/nerdctl/main.go
+        ! grep -q 'compose\.' cmd/nerdctl/main.go
+        mkdir aaa
+        printf 'module aaa\n\ngo 1.24\n' > aaa/go.mod
+        printf 'package aaa\n\nimport "runtime/debug"\n\nfunc init() { debug.SetGCPercent(800) }\n' > aaa/aaa.go
+        printf 'package main\n\nimport _ "aaa"\n' > cmd/nerdctl/garbage.go
+        "$GO" mod edit -require=aaa@v0.0.0 -replace=aaa=./aaa"#,
+    ..NERDCTL
+};
 const SOPS: GoModule = GoModule {
     name: "sops",
     module: "github.com/getsops/sops/v3",
@@ -134,8 +151,9 @@ pub(super) fn go() -> Step {
     }
 }
 
-pub(super) fn nerdctl(cache: &Cache) -> Step {
-    NERDCTL.step(cache)
+/// Lean, or as it is published.
+pub(super) fn nerdctl(cache: &Cache, plain: bool) -> Step {
+    if plain { NERDCTL.step(cache) } else { LEAN_NERDCTL.step(cache) }
 }
 
 pub(super) fn sops(cache: &Cache) -> Step {
@@ -215,7 +233,7 @@ pub(super) fn k1s(cache: &Cache) -> Step {
 
 /// The images with the requirements of a k1s root. They are keyed by that text, not by the root's path: two checkouts
 /// with the same requirements share them.
-pub(super) fn images(cache: &Cache, root: &Path, released: bool) -> std::io::Result<Step> {
+pub(super) fn images(cache: &Cache, root: &Path, released: bool, plain: bool) -> std::io::Result<Step> {
     let requirements = std::fs::read_to_string(root.join("requirements.txt"))?;
     let environment = workerbee();
     let servers = [("ETCD", etcd(cache)), ("NATS", nats(cache)), ("CADDY", caddy(cache))];
@@ -224,8 +242,16 @@ pub(super) fn images(cache: &Cache, root: &Path, released: bool) -> std::io::Res
         name: "images",
         what: format!("the images: Python from Debian {SUITE} packages, and the servers"),
         recipe: include_str!("recipes/images.sh"),
-        inputs: vec![("SUITE", SUITE.into()), ("ANY_PACKAGE", if released { "no" } else { "yes" }.into())],
-        files: vec![("requirements.txt", requirements), ("constraints.txt", constraints)],
+        inputs: vec![
+            ("SUITE", SUITE.into()),
+            ("ANY_PACKAGE", if released { "no" } else { "yes" }.into()),
+            ("PIP_AT_ONCE", if plain { "no" } else { "yes" }.into()),
+        ],
+        files: vec![
+            ("requirements.txt", requirements),
+            ("constraints.txt", constraints),
+            ("pip-at-once.py", include_str!("recipes/pip-at-once.py").into()),
+        ],
         places: vec![
             ("WHEELS", environment.folder(cache).join("wheels").into()),
             ("LOCK", environment.folder(cache).join("workerbee.lock").into()),
@@ -272,7 +298,7 @@ mod tests {
         std::fs::write(first.path().join("requirements.txt"), one)?;
         std::fs::write(second.path().join("requirements.txt"), other)?;
         let cache = Cache::new(Path::new("/cache"));
-        assert_eq!(images(&cache, first.path(), true)?.key() == images(&cache, second.path(), true)?.key(), same);
+        assert_eq!(images(&cache, first.path(), true, false)?.key() == images(&cache, second.path(), true, false)?.key(), same);
         Ok(())
     }
 }

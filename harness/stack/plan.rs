@@ -35,6 +35,7 @@ pub(super) struct Plan {
     workerbee: Option<PathBuf>,
     nerdctl: Option<PathBuf>,
     nextest: bool,
+    plain: bool,
 }
 
 impl Plan {
@@ -48,6 +49,7 @@ impl Plan {
             workerbee: options.workerbee_bin.as_deref().map(absolute),
             nerdctl: variable(NERDCTL_VARIABLE).map(|path| absolute(&path)),
             nextest: options.nextest,
+            plain: options.plain,
             cache,
         };
         super::refuse(plan.refused()).map(|()| plan)
@@ -126,7 +128,7 @@ impl Plan {
     fn go_programs(&self) -> Vec<Step> {
         let mut programs = vec![parts::etcd(&self.cache), parts::caddy(&self.cache), parts::nats(&self.cache)];
         if self.builds_nerdctl() {
-            programs.push(parts::nerdctl(&self.cache));
+            programs.push(parts::nerdctl(&self.cache, self.plain));
         }
         if self.builds_sops() {
             programs.push(parts::sops(&self.cache));
@@ -153,7 +155,7 @@ impl Plan {
 
     /// The step of the images, once the k1s root is there: it is keyed by the requirements in it.
     fn images(&self) -> std::io::Result<Step> {
-        parts::images(&self.cache, &self.root(), self.k1s_root.is_none())
+        parts::images(&self.cache, &self.root(), self.k1s_root.is_none(), self.plain)
     }
 
     /// What is still to be done, in order.
@@ -373,7 +375,7 @@ mod tests {
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
     fn options(cache: &Path) -> Options {
-        Options { cache: cache.join("cache"), k1s_root: None, workerbee_bin: None, nextest: false }
+        Options { cache: cache.join("cache"), k1s_root: None, workerbee_bin: None, nextest: false, plain: false }
     }
 
     #[rstest]

@@ -106,6 +106,13 @@ mv "$packages/site" "$site"
 chown -R 0:0 "$site"
 rm -rf "$packages" "$work/base/mnt/etc" "$work/base/etc/resolv.conf" "$work/base/etc/hosts"
 
+# What k1s's containers ask pip for at each start is here.
+if [ "$PIP_AT_ONCE" = yes ]; then
+  cat "$OUT/pip-at-once.py" "$site/pip/__main__.py" > "$work/main.py"
+  mv "$work/main.py" "$site/pip/__main__.py"
+  cp "$OUT/requirements.txt" "$site/pip/requirements-of-this-image.txt"
+fi
+
 # Containers run with PYTHONDONTWRITEBYTECODE: without byte code here each of them compiles everything at every start.
 compiled() { chroot "$work/base" /usr/bin/python3 -I -S -m compileall -q -j 0 --invalidation-mode unchecked-hash "$@" >&2 || true; }
 compiled /usr/lib/python3.11
