@@ -87,6 +87,8 @@ rows! {
             key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)
             value=$(printf %s '{"controller_id": "somebody-else"}' | base64 --wrap 0)
             etcd put "{\"key\": \"$key\", \"value\": \"$value\"}"
+            # Who led notices at its next renewal, every five seconds.
+            sleep 8
         }"# => [
         ("attest::leader", "somebody-else"), ("attest::leadership", "somebody-else led"),
         ("attest::authority", "says that it leads"), ("attest::lease-renewal", "never renewed"),
