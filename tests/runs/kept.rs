@@ -60,7 +60,7 @@ pub(crate) fn in_a_lane() -> Result<(), Failed> {
     let released = gates(&["release", &project]);
     expect("it is released", released.status.success(), &released);
     let after = gates(&["sweep"]);
-    expect("nothing is left", text(&after).contains("nothing is left") && !text(&after).contains(&project), &after);
+    expect("nothing is left", text(&after).contains("left nothing behind") && !text(&after).contains(&project), &after);
     let mark = format!("/run/k1s-gates/{project}");
     let processes =
         std::fs::read_dir("/proc")?.flatten().filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
