@@ -139,9 +139,9 @@ async fn a_program_that_hangs_is_ended_with_all_that_it_started() {
 async fn a_call_that_nothing_can_come_of_is_ended_with_all_that_it_started() {
     let bench = Bench::new();
     let body = r#"
-        sh -c 'echo $$ > "$BENCH/grandchild"; sleep 1000' &
         echo '{"half": '
         echo 'waiting for health' >&2
+        sh -c 'echo $$ > "$BENCH/grandchild"; sleep 1000' &
         wait"#;
     let cli = bench.cli(script(bench.folder.path(), body));
     let grandchild = bench.folder.path().join("grandchild");
