@@ -27,6 +27,7 @@
 //!
 //! The map of the library, each imports only those before it:
 //!
+//! - [`config`]: what a user sets, by variables and by `k1s-gates.toml`.
 //! - [`plan`]: the gates, their profiles and projects. [`stack`]: what the harness provides where the user brings nothing.
 //! - [`evidence`]: the run's folder, records, redaction, shapes.
 //! - [`workerbee`]: its command line, its MCP server, its JSON, its names.
@@ -44,6 +45,7 @@
 pub mod attest;
 pub mod checks;
 pub mod compare;
+pub mod config;
 pub mod diagnosis;
 pub mod doctor;
 pub mod evidence;

@@ -12,7 +12,7 @@ use crate::checks::Check;
 use crate::diagnosis::{self, Red};
 use crate::evidence::{Evidence, Redactor, kept_project_hint};
 use crate::failure::Failure;
-use crate::plan::{Gate, Shard, Transport, Transports, UnknownShard, UnknownTransport};
+use crate::plan::{Gate, Shard, Transport, Transports, chosen, of_shard};
 use crate::run;
 use crate::suite::checks_of_run;
 use crate::summary::{Outcome, Verdict};
@@ -55,12 +55,12 @@ impl Harness {
 
     /// The names of all trials, in the order of the runbook.
     pub fn names(&self, transports: Transports) -> Vec<String> {
-        self.wanted(transports, None).into_iter().map(|one| one.name).collect()
+        self.wanted(transports, &Gate::ALL).into_iter().map(|one| one.name).collect()
     }
 
-    fn wanted(&self, transports: Transports, shard: Option<Shard>) -> Vec<Wanted> {
+    fn wanted(&self, transports: Transports, gates: &[Gate]) -> Vec<Wanted> {
         let mut wanted = Vec::new();
-        for gate in Gate::ALL.into_iter().filter(|gate| shard.is_none_or(|shard| shard.holds(*gate))) {
+        for gate in gates.iter().copied() {
             for transport in transports.each().iter().copied() {
                 let own = self.checks.iter().filter(|(at, _)| *at == gate).map(|(_, check)| check.clone());
                 let checks = checks_of_run(gate, transport, transports).into_iter().chain(own);
@@ -93,7 +93,10 @@ impl Harness {
     }
 
     fn trials(&self, arguments: &Arguments) -> Result<Vec<Trial>, TrialsError> {
-        let wanted = self.wanted(Transports::from_env()?, Shard::from_env()?);
+        // A share of the gates, in the order of the runbook.
+        let mut gates = of_shard(&chosen()?, Shard::from_env()?);
+        gates.sort();
+        let wanted = self.wanted(Transports::from_env()?, &gates);
         let mut names: Vec<&String> = wanted.iter().map(|one| &one.name).collect();
         names.sort();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -124,10 +127,8 @@ struct Wanted {
 enum TrialsError {
     #[error(transparent)]
     Harness(#[from] HarnessError),
-    #[error(transparent)]
-    Transport(#[from] UnknownTransport),
-    #[error(transparent)]
-    Shard(#[from] UnknownShard),
+    #[error("{}", .0.to_string().trim_start_matches("Error: "))]
+    Setting(#[from] Failure),
     #[error("there is no trial `{0}`; `--list` prints those that there are")]
     NoSuchTrial(String),
 }

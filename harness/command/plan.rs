@@ -6,18 +6,19 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use k1s_profile_gates::checks_of_run;
+use k1s_profile_gates::config::{self, Source};
 use k1s_profile_gates::lane::{self, Limits, Settings};
 use k1s_profile_gates::plan::{Gate, GateKey, Transport};
 use k1s_profile_gates::stack::{self, Options};
 use k1s_profile_gates::workerbee::naming;
+use k1s_profile_gates::{Failure, checks_of_run};
 use serde::Serialize;
 
 use super::print;
 
 #[derive(Args)]
 #[command(after_help = "\
-The environment counts as it does for a run: RUN_DIR, WB_PROJECT_BASE, K1S_GATES_LANES and so on.
+The environment and k1s-gates.toml count as they do for a run; each setting is shown with where its value comes from.
 
 Examples:
   k1s-gates plan startup::k1s-ha-min
@@ -36,10 +37,21 @@ struct Planned {
     /// The k1s under test.
     k1s_root: String,
     settings: Settings,
+    /// Where each setting's value comes from.
+    from: Vec<Shown>,
     /// Of the stack; empty when it is not complete yet.
     versions: BTreeMap<String, String>,
     /// In the order in which they are started.
     gates: Vec<PlannedGate>,
+}
+
+/// A setting, and where its value comes from.
+#[derive(Serialize)]
+struct Shown {
+    /// Its key in k1s-gates.toml, or else its variable.
+    name: &'static str,
+    value: String,
+    source: Source,
 }
 
 #[derive(Serialize)]
@@ -95,8 +107,24 @@ impl Plan {
             })
         };
         let gates = keys.into_iter().filter_map(planned).collect();
-        Ok(Planned { k1s_root: lane::k1s_under_test(&settings)?, settings, versions, gates })
+        let from = from(&settings)?;
+        Ok(Planned { k1s_root: lane::k1s_under_test(&settings)?, settings, from, versions, gates })
     }
+}
+
+/// Every setting of the file, and every variable that is set. A default is shown as what it comes to.
+fn from(settings: &Settings) -> Result<Vec<Shown>, Failure> {
+    let shown =
+        config::get()?.all().into_iter().filter(|(row, told)| !row.key.is_empty() || told.source != Source::Default);
+    let from = shown.map(|(row, told)| {
+        let value = match (&told.source, row.key) {
+            (Source::Default, "lanes") => settings.lanes.to_string(),
+            (Source::Default, "project-base") => settings.base.clone(),
+            _ => told.text,
+        };
+        Shown { name: if row.key.is_empty() { row.variable } else { row.key }, value, source: told.source }
+    });
+    Ok(from.collect())
 }
 
 fn limit(gate: Gate, limits: Limits) -> Option<u64> {
@@ -125,6 +153,10 @@ fn text(planned: &Planned) -> String {
     line(format!("evidence in {}", settings.run_dir.display()));
     let versions: Vec<_> = planned.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     line(if versions.is_empty() { "the stack is prepared first".into() } else { versions.join(", ") });
+    line("\nsettings".into());
+    for Shown { name, value, source } in &planned.from {
+        line(format!("  {:<48} {source}", format!("{name} = {value}")));
+    }
     for gate in &planned.gates {
         let way = if gate.transport == Transport::Mcp { ", through MCP" } else { "" };
         let limit = gate.limit.map(|limit| format!(", {limit} s for its validation")).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use k1s_profile_gates::plan::{TRANSPORT_VARIABLE, Transports};
+use k1s_profile_gates::plan::Transports;
 use k1s_profile_gates::run::claim_run_dir;
 use k1s_profile_gates::stack::{self, Options};
 use k1s_profile_gates::summary::{State, Summary};
@@ -74,8 +74,7 @@ impl Run {
     }
 
     fn command(&self, run_dir: &Path) -> Result<Command, Box<dyn Error>> {
-        let both =
-            Transports::from_env().map_err(|error| format!("{TRANSPORT_VARIABLE}: {error}"))? == Transports::Both;
+        let both = Transports::from_env()? == Transports::Both;
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         // Started by `cargo run`, this process has variables of its own package: build scripts would see others than when
         // nextest is started by hand, and run again.

@@ -1,16 +1,13 @@
 //! What a run is told by its environment. The runbook's variables keep their names and their meaning.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::{self, Told};
 use crate::failure::Failure;
-use crate::plan::{
-    Gate, GateKey, ProjectSetting, SHARD_VARIABLE, Shard, TRANSPORT_VARIABLE, Transport, Transports, UnknownShard,
-    UnknownTransport,
-};
+use crate::plan::{self, Gate, GateKey, ProjectSetting, Shard, Transport, Transports};
 use crate::tree::{self, Trees};
 use crate::workerbee::naming;
 
@@ -35,6 +32,8 @@ pub struct Settings {
     pub trees: Trees,
     /// `K1S_GATES_TRANSPORT`: by which ways `WorkerBee` is asked.
     pub transports: Transports,
+    /// The gates that the repository has chosen, in the runbook's order.
+    pub chosen: Vec<Gate>,
     /// `K1S_GATES_LANES`: how many gates run side by side.
     pub lanes: usize,
     /// `K1S_GATES_SHARD`: the share of the gates that this machine has.
@@ -120,12 +119,13 @@ impl Settings {
     pub fn from_env() -> Result<Self, Failure> {
         refuse_unreadable_paths()?;
         refuse_unmountable_paths()?;
+        let config = config::get()?;
         let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let run_dir = path("RUN_DIR").unwrap_or_else(default_run_dir);
-        let seconds = |name: &str, default: u64| number(name, text(name), "seconds").map(|n| n.unwrap_or(default));
-        let project = |name: &str| text(name).map(|value| project_name(name, value)).transpose();
+        let seconds = |name: &str, default: u64| config.number(name).map(|n| n.unwrap_or(default));
+        let project = |name: &str| config.told(name)?.map(|told| project_name(&told)).transpose();
         let defaults = Limits::default();
+        let (chosen, shard) = (plan::chosen()?, Shard::from_env()?);
         Ok(Self {
             names_its_folder: path("RUN_DIR").is_some(),
             run_dir: std::path::absolute(&run_dir).unwrap_or(run_dir),
@@ -135,16 +135,13 @@ impl Settings {
             ha_project: project("WB_HA_PROJECT")?,
             mode: path("WORKERBEE_CONTAINERD_STATE_ROOT").map(external).transpose()?.unwrap_or(Mode::Embedded),
             trees: trees()?,
-            transports: Transports::from_env()
-                .map_err(|UnknownTransport(value)| refused(TRANSPORT_VARIABLE, &value, "cli, mcp or both"))?,
-            lanes: number("K1S_GATES_LANES", text("K1S_GATES_LANES"), "gates side by side")?
-                .unwrap_or_else(default_lanes),
-            shard: Shard::from_env().map_err(|UnknownShard(value)| {
-                refused(SHARD_VARIABLE, &value, "a number and a count, such as 2/8, from 1 to the count")
-            })?,
+            transports: Transports::from_env()?,
+            chosen,
+            lanes: config.number("K1S_GATES_LANES")?.unwrap_or_else(default_lanes),
+            shard,
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
-            keep_failed: text("K1S_GATES_KEEP").as_deref().map(keep).transpose()?.is_some(),
-            fail_fast: choice("K1S_GATES_FAIL_FAST", text("K1S_GATES_FAIL_FAST"), ["on", "off"])? == "on",
+            keep_failed: config.told("K1S_GATES_KEEP")?.is_some(),
+            fail_fast: config.told("K1S_GATES_FAIL_FAST")?.is_none_or(|told| told.text == "on"),
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,
@@ -181,39 +178,23 @@ impl Settings {
 
     /// Every gate of this machine's shard, over each transport that is asked for, when it is run for the first time.
     pub fn keys(&self) -> impl Iterator<Item = GateKey> + use<> {
-        let (each, shard) = (self.transports.each(), self.shard);
+        let each = self.transports.each();
         let keys = move |gate| each.iter().map(move |transport| GateKey::first(gate, *transport));
-        Gate::ALL.into_iter().filter(move |gate| shard.is_none_or(|shard| shard.holds(*gate))).flat_map(keys)
-    }
-}
-
-/// One of two words, by default the first.
-fn choice(name: &str, value: Option<String>, words: [&'static str; 2]) -> Result<&'static str, Failure> {
-    let Some(value) = value else { return Ok(words[0]) };
-    let chosen = words.into_iter().find(|word| *word == value);
-    chosen.ok_or_else(|| refused(name, &value, &format!("`{}` (the default) or `{}`", words[0], words[1])))
-}
-
-/// A whole number from 1.
-fn number<T: FromStr + PartialOrd + From<u8>>(
-    name: &str,
-    value: Option<String>,
-    of: &str,
-) -> Result<Option<T>, Failure> {
-    let Some(value) = value else { return Ok(None) };
-    match value.parse() {
-        Ok(number) if number >= T::from(1) => Ok(Some(number)),
-        _ => Err(refused(name, &value, &format!("a whole number of {of}, 1 at least"))),
+        plan::of_shard(&self.chosen, self.shard).into_iter().flat_map(keys)
     }
 }
 
 /// `WorkerBee` makes a slug of a project's name: another name than its own slug would be looked for in vain.
-fn project_name(name: &str, value: String) -> Result<String, Failure> {
-    let plain = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if plain && !value.starts_with('-') && !value.ends_with('-') {
-        return Ok(value);
+fn project_name(told: &Told) -> Result<String, Failure> {
+    if is_slug(&told.text) {
+        return Ok(told.text.clone());
     }
-    Err(refused(name, &value, "lower-case letters, digits and inner dashes"))
+    Err(told.refused("lower-case letters, digits and inner dashes"))
+}
+
+fn is_slug(value: &str) -> bool {
+    let plain = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    plain && !value.starts_with('-') && !value.ends_with('-')
 }
 
 /// The user's own `WorkerBee`, by its state root.
@@ -292,11 +273,6 @@ fn trees() -> Result<Trees, Failure> {
     Ok(trees)
 }
 
-/// What may be kept.
-fn keep(value: &str) -> Result<(), Failure> {
-    if value == "failed" { Ok(()) } else { Err(refused("K1S_GATES_KEEP", value, "`failed`, or nothing")) }
-}
-
 /// A key that cannot be used is told of before anything is run, not after.
 fn signing_key(path: PathBuf) -> Result<PathBuf, Failure> {
     let path = std::path::absolute(&path).unwrap_or(path);
@@ -363,21 +339,12 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("2m", None)]
-    #[case("0", None)]
-    #[case("-1", None)]
-    #[case("7", Some(7))]
-    fn a_number_is_whole_and_not_zero(#[case] value: &str, #[case] expected: Option<u64>) {
-        assert_eq!(number("NAME", Some(value.to_owned()), "seconds").ok().flatten(), expected);
-    }
-
-    #[rstest]
     #[case("gxp7p", true)]
     #[case("my-app", true)]
     #[case("My_App", false)]
     #[case("-a", false)]
     fn a_project_is_its_own_slug(#[case] value: &str, #[case] fits: bool) {
-        assert_eq!(project_name("WB_PROJECT", value.to_owned()).is_ok(), fits);
+        assert_eq!(is_slug(value), fits);
     }
 
     #[test]
@@ -403,7 +370,7 @@ mod tests {
                 for nth in (1..=40).chain([100, 1295]) {
                     let project = settings.project(gate, transport, nth);
                     let budget = gate.profile().map_or(usize::MAX, naming::project_budget);
-                    assert!(project.len() <= budget && project_name("", project.clone()).is_ok(), "{project}");
+                    assert!(project.len() <= budget && is_slug(&project), "{project}");
                     assert!(names.insert(project.clone()), "{project} twice");
                 }
             }

@@ -1,15 +1,17 @@
 //! The plan: which gates there are, which profile each starts, and what its project is called.
 
+mod chosen;
 mod key;
 mod profile;
 mod shard;
 mod transport;
 
+pub use chosen::{chosen, of_shard, profiles};
 pub use key::GateKey;
 pub(crate) use key::{ATTEMPT, ITERATION};
 pub use profile::{Component, Profile};
 pub use shard::{SHARD_VARIABLE, Shard, UnknownShard};
-pub use transport::{Transport, Transports, UnknownTransport, VARIABLE as TRANSPORT_VARIABLE};
+pub use transport::{Transport, Transports, UnknownTransport};
 
 use std::fmt;
 use std::str::FromStr;

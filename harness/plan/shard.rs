@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{Gate, Profile};
+use crate::config;
+use crate::failure::Failure;
 
 /// The variable that names the shard of this machine, such as `2/8`.
 pub const SHARD_VARIABLE: &str = "K1S_GATES_SHARD";
@@ -24,26 +26,20 @@ pub struct Shard {
 
 /// A value that names no shard.
 #[derive(Debug, thiserror::Error)]
-#[error("{SHARD_VARIABLE}={0} cannot be used: write <number>/<count>, such as 2/8, from 1 to the count")]
+#[error("`{0}` is no shard: write <number>/<count>, such as 2/8, from 1 to the count")]
 pub struct UnknownShard(pub String);
 
 impl Shard {
     /// The shard that the environment names; none when it names none.
-    pub fn from_env() -> Result<Option<Self>, UnknownShard> {
-        match std::env::var(SHARD_VARIABLE) {
-            Ok(value) if !value.is_empty() => value.parse().map(Some),
-            _ => Ok(None),
-        }
+    pub fn from_env() -> Result<Option<Self>, Failure> {
+        let told = config::get()?.told(SHARD_VARIABLE)?;
+        told.map(|told| told.parse("a number and a count, such as 2/8, from 1 to the count")).transpose()
     }
 
-    /// Whether a gate belongs to this shard. Each gate belongs to exactly one of the `count`.
-    pub fn holds(self, gate: Gate) -> bool {
-        self.gates().contains(&gate)
-    }
-
-    /// The gates of this shard: the longest gates are dealt out first, each to the shard that has least to do.
-    pub fn gates(self) -> Vec<Gate> {
-        let mut gates = Gate::ALL;
+    /// Which of these gates belong to this shard, each of them to exactly one of the `count`: the longest gates are dealt
+    /// out first, each to the shard that has least to do.
+    pub fn of(self, gates: &[Gate]) -> Vec<Gate> {
+        let mut gates = gates.to_vec();
         gates.sort_by_key(|gate| std::cmp::Reverse(seconds(*gate)));
         let mut shards: Vec<(u32, Vec<Gate>)> = vec![(0, Vec::new()); self.count];
         for gate in gates {
@@ -116,7 +112,8 @@ mod tests {
     fn each_gate_belongs_to_one_shard() {
         for count in 1..12 {
             for gate in Gate::ALL {
-                let holders = (1..=count).filter(|index| Shard { index: *index, count }.holds(gate)).count();
+                let holders =
+                    (1..=count).filter(|index| Shard { index: *index, count }.of(&Gate::ALL).contains(&gate)).count();
                 assert_eq!(holders, 1, "{gate} of {count} shards");
             }
         }
@@ -124,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_longest_gates_are_on_different_machines() {
-        let shares = [1, 2].map(|index| Shard { index, count: 2 }.gates());
+        let shares = [1, 2].map(|index| Shard { index, count: 2 }.of(&Gate::ALL));
         let workloads = |share: &Vec<Gate>| share.iter().filter(|gate| matches!(gate, Gate::Workload(_))).count();
         assert_eq!(shares.each_ref().map(workloads), [1, 1]);
     }

@@ -6,9 +6,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Gate;
+use crate::config;
+use crate::failure::Failure;
 
 /// The variable that names them.
-pub const VARIABLE: &str = "K1S_GATES_TRANSPORT";
+const VARIABLE: &str = "K1S_GATES_TRANSPORT";
 
 /// One way by which `WorkerBee` is asked.
 #[derive(
@@ -49,16 +51,14 @@ pub enum Transports {
 
 /// A value that names no way to ask.
 #[derive(Debug, thiserror::Error)]
-#[error("{VARIABLE}={0} cannot be used: cli, mcp or both")]
+#[error("there is no transport `{0}`: cli, mcp or both")]
 pub struct UnknownTransport(pub String);
 
 impl Transports {
-    /// What the environment says: the one thing that names of trials depend on.
-    pub fn from_env() -> Result<Self, UnknownTransport> {
-        match std::env::var(VARIABLE) {
-            Ok(value) if !value.is_empty() => value.parse(),
-            _ => Ok(Self::default()),
-        }
+    /// What is set: names of trials depend on it.
+    pub fn from_env() -> Result<Self, Failure> {
+        let told = config::get()?.told(VARIABLE)?;
+        Ok(told.map(|told| told.parse("cli, mcp or both")).transpose()?.unwrap_or_default())
     }
 
     /// Each of them, the command line first.

@@ -185,8 +185,10 @@ fn read(folders: &[PathBuf]) -> Result<Vec<OneShard>, MergeError> {
     let count = shards.first().map_or(1, |first| first.shard.count);
     let wanted = (1..=count).map(|index| Shard { index, count });
     // With more machines than gates some have none, and leave no run.
-    let missing: Vec<Shard> =
-        wanted.filter(|shard| !shard.gates().is_empty() && !shards.iter().any(|known| known.shard == *shard)).collect();
+    let chosen = shards.first().map(|first| first.summary.chosen()).unwrap_or_default();
+    let missing: Vec<Shard> = wanted
+        .filter(|shard| !shard.of(&chosen).is_empty() && !shards.iter().any(|known| known.shard == *shard))
+        .collect();
     if missing.is_empty() { Ok(shards) } else { Err(MergeError::Missing(missing)) }
 }
 

@@ -9,6 +9,7 @@ use walkdir::WalkDir;
 
 use crate::evidence::{Redactor, folder, layout};
 use crate::lane::{Mode, Prepared, Settings};
+use crate::plan::Gate;
 use crate::signing::Signer;
 use crate::tree::{FILES, PASSED_OVER, digest, hexadecimal};
 
@@ -106,6 +107,9 @@ fn values(settings: &Settings) -> BTreeMap<String, String> {
     told.insert("mode".into(), mode);
     let ways: Vec<String> = settings.transports.each().iter().map(ToString::to_string).collect();
     told.insert("transport".into(), ways.join(" and "));
+    if settings.chosen != Gate::ALL {
+        told.insert("gates".into(), settings.chosen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    }
     let key = settings.signing_key_file.as_deref().and_then(|file| Signer::read(file).ok());
     told.insert("signed by".into(), key.map_or_else(|| "none".to_owned(), |key| key.public().id()));
     told

@@ -13,7 +13,7 @@ use crate::evidence::Evidence;
 use crate::evidence::layout::gate_folder;
 use crate::failure::Failure;
 use crate::lane::Settings;
-use crate::plan::GateKey;
+use crate::plan::{Gate, GateKey};
 
 impl Summary {
     pub(crate) fn new(settings: &Settings, lanes: usize, part: Part) -> Self {
@@ -28,6 +28,7 @@ impl Summary {
             lanes,
             k1s_root: None,
             shard: settings.shard,
+            chosen: (settings.chosen != Gate::ALL).then(|| settings.chosen.clone()),
             versions: BTreeMap::new(),
             environment: BTreeMap::new(),
             parts: vec![part],

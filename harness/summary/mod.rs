@@ -46,6 +46,9 @@ pub struct Summary {
     pub k1s_root: Option<Identity>,
     /// The share of the gates that this run has, when several machines share them.
     pub shard: Option<Shard>,
+    /// The gates that the run's repository has chosen; none when it has chosen all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Vec<Gate>>,
     /// Versions of what the gates ran on.
     pub versions: BTreeMap<String, String>,
     /// The machine, and where the parts are.
@@ -88,6 +91,11 @@ impl Summary {
         let bytes = folder::read(run_dir, Path::new(layout::SUMMARY))
             .map_err(|error| unreadable(format!("run.json: {error}")))?;
         serde_json::from_slice(&bytes).map_err(|error| unreadable(format!("run.json: {error}")))
+    }
+
+    /// The gates that are to be run, by this machine and those that share the run with it.
+    pub fn chosen(&self) -> Vec<Gate> {
+        self.chosen.clone().unwrap_or_else(|| Gate::ALL.to_vec())
     }
 
     /// The gates in the order of the runbook.

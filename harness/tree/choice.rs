@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::{self, Source};
+
 /// The k1s under test and the `WorkerBee` that tests it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trees {
@@ -80,6 +82,8 @@ pub struct Reach<'a> {
     pub manifest: Option<PathBuf>,
     /// The working directory.
     pub working: PathBuf,
+    /// The k1s root that a configuration file names, with that file.
+    pub file: Option<(PathBuf, PathBuf)>,
 }
 
 /// The runbook's folder of k1s, beside that of whoever tests it.
@@ -95,7 +99,13 @@ impl Trees {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let working = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let manifest = variable("CARGO_MANIFEST_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
-        Self::in_reach(&Reach { variable: &variable, manifest, working })
+        // A file that cannot be used is told by those who read all settings.
+        let told = config::get().ok().and_then(|config| config.in_file("K1S_ROOT"));
+        let file = told.and_then(|told| match told.source {
+            Source::File(file, ..) => Some((file, PathBuf::from(told.text))),
+            _ => None,
+        });
+        Self::in_reach(&Reach { variable: &variable, manifest, working, file })
     }
 
     /// The same of a given reach.
@@ -142,7 +152,8 @@ impl Reach<'_> {
         let target = self.manifest.as_deref().and_then(above).map(|root| (Origin::TestTarget, root));
         let working = above(&self.working).map(|root| (Origin::WorkingDirectory, root));
         let beside = self.siblings(K1S).into_iter().filter(|folder| is_k1s(folder));
-        named.chain(target).chain(working).chain(beside.map(|root| (Origin::Sibling, root))).collect()
+        let file = self.file.iter().map(|(file, root)| (Origin::File(file.clone()), root.clone()));
+        named.chain(file).chain(target).chain(working).chain(beside.map(|root| (Origin::Sibling, root))).collect()
     }
 
     /// The executables of `WorkerBee` in reach.
@@ -209,7 +220,8 @@ mod tests {
     fn choice(place: &Path, set: &[(&str, &str)], manifest: Option<&str>, working: &str) -> Choice {
         let variable = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
         let manifest = manifest.map(|at| place.join(at));
-        Trees::in_reach(&Reach { variable: &variable, manifest, working: place.join(working) }).k1s
+        let file = place.join("file.toml").is_file().then(|| (place.join("file.toml"), place.join("named")));
+        Trees::in_reach(&Reach { variable: &variable, manifest, working: place.join(working), file }).k1s
     }
 
     #[rstest]
@@ -238,6 +250,17 @@ mod tests {
     }
 
     #[test]
+    fn a_file_names_a_tree_before_those_in_reach_and_after_a_variable() {
+        let place = laid_out(&["k1s!", "named!", "k1s/t"]);
+        let file = place.path().join("file.toml");
+        std::fs::write(&file, "").unwrap();
+        let found = choice(place.path(), &[], Some("k1s/t"), "k1s");
+        assert_eq!((found.path, found.origin), (Some(place.path().join("named")), Origin::File(file)));
+        let found = choice(place.path(), &[("K1S_ROOT", "../k1s")], Some("k1s/t"), "k1s");
+        assert_eq!(found.origin, Origin::Variable("K1S_ROOT".into()));
+    }
+
+    #[test]
     fn other_trees_in_reach_are_told() {
         let place = laid_out(&["a!", "a/t", "b!", "k1s!"]);
         let found = choice(place.path(), &[("K1S_ROOT", "../a")], Some("a/t"), "b");
@@ -250,7 +273,7 @@ mod tests {
     fn a_workerbee_beside_is_its_environments() {
         let place = laid_out(&["h", "k1s!", "k1s-workerbee/.venv/bin"]);
         let none = |_: &str| None;
-        let reach = Reach { variable: &none, manifest: None, working: place.path().join("h") };
+        let reach = Reach { variable: &none, manifest: None, working: place.path().join("h"), file: None };
         assert_eq!(Trees::in_reach(&reach).workerbee.origin, Origin::Released, "without a program");
         let program = place.path().join("k1s-workerbee").join(EXECUTABLE);
         std::fs::write(&program, "").unwrap();

@@ -33,6 +33,7 @@ impl RunDir {
             lanes: 2,
             k1s_root: None,
             shard: None,
+            chosen: None,
             versions: BTreeMap::from([("WorkerBee".into(), "0.1.7".into())]),
             environment: BTreeMap::from([("kernel".into(), "Linux 6.1".into())]),
             parts: Vec::new(),
