@@ -6,6 +6,7 @@ mod completions;
 mod diagnose;
 mod doctor;
 mod enter;
+mod init;
 mod interrupted;
 mod junit;
 mod lane;
@@ -37,6 +38,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Set the gates up in a k1s checkout, or in another repository; or undo that.
+    Init(init::Init),
     /// Run the gates in this repository, with progress and a verdict at the end.
     Run(run::Run),
     /// Build and install what the gates need and is not here yet.
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         return code;
     }
     let result: Result<ExitCode, Box<dyn std::error::Error>> = match Cli::parse().command {
+        Command::Init(init) => init.run(),
         Command::Run(run) => run.run(),
         Command::Stack(stack) => stack.run(),
         Command::Doctor(doctor) => doctor.run(),
