@@ -77,8 +77,9 @@ kill: stack
 	@$(CARGO) build --quiet --example ladder
 	@$(WITH_STACK) $(CARGO) nextest run --profile kill --test kill $(ARGS)
 
-fuzz: ## Redact spoiled texts for ten minutes (K1S_GATES_FUZZ_SECONDS, K1S_GATES_FUZZ_SEED)
-	@K1S_GATES_FUZZ_SECONDS=$${K1S_GATES_FUZZ_SECONDS:-600} $(CARGO) test --lib -- --nocapture redact::fuzz
+fuzz: ## Redact spoiled texts for five minutes, and judge spoiled runs for five (K1S_GATES_FUZZ_SECONDS, PROPTEST_CASES)
+	@K1S_GATES_FUZZ_SECONDS=$${K1S_GATES_FUZZ_SECONDS:-300} $(CARGO) test --lib -- --nocapture redact::fuzz
+	@PROPTEST_CASES=$${PROPTEST_CASES:-3000} $(CARGO) test --test fuzz
 
 # Each list is a file of its own, so that a cargo that fails is seen, and an empty list is no agreement.
 consumer: TRIALS = $(or $(CARGO_TARGET_DIR),target)

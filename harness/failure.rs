@@ -1,6 +1,7 @@
 //! What a red check says: expected, seen, where the evidence is, what to do next.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,26 @@ pub struct Failure {
     pub evidence: Option<PathBuf>,
     /// What to do next.
     pub remedy: String,
+}
+
+/// The longest cause, in bytes: what a foreign text is quoted of in it may be of any length.
+const WHAT: usize = 1_000;
+/// The longest of the other parts, in bytes. The evidence has all of it.
+const PART: usize = 4_000;
+
+/// A text that a terminal can show: no signs that move a cursor, and of a long text the beginning. It is made so when it
+/// is shown: the redaction reads texts as they came.
+fn readable(text: &str, limit: usize) -> Cow<'_, str> {
+    let moves = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
+    if text.len() <= limit && !text.contains(moves) {
+        return text.into();
+    }
+    let end = text.floor_char_boundary(limit.min(text.len()));
+    let mut shown = text[..end].replace(moves, "\u{fffd}");
+    if end < text.len() {
+        let _ = write!(shown, " … (of {} bytes)", text.len());
+    }
+    shown.into()
 }
 
 impl Failure {
@@ -60,13 +81,18 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Error: {}", first_line(&self.what))?;
+        write!(f, "Error: {}", readable(first_line(&self.what), WHAT))?;
         let evidence = self.evidence.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
         for (label, text) in
             [("expected", &self.expected), ("seen", &self.seen), ("evidence", &evidence), ("remedy", &self.remedy)]
         {
             if !text.is_empty() {
-                write!(f, "\n  {:<9} {}", format!("{label}:"), text.trim_end().replace('\n', "\n            "))?;
+                write!(
+                    f,
+                    "\n  {:<9} {}",
+                    format!("{label}:"),
+                    readable(text.trim_end(), PART).replace('\n', "\n            ")
+                )?;
             }
         }
         Ok(())
@@ -98,4 +124,23 @@ impl<T: Into<String>> From<T> for Mismatch {
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_text_of_any_length_and_any_signs_can_be_read() {
+        let failure = Failure::new(format!("not \u{1b}[2J{}", "é".repeat(1_000))).seen("x".repeat(5_000));
+        let text = failure.to_string();
+        let (first, seen) = text.split_once('\n').unwrap();
+        assert!(first.starts_with("Error: not \u{fffd}[2Jé") && first.ends_with("é … (of 2008 bytes)"), "{first}");
+        assert_eq!(seen, format!("  seen:     {} … (of 5000 bytes)", "x".repeat(4_000)));
+        assert_eq!(
+            Failure::new("one").seen("two\n\tlines").to_string(),
+            "Error: one\n  seen:     two\n            \tlines"
+        );
+    }
 }

@@ -57,6 +57,7 @@ mod layers;
 pub mod ledger;
 pub mod parity;
 pub mod plan;
+mod process;
 pub mod report;
 pub mod results;
 pub mod run;

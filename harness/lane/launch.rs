@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 
 use crate::failure::Failure;
-use crate::stack::within;
+use crate::process::within;
 
 /// The first argument of a lane's first process.
 pub(crate) const LANE: &str = "__lane";

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, wait};
 
@@ -17,7 +18,11 @@ use super::{launch, needed};
 use crate::evidence::{RedactionKey, Redactor, Store, layout};
 use crate::failure::Failure;
 use crate::ledger::Ledger;
+use crate::process::done_within;
 use crate::stack::Stack;
+
+/// How long `ip` may take over one change: the kernel's lock over networks is held at length where many are torn down.
+const IP: Duration = Duration::from_mins(1);
 
 /// The exit status of a gate whose project stays.
 pub(crate) const GATE_KEPT: u8 = 75;
@@ -135,8 +140,7 @@ fn prepare(needed: &[PathBuf]) -> Result<(), Failure> {
 }
 
 fn ip(arguments: &[&str]) -> std::io::Result<()> {
-    let status = Command::new("ip").args(arguments).status()?;
-    if status.success() { Ok(()) } else { Err(std::io::Error::other(status.to_string())) }
+    done_within(Command::new("ip").args(arguments), IP)
 }
 
 /// Daemons whose parents ended are this process's children now: unreaped, they would look alive to `WorkerBee`.

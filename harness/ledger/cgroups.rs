@@ -2,9 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::geteuid;
+
+use crate::process::done_within;
+
+/// How long root's `rmdir` may take.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Where cgroups are mounted: one place, or one per controller in version 1.
 pub(crate) fn mounts() -> Vec<PathBuf> {
@@ -45,13 +51,8 @@ pub(super) fn remove(roots: &[PathBuf]) {
     } else if !folders.is_empty() {
         // Lanes are root's, and so are their cgroups.
         let mut command = Command::new("sudo");
-        command
-            .args(["-n", "rmdir", "--"])
-            .args(folders)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let _ = command.status();
+        command.args(["-n", "rmdir", "--"]).args(folders);
+        let _ = done_within(&mut command, LIMIT);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::owner::start_time;
 use super::{Entry, entries, folder, read, settle, write};
 use crate::failure::Failure;
+use crate::process::done_within;
 
 /// How long a lane may take to its end.
 const ENDING: Duration = Duration::from_secs(10);
@@ -116,11 +117,8 @@ impl Lane {
             pidfd_send_signal(&held, Signal::KILL).map_err(|error| stays(error.to_string()))?;
         } else {
             let mut kill = Command::new("sudo");
-            kill.args(["-n", "kill", "-KILL", &number.to_string()]).stdin(Stdio::null());
-            let output = kill.output().map_err(|error| stays(error.to_string()))?;
-            if !output.status.success() {
-                return Err(stays(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
-            }
+            kill.args(["-n", "kill", "-KILL", &number.to_string()]);
+            done_within(&mut kill, ENDING).map_err(|error| stays(error.to_string()))?;
         }
         let begin = Instant::now();
         while self.first_process().is_some() {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use procfs::process::Process;
@@ -17,6 +17,7 @@ use crate::attest::containerd::Containerd;
 use crate::attest::residue::{self, Kind, Observations, Owner, Thing};
 use crate::evidence::{Redactor, Store};
 use crate::failure::Failure;
+use crate::process::done_within;
 use crate::workerbee::cli::Cli;
 use crate::workerbee::naming;
 
@@ -271,10 +272,8 @@ pub(crate) fn remove_folder(folder: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == ErrorKind::PermissionDenied && !geteuid().is_root() => {
             let mut sudo = Command::new("sudo");
-            sudo.args(["-n", "rm", "-rf", "--one-file-system", "--"]).arg(folder).stdin(Stdio::null());
-            let output = sudo.output()?;
-            let said = String::from_utf8_lossy(&output.stderr);
-            if output.status.success() { Ok(()) } else { Err(std::io::Error::other(format!("{error}; {said}"))) }
+            sudo.args(["-n", "rm", "-rf", "--one-file-system", "--"]).arg(folder);
+            done_within(&mut sudo, REMOVAL).map_err(|said| std::io::Error::other(format!("{error}; {said}")))
         }
         removed => removed,
     }

@@ -75,22 +75,31 @@ pub fn bundle(run_dir: &Path, file: Option<&Path>) -> Result<Bundled, BundleErro
     if folder.starts_with(&root) {
         return Err(BundleError::Inside(file));
     }
-    let contents = contents(&root)?;
-    if contents.is_empty() {
+    let files = files(&root)?;
+    if files.is_empty() {
         return Err(BundleError::Empty(run_dir.to_owned()));
     }
     let mut temporary = tempfile::Builder::new().prefix(".part-").tempfile_in(&folder).map_err(io(&target))?;
-    let content = pack(&name, &contents, temporary.as_file()).map_err(io(&target))?;
+    let mut archive = Archive::of(&name, temporary.as_file()).map_err(io(&target))?;
+    let redactor = Redactor::default();
+    // One at a time: a run's folder may be larger than what this process may hold.
+    for path in &files {
+        let bytes = folder::read(&root, &root.join(path)).map_err(io(&root.join(path)))?;
+        if let Some((kind, place)) = scan(&redactor, path, &bytes) {
+            return Err(BundleError::Secret { file: path.clone(), kind, place });
+        }
+        archive.add(path, &bytes).map_err(io(&target))?;
+    }
+    let content = archive.finish().map_err(io(&target))?;
     temporary.flush().map_err(io(&target))?;
     let size = temporary.as_file().metadata().map_err(io(&target))?.len();
     temporary.persist(&target).map_err(|error| io(&target)(error.error))?;
-    Ok(Bundled { file, files: contents.len(), content, size })
+    Ok(Bundled { file, files: files.len(), content, size })
 }
 
-/// Every file by its path in the folder, sorted, none of which holds a secret.
-fn contents(root: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, BundleError> {
-    let redactor = Redactor::default();
-    let mut contents = Vec::new();
+/// Every file by its path in the folder, sorted.
+fn files(root: &Path) -> Result<Vec<PathBuf>, BundleError> {
+    let mut files = Vec::new();
     for entry in WalkDir::new(root).min_depth(1) {
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(root).to_owned();
@@ -103,14 +112,10 @@ fn contents(root: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, BundleError> {
         if !entry.file_type().is_file() {
             return Err(BundleError::NotAFile(path));
         }
-        let bytes = folder::read(root, entry.path()).map_err(io(entry.path()))?;
-        if let Some((kind, place)) = scan(&redactor, &path, &bytes) {
-            return Err(BundleError::Secret { file: path, kind, place });
-        }
-        contents.push((path, bytes));
+        files.push(path);
     }
-    contents.sort();
-    Ok(contents)
+    files.sort();
+    Ok(files)
 }
 
 /// The first secret in a file. The page is made of texts that were redacted one by one: so they are looked through.
@@ -134,11 +139,20 @@ fn unescaped(text: &[u8]) -> String {
     ESCAPES.iter().fold(text, |text, (escaped, sign)| text.replace(escaped, sign))
 }
 
-/// Nothing of when and by whom goes in: no times, no owners, one mode.
-fn pack(name: &str, contents: &[(PathBuf, Vec<u8>)], target: &std::fs::File) -> std::io::Result<u64> {
-    let mut archive = tar::Builder::new(zstd::Encoder::new(target, LEVEL)?);
-    let mut content = 0;
-    for (path, bytes) in contents {
+/// A bundle that is being written. Nothing of when and by whom goes in: no times, no owners, one mode.
+struct Archive<'a> {
+    name: &'a Path,
+    tar: tar::Builder<zstd::Encoder<'static, &'a std::fs::File>>,
+    content: u64,
+}
+
+impl<'a> Archive<'a> {
+    fn of(name: &'a str, target: &'a std::fs::File) -> std::io::Result<Self> {
+        let tar = tar::Builder::new(zstd::Encoder::new(target, LEVEL)?);
+        Ok(Self { name: Path::new(name), tar, content: 0 })
+    }
+
+    fn add(&mut self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::Regular);
         header.set_mode(0o644);
@@ -146,9 +160,13 @@ fn pack(name: &str, contents: &[(PathBuf, Vec<u8>)], target: &std::fs::File) -> 
         header.set_uid(0);
         header.set_gid(0);
         header.set_size(bytes.len() as u64);
-        content += bytes.len() as u64;
-        archive.append_data(&mut header, Path::new(name).join(path), bytes.as_slice())?;
+        self.content += bytes.len() as u64;
+        self.tar.append_data(&mut header, self.name.join(path), bytes)
     }
-    archive.into_inner()?.finish()?;
-    Ok(content)
+
+    /// Ends it; the size of all contents, in bytes.
+    fn finish(self) -> std::io::Result<u64> {
+        self.tar.into_inner()?.finish()?;
+        Ok(self.content)
+    }
 }

@@ -1,7 +1,7 @@
 //! A trial's side: find the run's supervisor or start it, ask for a gate, wait.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::alive::is_supported;
 use super::key::RunKey;
 use super::launch;
-use super::protocol::{Answer, Request};
+use super::protocol::{Answer, LINE, Request};
 use crate::evidence::Evidence;
 use crate::evidence::folder::Folder;
 use crate::evidence::trust::Untrusted;
@@ -177,6 +177,6 @@ fn ask(mut stream: UnixStream, gate: Gate, request: &Request) -> Result<Answer, 
     line.push('\n');
     stream.write_all(line.as_bytes()).map_err(|error| gone(error.to_string()))?;
     let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer).map_err(|error| gone(error.to_string()))?;
+    BufReader::new(stream.take(LINE)).read_line(&mut answer).map_err(|error| gone(error.to_string()))?;
     serde_json::from_str(&answer).map_err(|error| gone(error.to_string()))
 }

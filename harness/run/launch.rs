@@ -2,12 +2,17 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use super::key::RunKey;
+use crate::process::done_within;
 
 pub(super) const SUPERVISOR: &str = "__supervisor";
 pub(super) const REAPER: &str = "__reaper";
+
+/// How long `setsid` may take to let go of what it starts.
+const FORK: Duration = Duration::from_secs(30);
 
 /// Starts the supervisor in a session of its own, with no handle of nextest's, so that neither waits for the other.
 pub(super) fn supervisor(key: &RunKey, settings: &Path) -> std::io::Result<()> {
@@ -22,13 +27,5 @@ pub(super) fn reaper() -> std::io::Result<()> {
 }
 
 fn detached(arguments: &[&OsStr]) -> std::io::Result<()> {
-    let status = Command::new("setsid")
-        .arg("--fork")
-        .arg(std::env::current_exe()?)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()?;
-    if status.success() { Ok(()) } else { Err(std::io::Error::other(format!("setsid ended with {status}"))) }
+    done_within(Command::new("setsid").arg("--fork").arg(std::env::current_exe()?).args(arguments), FORK)
 }

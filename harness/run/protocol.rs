@@ -8,6 +8,9 @@ use crate::failure::Failure;
 use crate::plan::GateKey;
 use crate::summary::Verdict;
 
+/// The longest line that either side reads, in bytes: verdicts hold excerpts of logs.
+pub(super) const LINE: u64 = 16 * 1024 * 1024;
+
 /// What a trial has to say.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

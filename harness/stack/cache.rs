@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use serde::Serialize;
@@ -12,6 +13,10 @@ use serde::Serialize;
 use super::contents::{CONTENTS, Contents, SIGNATURE};
 use super::error::StackError;
 use super::privilege::Privilege;
+use crate::process::done_within;
+
+/// How long root's `rm` of a folder of the cache may take.
+const REMOVAL: Duration = Duration::from_mins(10);
 
 /// The tag by which backups know a cache.
 pub(super) const TAG: &str = "CACHEDIR.TAG";
@@ -146,12 +151,7 @@ pub(super) fn remove(folder: &Path, privilege: Privilege) -> Result<(), StackErr
     let removed = if is_folder { fs::remove_dir_all(folder) } else { fs::remove_file(folder) };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && privilege == Privilege::Sudo => {
-            let status = Command::new("sudo").args(["-n", "rm", "-rf", "--"]).arg(folder).stdin(Stdio::null()).status();
-            match status {
-                Ok(status) if status.success() => Ok(()),
-                Ok(_) => Err(error),
-                Err(error) => Err(error),
-            }
+            done_within(Command::new("sudo").args(["-n", "rm", "-rf", "--"]).arg(folder), REMOVAL)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

@@ -1,12 +1,17 @@
 //! What this machine offers to whoever builds.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use super::error::StackError;
 use super::privilege::Privilege;
 use super::requirement::{self, MIN_CARGO, MIN_PYTHON, Missing, Unmet};
 use super::{tool, variable, version};
+use crate::process::done_within;
+
+/// How long a Python may take to say whether it can make environments.
+const PYTHON: Duration = Duration::from_mins(1);
 
 /// What is asked of the machine.
 #[derive(Debug, Default)]
@@ -94,9 +99,7 @@ fn is_recent(python: &Path) -> bool {
 }
 
 fn runs(python: &Path, script: &str) -> bool {
-    let mut command = Command::new(python);
-    command.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    done_within(Command::new(python).args(["-c", script]), PYTHON).is_ok()
 }
 
 pub(super) fn python_names() -> Vec<String> {

@@ -22,11 +22,9 @@ mod requirement;
 mod step;
 mod tool;
 mod version;
-mod within;
 
 pub use error::StackError;
 pub use requirement::Unmet;
-pub(crate) use within::within;
 
 use crate::tree::Trees;
 use plan::Plan;

@@ -1,6 +1,12 @@
 //! Root, or the way to it.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::process::done_within;
+
+/// How long sudo may take to say whether it needs a password: it may ask a directory service.
+const SUDO: Duration = Duration::from_secs(30);
 
 /// How this process gets things done that need root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,12 +25,7 @@ impl Privilege {
         if rustix::process::geteuid().is_root() {
             return Self::Root;
         }
-        let sudo = Command::new("sudo")
-            .args(["-n", "true"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        if sudo.is_ok_and(|status| status.success()) { Self::Sudo } else { Self::None }
+        let sudo = done_within(Command::new("sudo").args(["-n", "true"]), SUDO);
+        if sudo.is_ok() { Self::Sudo } else { Self::None }
     }
 }

@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use super::error::StackError;
 use super::{cache, version};
+use crate::process::within;
 
 /// Where system tools are, also when the user's PATH leaves these out.
 pub(super) const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
@@ -47,35 +45,11 @@ pub(super) fn ask(tool: &Path, arguments: &[&str]) -> Option<String> {
 
 /// The same with a limit of the caller's: a tool that hangs has no version either.
 pub(super) fn ask_within(tool: &Path, arguments: &[&str], limit: Duration) -> Option<String> {
-    // A file rather than a pipe: what the tool leaves behind keeps nobody waiting for its end.
-    let mut said = tempfile::tempfile().ok()?;
-    let mut child = Command::new(tool)
-        .args(arguments)
-        // sops would ask the network for a newer one.
-        .env("SOPS_DISABLE_VERSION_CHECK", "true")
-        .stdin(Stdio::null())
-        .stdout(said.try_clone().ok()?)
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .ok()?;
-    let begin = Instant::now();
-    let status = loop {
-        match child.try_wait().ok()? {
-            Some(status) => break status,
-            None if begin.elapsed() < limit => std::thread::sleep(Duration::from_millis(10)),
-            None => {
-                let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw)?;
-                let _ = kill_process_group(group, Signal::KILL);
-                let _ = child.wait();
-                return None;
-            }
-        }
-    };
-    said.seek(SeekFrom::Start(0)).ok()?;
-    let mut text = Vec::new();
-    said.read_to_end(&mut text).ok()?;
-    status.success().then(|| version::in_text(&String::from_utf8_lossy(&text)))?
+    // sops would ask the network for a newer one.
+    let mut command = Command::new(tool);
+    command.args(arguments).env("SOPS_DISABLE_VERSION_CHECK", "true").stdin(Stdio::null());
+    let output = within(&mut command, limit).ok()?;
+    output.status.success().then(|| version::in_text(&String::from_utf8_lossy(&output.stdout)))?
 }
 
 /// What is remembered of the user's tools, so that asking for the stack starts no process.

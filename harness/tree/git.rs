@@ -1,13 +1,14 @@
 //! What git says of a checkout, without letting the checkout run anything as somebody else.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, geteuid, kill_process_group};
+use rustix::process::geteuid;
+
+use crate::process::within;
 
 /// How long git may take over one question.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -74,30 +75,6 @@ fn told(mut git: Command, root: &Path, arguments: &[&str]) -> Command {
 
 /// What a command prints when it ends well and in time.
 fn output(mut command: Command) -> Option<Vec<u8>> {
-    // A file rather than a pipe: what git leaves behind keeps nobody waiting for its end.
-    let mut said = tempfile::tempfile().ok()?;
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(said.try_clone().ok()?)
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .ok()?;
-    let begin = Instant::now();
-    let status = loop {
-        match child.try_wait().ok()? {
-            Some(status) => break status,
-            None if begin.elapsed() < LIMIT => std::thread::sleep(Duration::from_millis(2)),
-            None => {
-                let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw)?;
-                let _ = kill_process_group(group, Signal::KILL);
-                let _ = child.wait();
-                return None;
-            }
-        }
-    };
-    said.seek(SeekFrom::Start(0)).ok()?;
-    let mut bytes = Vec::new();
-    said.read_to_end(&mut bytes).ok()?;
-    status.success().then_some(bytes)
+    let output = within(command.stdin(Stdio::null()), LIMIT).ok()?;
+    output.status.success().then_some(output.stdout)
 }

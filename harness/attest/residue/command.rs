@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 
 use crate::failure::Failure;
-use crate::stack::within;
+use crate::process::within;
 
 /// How long a program that only reads may take.
 const LIMIT: Duration = Duration::from_mins(1);

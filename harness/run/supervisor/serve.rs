@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, pidfd_open, setrlimit};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
@@ -20,7 +20,7 @@ use crate::run::alive::Alive;
 use crate::run::ends::{end_by_signal, end_of};
 use crate::run::inputs::Inputs;
 use crate::run::previous::{self, PreviousRun};
-use crate::run::protocol::{Answer, Request};
+use crate::run::protocol::{Answer, LINE, Request};
 use crate::run::{key, launch};
 use crate::signing::Signer;
 
@@ -173,7 +173,7 @@ async fn refuse(listener: &UnixListener, failure: Failure) {
             let (reader, mut writer) = stream.into_split();
             let mut line = String::new();
             // What is asked makes no difference.
-            if BufReader::new(reader).read_line(&mut line).await.is_ok() {
+            if BufReader::new(reader.take(LINE)).read_line(&mut line).await.is_ok() {
                 reply(&mut writer, &Answer::Failed(failure)).await;
             }
         });
@@ -191,7 +191,7 @@ impl Supervisor {
     async fn answer(self: Arc<Self>, stream: UnixStream) {
         let (reader, mut writer) = stream.into_split();
         let mut line = String::new();
-        if BufReader::new(reader).read_line(&mut line).await.is_err() {
+        if BufReader::new(reader.take(LINE)).read_line(&mut line).await.is_err() {
             return;
         }
         let answer = match serde_json::from_str(&line) {
