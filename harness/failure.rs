@@ -106,19 +106,28 @@ pub struct Mismatch {
     pub what: String,
     /// The part of the observation that shows it; none when all of it does.
     pub seen: Option<Value>,
+    /// What to do next, when that is another thing than the check advises.
+    pub remedy: Option<&'static str>,
 }
 
 impl Mismatch {
     /// What differs, with the part of the observation that shows it.
     pub fn new(what: impl Into<String>, seen: &impl Serialize) -> Self {
-        Self { what: what.into(), seen: serde_json::to_value(seen).ok() }
+        Self { what: what.into(), seen: serde_json::to_value(seen).ok(), remedy: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn remedy(mut self, remedy: &'static str) -> Self {
+        self.remedy = Some(remedy);
+        self
     }
 }
 
 /// Something that all of the observation shows.
 impl<T: Into<String>> From<T> for Mismatch {
     fn from(what: T) -> Self {
-        Self { what: what.into(), seen: None }
+        Self { what: what.into(), seen: None, remedy: None }
     }
 }
 

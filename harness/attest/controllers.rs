@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::Subject;
 use super::plain::{Asker, Servers};
+use super::provoked::NOBODY;
 use crate::failure::{Failure, Mismatch};
 use crate::plan::{Component, Profile};
 
@@ -98,7 +99,11 @@ pub async fn observe(subject: &Subject, deployed: bool) -> Result<Controllers, F
     let controllers = components.iter().filter(|one| matches!(one, Component::Controller(_)));
     let names: Vec<String> = controllers.map(ToString::to_string).collect();
     // All of them first: what each says of the others is asked when all are up.
-    let firsts = join_all(names.iter().map(|name| until(UP, || account(&servers, name), Result::is_ok))).await;
+    let firsts = join_all(names.iter().map(|name| {
+        let answers = |seen: &Result<Account, String>| seen.is_ok() || servers.has_ended(name);
+        until(UP, || account(&servers, name), answers)
+    }))
+    .await;
     let limit = if deployed { TURN_OVER_APPS } else { TURN };
     let pairs = names.iter().zip(firsts);
     let controllers = join_all(pairs.map(|(name, first)| again(&servers, subject, name, first, limit))).await;
@@ -117,11 +122,12 @@ async fn again(
 ) -> Controller {
     // Those that do not lead have a loop that does not turn.
     let has_turned = |now: &Result<Account, String>| match (&first, now) {
+        _ if servers.has_ended(name) => true,
         (Ok(first), Ok(now)) => !acts(subject.profile, first) || now.has_turned_since(first),
         _ => true,
     };
     let last = until(limit, || account(servers, name), has_turned).await;
-    let change = json!({ "metadata": { "name": "gates-nobody", "namespace": subject.project } });
+    let change = json!({ "metadata": { "name": NOBODY, "namespace": subject.project } });
     let reply = servers.ask(name, Method::POST, "/apply", Asker::Owner, Some(&change)).await;
     let said = reply.json();
     let refusal = Refusal {

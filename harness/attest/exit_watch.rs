@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
 use super::containerd::{Container, Containerd};
 use super::containers::KIND;
+use super::ended::{Ended, locked};
 use super::events::TaskEvent;
 use super::exits::{Exit, Exits, Known, Tally};
 use crate::failure::Failure;
@@ -68,6 +69,11 @@ impl ExitWatch {
         locked(&self.tally).seen.clone()
     }
 
+    /// The same for those who ask the components.
+    pub fn ended(&self) -> Ended {
+        Ended::known_to(Arc::clone(&self.tally))
+    }
+
     /// Waits for an end that nothing will undo, until `WorkerBee` has started what there is to start besides.
     pub async fn death(&self) -> Exit {
         loop {
@@ -75,7 +81,7 @@ impl ExitWatch {
             {
                 let tally = locked(&self.tally);
                 let all = tally.seen.started.len() >= self.components || tally.quiet_for(now) > STARTING;
-                if let Some(exit) = tally.is_final(now).filter(|_| all) {
+                if let Some(exit) = tally.final_ends(now).next().filter(|_| all) {
                     return exit.clone();
                 }
             }
@@ -88,10 +94,6 @@ impl Drop for ExitWatch {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-fn locked(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Project {

@@ -153,19 +153,19 @@ impl Tally {
         }
     }
 
-    /// The first end that nothing will undo.
-    pub(super) fn is_final(&self, now: Instant) -> Option<&Exit> {
-        let ends_of = |component: &str| self.seen.deaths().filter(|exit| exit.component == component).count();
-        let settled = |exit: &Exit| now.saturating_duration_since(self.began).as_secs_f64() - exit.seconds;
-        let comes_back = |exit: &Exit| {
+    /// The ends that nothing will undo, in the order in which they came.
+    pub(super) fn final_ends(&self, now: Instant) -> impl Iterator<Item = &Exit> {
+        let ends_of = move |component: &str| self.seen.deaths().filter(|exit| exit.component == component).count();
+        let settled = move |exit: &Exit| now.saturating_duration_since(self.began).as_secs_f64() - exit.seconds;
+        let comes_back = move |exit: &Exit| {
             let known = self.known.get(&exit.container).and_then(Option::as_ref);
             exit.restarted || known.is_some_and(|known| known.is_restarted)
         };
-        let is_final = |exit: &&Exit| {
+        let is_final = move |exit: &&Exit| {
             let for_good = exit.out_of_memory || !comes_back(exit) || ends_of(&exit.component) >= LOOP;
             for_good && settled(exit) >= SETTLING.as_secs_f64()
         };
-        self.seen.deaths().find(is_final)
+        self.seen.deaths().filter(is_final)
     }
 
     /// For how long nothing has happened.
@@ -277,7 +277,7 @@ mod tests {
             now += Duration::from_millis(100);
             tally.note(event, now);
         }
-        let last = tally.is_final(now + Duration::from_secs(5)).map(ToString::to_string);
+        let last = tally.final_ends(now + Duration::from_secs(5)).next().map(ToString::to_string);
         (last, tally.seen.deaths().map(ToString::to_string).collect())
     }
 
@@ -326,8 +326,8 @@ mod tests {
         let (mut tally, begin) = tally(false);
         tally.note(&started(ID), begin);
         tally.note(&exited(ID, 1), begin);
-        assert_eq!(tally.is_final(begin), None);
-        assert!(tally.is_final(begin + SETTLING).is_some());
+        assert_eq!(tally.final_ends(begin).next(), None);
+        assert!(tally.final_ends(begin + SETTLING).next().is_some());
     }
 
     #[test]

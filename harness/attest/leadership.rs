@@ -162,7 +162,8 @@ pub fn judge_lease(seen: &Leadership) -> Result<(), Mismatch> {
             let what = format!(
                 "the leader's lease lasts {granted} s, and a dead leader as long; at most {LIFETIME} s are good"
             );
-            Err(Mismatch::new(what, lease))
+            Err(Mismatch::new(what, lease)
+                .remedy("see where the leader takes the lifetime of its lease from: AE_CONTROLPLANE_LEASE_TTL_SECONDS"))
         }
         _ if lease.renewed.is_empty() => Err(Mismatch::new("the leader's lease was never renewed", lease)),
         _ => Ok(()),

@@ -9,13 +9,12 @@ use walkdir::WalkDir;
 
 use super::Subject;
 use super::ingress::Tokens;
+use super::provoked::is_provoked;
 use crate::failure::{Failure, Mismatch};
 use crate::plan::Profile;
 use crate::workerbee::naming;
 
 const TRACEBACK: &str = "Traceback (most recent call last):";
-/// What the harness's own questions make k1s log: see `controllers` and `refusals`.
-const PROVOKED: [&str; 2] = ["not_leader", "invalid manifest"];
 /// The longest last line of a traceback that is kept.
 const LINE: usize = 200;
 
@@ -102,23 +101,23 @@ impl Log {
 
 /// The last line of each traceback. One that was raised while another was handled stands for both.
 fn tracebacks(lines: &[String]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
+    let mut found: Vec<Option<String>> = Vec::new();
     let mut chained = false;
-    let mut rest = lines.iter();
+    let (mut rest, mut before) = (lines.iter(), None);
     while let Some(line) = rest.next() {
         chained |=
             line.contains("During handling of the above exception") || line.contains("direct cause of the following");
         if line.trim() != TRACEBACK {
+            before = Some(line.as_str()).filter(|line| !line.is_empty());
             continue;
         }
         let last = rest.find(|line| !line.is_empty() && !line.starts_with(' ')).cloned().unwrap_or_default();
         if std::mem::take(&mut chained) {
             found.pop();
         }
-        found.push(last.chars().take(LINE).collect());
+        found.push((!is_provoked(before, &last)).then(|| last.chars().take(LINE).collect()));
     }
-    found.retain(|last| !PROVOKED.iter().any(|provoked| last.contains(provoked)));
-    found
+    found.into_iter().flatten().collect()
 }
 
 impl Logs {
@@ -179,5 +178,8 @@ mod tests {
             "INFO up\nTraceback (most recent call last):\n  File \"c.py\", line 3\n    y\nOSError: gone\nINFO on\n";
         assert_eq!(log(&format!("{chain}{other}")).tracebacks, ["OSError: gone"]);
         assert_eq!(log("Traceback (most recent call last):\n  File").tracebacks, [""]);
+        let ours = "ERROR apply handler failed source=api app=p--gates-nobody\n\
+                    Traceback (most recent call last):\n  File \"d.py\", line 4\nOSError: disk\n";
+        assert_eq!(log(&format!("{other}{ours}")).tracebacks, ["OSError: gone"]);
     }
 }

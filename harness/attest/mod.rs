@@ -6,6 +6,7 @@ pub mod containerd;
 pub mod containers;
 pub mod controllers;
 pub mod echo;
+mod ended;
 pub mod etcd;
 pub mod events;
 pub mod exit_watch;
@@ -22,6 +23,7 @@ pub mod objects;
 pub mod plain;
 mod poll;
 pub mod processes;
+pub(crate) mod provoked;
 pub mod rbac;
 pub mod readiness;
 pub mod refusals;
@@ -36,6 +38,7 @@ pub mod websocket;
 
 use std::time::Duration;
 
+pub use ended::Ended;
 pub use subject::Subject;
 
 use crate::failure::Failure;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ingress::Tokens;
-use super::{Subject, client};
+use super::{Ended, Subject, client};
 use crate::failure::Failure;
 use crate::workerbee::reply::ProfileRecord;
 
@@ -22,6 +22,7 @@ pub(super) struct Servers {
     client: reqwest::Client,
     /// Where each component is reached, by its name in the profile; etcd and NATS are no servers of k1s's.
     urls: BTreeMap<String, String>,
+    ended: Ended,
     pub(super) tokens: Tokens,
 }
 
@@ -63,7 +64,8 @@ impl Servers {
             let url = record.components.iter().find(|one| one.name == name)?.url.clone()?;
             Some((component.to_string(), url))
         });
-        Ok(Self { client: client(ANSWER)?, urls: urls.collect(), tokens: subject.profile_record()? })
+        let ended = subject.ended.clone();
+        Ok(Self { client: client(ANSWER)?, urls: urls.collect(), ended, tokens: subject.profile_record()? })
     }
 
     /// Asks a server for a page without a body.
@@ -114,29 +116,41 @@ impl Servers {
         if let Some(body) = body {
             request = request.header("content-type", kind).body(body.to_string());
         }
-        match request.send().await {
-            Err(error) => Reply { text: error.without_url().to_string(), ..Reply::default() },
-            Ok(response) => {
-                let status = Some(response.status().as_u16());
-                let header = response.headers().get("content-type").and_then(|value| value.to_str().ok());
-                let content_type = header.unwrap_or_default().to_owned();
-                Reply { status, content_type, text: response.text().await.unwrap_or_default() }
+        let reply = async {
+            match request.send().await {
+                Err(error) => Reply { text: error.without_url().to_string(), ..Reply::default() },
+                Ok(response) => {
+                    let status = Some(response.status().as_u16());
+                    let header = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+                    let content_type = header.unwrap_or_default().to_owned();
+                    Reply { status, content_type, text: response.text().await.unwrap_or_default() }
+                }
             }
-        }
+        };
+        self.ended.or(server, reply).await.unwrap_or_else(|how| Reply { text: how, ..Reply::default() })
+    }
+
+    /// Whether a server has ended for good.
+    pub(super) fn has_ended(&self, server: &str) -> bool {
+        self.ended.of(server).is_some()
     }
 
     /// Hands on each line of an answer as it comes, for as long as it is polled and the answer goes on.
     pub(super) async fn lines(&self, server: &str, path: &str, asker: Asker, take: impl Fn(&str)) {
         let Some(url) = self.urls.get(server) else { return };
         let token = self.token(server, asker).unwrap_or_default();
-        let Ok(mut response) = self.client.get(format!("{url}{path}")).bearer_auth(token).send().await else { return };
-        let mut rest = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            rest.extend_from_slice(&chunk);
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                take(String::from_utf8_lossy(&line).trim_end());
+        let taken = async {
+            let Ok(mut response) = self.client.get(format!("{url}{path}")).bearer_auth(token).send().await else { return };
+            let mut rest = Vec::new();
+            while let Ok(Some(chunk)) = response.chunk().await {
+                rest.extend_from_slice(&chunk);
+                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = rest.drain(..=end).collect();
+                    take(String::from_utf8_lossy(&line).trim_end());
+                }
             }
-        }
+        };
+        // What came before an end is what there is.
+        let _ = self.ended.or(server, taken).await;
     }
 }

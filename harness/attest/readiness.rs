@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::containerd::Containerd;
-use super::{Subject, client};
+use super::{Ended, Subject, client};
 use crate::failure::{Failure, Mismatch};
 use crate::plan::{Component, Profile};
 
@@ -54,7 +54,7 @@ pub async fn observe(subject: &Subject) -> Result<Readiness, Failure> {
                 address(task.pid).map(|address| url(component, address)).ok_or("it has no address".to_owned())
             }
         };
-        asked.push(tokio::spawn(until_ready(client.clone(), name, url)));
+        asked.push(tokio::spawn(until_ready(client.clone(), subject.ended.clone(), component, name, url)));
     }
     let mut components = Vec::new();
     for answer in asked {
@@ -68,7 +68,13 @@ pub async fn observe(subject: &Subject) -> Result<Readiness, Failure> {
     Ok(Readiness { components })
 }
 
-async fn until_ready(client: reqwest::Client, name: String, url: Result<String, String>) -> Answer {
+async fn until_ready(
+    client: reqwest::Client,
+    ended: Ended,
+    component: Component,
+    name: String,
+    url: Result<String, String>,
+) -> Answer {
     let url = match url {
         Ok(url) => url,
         // Nobody to wait for.
@@ -82,6 +88,9 @@ async fn until_ready(client: reqwest::Client, name: String, url: Result<String, 
             Err(error) if error.is_connect() => (None, "connection refused".to_owned()),
             Err(error) => (None, error.to_string()),
         };
+        if let Some(how) = ended.of(&component.to_string()) {
+            return Answer { name, url: Some(url), status: None, said: how };
+        }
         if status == Some(200) || begin.elapsed() > LIMIT {
             return Answer { name, url: Some(url), status, said: said.chars().take(200).collect() };
         }

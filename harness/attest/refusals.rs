@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 use super::Subject;
 use super::known::{Deviation, Release};
 use super::plain::{Asker, Servers};
+use super::provoked::NOBODY;
 use crate::failure::{Failure, Mismatch};
 
-/// The name of what is asked for.
-const NOBODY: &str = "gates-nobody";
 /// The controller's ways to change something.
 const CHANGES: [&str; 7] =
     ["/apply", "/scale/*", "/delete/*", "/exec/*", "/rollout/pause/*", "/rollout/resume/*", "/rollout/restart/*"];

@@ -100,6 +100,7 @@ pub async fn observe(subject: &Subject) -> Result<Resources, Failure> {
     let profile = subject.profile;
     Ok(poll::until(
         SETTLED,
+        &subject.ended,
         async || once(&ingress, &subject.project, deployed.clone()).await,
         |seen| judge(profile, seen).is_ok(),
     )

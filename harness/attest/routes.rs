@@ -22,6 +22,9 @@ const PUBLIC: [&str; 2] = ["backend", "frontend"];
 /// Routes that are no page but the root of an API, which answers below: what is asked for there.
 const ROOTS: [(&str, &str); 2] = [("api", "version"), ("apishim", "version")];
 
+/// Who answers a route: what its name begins with, and the component.
+const BEHIND: [(&str, &str); 3] = [("app ", "the application"), ("api", "apishim"), ("", "controller-0")];
+
 /// How long Caddy may take to load the profile's sites.
 const SETTLED: Duration = Duration::from_secs(10);
 
@@ -83,7 +86,7 @@ pub async fn observe(subject: &Subject, apps: &[App]) -> Result<Routes, Failure>
             urls.insert(of_app(&app.name), ingress.at(host, "/healthz")?);
         }
     }
-    Ok(poll::until(SETTLED, async || once(&ingress, &stranger, &urls).await, |seen| judge(seen).is_ok()).await)
+    Ok(poll::until(SETTLED, &subject.ended, async || once(&ingress, &stranger, &urls).await, |seen| judge(seen).is_ok()).await)
 }
 
 /// The name of an application's route.
@@ -148,8 +151,9 @@ pub fn judge(seen: &Routes) -> Result<(), Mismatch> {
         match &route.answer {
             // An empty page is Caddy's answer where it has no site.
             Answer::Answered { status: 200, bytes: 1.. } => {}
-            Answer::Answered { .. } => {
-                return Err(Mismatch::new(format!("{} does not answer as it should", route.url), route));
+            Answer::Answered { status, bytes } => {
+                let how = told(&route.name, *status, *bytes);
+                return Err(Mismatch::new(format!("{} does not answer as it should: {how}", route.url), route));
             }
             Answer::BadCertificate(_) => {
                 return Err(Mismatch::new(
@@ -168,6 +172,20 @@ pub fn judge(seen: &Routes) -> Result<(), Mismatch> {
         guarded(guard)?;
     }
     Ok(())
+}
+
+fn behind(route: &str) -> &'static str {
+    BEHIND.iter().find(|(beginning, _)| route.starts_with(beginning)).map_or("nobody", |(_, name)| name)
+}
+
+/// Who answered so: k1s, or the ingress for it.
+fn told(route: &str, status: u16, bytes: usize) -> String {
+    let behind = behind(route);
+    match (status, bytes) {
+        (502..=504, _) => format!("{behind} is not reached ({status})"),
+        (200, 0) => "the ingress has no site of that name".to_owned(),
+        _ => format!("{behind} answers {status}"),
+    }
 }
 
 fn wanted(seen: &Routes, names: &[&str]) -> Result<(), Mismatch> {
@@ -213,5 +231,8 @@ fn guarded(guard: &Guard) -> Result<(), Mismatch> {
     } else {
         return Ok(());
     };
-    Err(Mismatch::new(format!("{} {what}", guard.url), guard))
+    let status = |answer: &Answer| answer.status().map_or("nothing".to_owned(), |status| status.to_string());
+    let answers = [&guard.without, &guard.made_up, &guard.with].map(status).join(", ");
+    let what = format!("{} {what}: {} (without, made up, its own: {answers})", behind(&guard.name), guard.url);
+    Err(Mismatch::new(what, guard))
 }

@@ -76,6 +76,7 @@ pub async fn observe(subject: &Subject) -> Result<Seed, Failure> {
     let written = format!("{SEED} {}", jiff::Timestamp::now());
     let mut seed = poll::until(
         SETTLED,
+        &subject.ended,
         async || {
             let database = database(db, &written).await;
             let (services, backend, frontend) = tokio::join!(

@@ -168,7 +168,9 @@ impl State {
             Some(keys) if !keys.elsewhere.is_empty() => {
                 let what =
                     format!("no key in etcd starts with {}: the state goes by {}", keys.prefix, keys.elsewhere[0]);
-                Mismatch::new(what, keys)
+                Mismatch::new(what, keys).remedy(
+                    "see where k1s takes the prefix of its keys from: WorkerBee gives it in AE_ETCD_PREFIX",
+                )
             }
             _ => "there is no state at all".into(),
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Ended;
 use super::known::Release;
 use crate::failure::Failure;
 use crate::plan::{Component, Profile};
@@ -25,6 +26,8 @@ pub struct Subject {
     pub k1s: String,
     /// What `WorkerBee` answered to `validate`; null when it gave no JSON.
     pub answer: Value,
+    /// The components of it that have ended for good.
+    pub ended: Ended,
 }
 
 impl Subject {

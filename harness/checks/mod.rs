@@ -94,7 +94,7 @@ pub fn observed<T: DeserializeOwned>(
                 .expected(&expected)
                 .seen(outline(wrong.seen.as_ref().unwrap_or(&json)))
                 .evidence(file)
-                .remedy(remedy)
+                .remedy(wrong.remedy.unwrap_or(remedy))
         })
     });
     check.expecting(words)

@@ -6,6 +6,8 @@ mod record;
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::attest::provoked::is_provoked;
+
 /// How near to the end of the log that must stand which ended the program: a handled exception is further up.
 const NEAR: usize = 12;
 
@@ -16,7 +18,8 @@ pub(super) struct Reason {
     pub(super) text: String,
     /// File and line.
     pub(super) place: Option<String>,
-    /// The index of the line with which it ends.
+    /// The index of the line with which it begins, and of that with which it ends.
+    from: usize,
     at: usize,
     /// Whether it can end a program; else it is an error that was only logged.
     is_fatal: bool,
@@ -37,9 +40,11 @@ pub(super) fn of_an_end(lines: &[String]) -> Option<Reason> {
     fatal.or_else(|| all.iter().rev().find(near)).cloned().or_else(|| last_words(lines))
 }
 
-/// The last that went wrong in a program that goes on.
+/// The last that went wrong in a program that goes on, of what the harness's own questions have not provoked.
 pub(super) fn of_trouble(lines: &[String]) -> Option<Reason> {
-    let all = all(lines);
+    let mut all = all(lines);
+    let before = |reason: &Reason| Some(lines.get(reason.from.checked_sub(1)?)?.as_str());
+    all.retain(|reason| !is_provoked(before(reason), &reason.text));
     let last = all.iter().rev().find(|reason| reason.is_fatal).or(all.last());
     last.cloned()
 }
@@ -55,7 +60,7 @@ fn all(lines: &[String]) -> Vec<Reason> {
 fn last_words(lines: &[String]) -> Option<Reason> {
     let at = lines.iter().rposition(|line| !line.trim().is_empty())?;
     let text = format!("its last words: {}", lines[at].trim());
-    Some(Reason { text, place: None, at, is_fatal: true })
+    Some(Reason { text, place: None, from: at, at, is_fatal: true })
 }
 
 #[cfg(test)]
@@ -144,5 +149,14 @@ mod tests {
         let long = format!("{text}{}", "still here\n".repeat(100));
         let said = of_trouble(&lines(&long)).map(|reason| reason.to_string());
         assert_eq!(said.as_deref(), Some("ValueError: no (/workspace/src/ae/controller/__main__.py:40)"));
+    }
+
+    #[rstest]
+    #[case::a_change_that_is_refused("2026-01-01 00:00:00 ERROR ae.http: apply handler failed source=api app=x--app", "ae.controller.authority.NotLeaderError: not_leader: controller_id=b", None)]
+    #[case::what_must_never_be("2026-01-01 00:00:00 ERROR ae.http: apply handler failed source=api app=x--gates-nobody", "ValueError: no", None)]
+    #[case::somebody_elses("2026-01-01 00:00:00 ERROR ae.http: apply handler failed source=api app=x--app", "ValueError: no", Some("ValueError: no (/workspace/src/ae/a.py:4)"))]
+    fn what_the_harness_provokes_is_no_trouble(#[case] before: &str, #[case] last: &str, #[case] says: Option<&str>) {
+        let text = format!("{before}\nTraceback (most recent call last):\n  File \"/workspace/src/ae/a.py\", line 4, in f\n    f()\n{last}\nINFO on\n");
+        assert_eq!(of_trouble(&lines(&text)).map(|reason| reason.to_string()).as_deref(), says);
     }
 }

@@ -163,7 +163,7 @@ fn of_component(component: &str, cause: &mut Cause, clues: &Clues<'_>) {
     let Some(log) = clues.logs.get(component) else { return };
     if let Some(reason) = reason::of_trouble(&log.lines) {
         let known = cause.why.take().map(|why| format!("{why}; ")).unwrap_or_default();
-        cause.why = Some(format!("{known}its log has {reason}"));
+        cause.why = Some(format!("{known}the log of {component} has {reason}"));
     }
     cause.evidence.push(log.file.clone());
     cause.excerpt = log.end(EXCERPT);
@@ -172,7 +172,8 @@ fn of_component(component: &str, cause: &mut Cause, clues: &Clues<'_>) {
 /// The same of what the components stand on.
 fn below(log: &'static str, cause: &mut Cause, clues: &Clues<'_>) {
     let Some(log) = clues.below.get(log) else { return };
-    cause.why = reason::of_trouble(&log.lines).map(|reason| format!("its log has {reason}"));
+    let of = log.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    cause.why = reason::of_trouble(&log.lines).map(|reason| format!("the log of {of} has {reason}"));
     cause.evidence.push(log.file.clone());
     cause.excerpt = log.end(EXCERPT);
 }

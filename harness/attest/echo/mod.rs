@@ -66,15 +66,24 @@ pub async fn observe(subject: &Subject, refused: &mut Vec<String>) -> Result<Ech
     let image = &app::named(&apps, "backend")?.image;
     let host = format!("echo.{}.workerbee.localhost", subject.project);
     let port = free_port()?;
-    let applied = apply(&ingress, &manifest(subject, image, &host, port), refused).await?;
+    let manifest = manifest(subject, image, &host, port);
+    let applied = subject.ended.or("controller-0", apply(&ingress, &manifest, refused)).await;
+    let applied = applied.map_err(|how| nobody_to_ask(&how))??;
     let url = ingress.at(&host, "/")?;
-    let talk = poll::until(ROUTE, async || connect(&ingress, &url).await, Result::is_ok).await;
+    let talk = poll::until(ROUTE, &subject.ended, async || connect(&ingress, &url).await, Result::is_ok).await;
     let process = process::of(&ingress, &url).await;
     let (talk, directly) = match talk {
         Ok(socket) => (Ok(talk::talk(socket).await), None),
         Err(why) => (Err(why), Some(connect_directly(port).await)),
     };
     Ok(Echo { url: url.replacen("https", "wss", 1), applied, talk, directly, process })
+}
+
+fn nobody_to_ask(how: &str) -> Failure {
+    Failure::new("the harness's echo app cannot be deployed")
+        .expected("a controller that deploys it")
+        .seen(how)
+        .remedy("see the controller's log in RUN_DIR/triage")
 }
 
 /// A handshake with the app at its service's own port, past the ingress.

@@ -37,6 +37,7 @@ enum Link {
 struct Exception {
     text: String,
     frames: Vec<(String, String)>,
+    from: usize,
     at: usize,
     link: Option<Link>,
 }
@@ -59,19 +60,20 @@ pub(super) fn exceptions(lines: &[String]) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = Vec::new();
     let mut last: Option<Exception> = None;
     for exception in parse(lines, patterns) {
+        let mut from = exception.from;
         let (text, place) = match (&last, exception.link) {
             (Some(first), Some(link @ (Link::While | Link::Because))) => {
-                reasons.pop();
+                from = reasons.pop().map_or(from, |reason| reason.from);
                 let words = if link == Link::While { "while handling" } else { "because of" };
                 (format!("{}, {words} {}", exception.whole(), first.whole()), None)
             }
             (Some(group), Some(Link::Of)) => {
-                reasons.pop();
+                from = reasons.pop().map_or(from, |reason| reason.from);
                 (format!("{}: {}", group.whole(), exception.whole()), None)
             }
             _ => (exception.text.clone(), exception.place()),
         };
-        reasons.push(Reason { text, place, at: exception.at, is_fatal: true });
+        reasons.push(Reason { text, place, from, at: exception.at, is_fatal: true });
         last = Some(exception);
     }
     reasons
@@ -80,7 +82,7 @@ pub(super) fn exceptions(lines: &[String]) -> Vec<Reason> {
 fn parse(lines: &[String], patterns: &Patterns) -> Vec<Exception> {
     let mut found: Vec<Exception> = Vec::new();
     let mut frames: Vec<(String, String)> = Vec::new();
-    let (mut how, mut is_open, mut ignored, mut after_group) = (None, false, false, false);
+    let (mut how, mut is_open, mut ignored, mut after_group, mut from) = (None, false, false, false, 0);
     for (at, raw) in lines.iter().enumerate() {
         let in_margin = raw.trim_start().starts_with(['|', '+']);
         let bare = if in_margin { patterns.margin.replace(raw, "").into_owned() } else { raw.clone() };
@@ -97,8 +99,12 @@ fn parse(lines: &[String], patterns: &Patterns) -> Vec<Exception> {
                 how = Some(Link::Of);
             }
             frames.clear();
-            is_open = true;
+            (is_open, from) = (true, at);
         } else if let Some(frame) = patterns.frame.captures(line) {
+            if !is_open {
+                // Of its own syntax Python says no more than this.
+                from = at;
+            }
             frames.push((frame[1].to_owned(), frame[2].to_owned()));
             is_open = true;
         } else if is_open && !frames.is_empty() && patterns.exception.is_match(line) {
@@ -108,6 +114,7 @@ fn parse(lines: &[String], patterns: &Patterns) -> Vec<Exception> {
                 found.push(Exception {
                     text: line.trim_end_matches(':').to_owned(),
                     frames: frames.clone(),
+                    from,
                     at,
                     link: came,
                 });
@@ -139,5 +146,5 @@ fn crash(lines: &[String], at: usize, what: &str, patterns: &Patterns) -> Except
         }
     }
     let text = format!("Fatal Python error: {what}");
-    Exception { text, frames, at: last, link: None }
+    Exception { text, frames, from: at, at: last, link: None }
 }

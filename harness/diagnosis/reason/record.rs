@@ -50,7 +50,7 @@ fn record(lines: &[String], at: usize, line: &str, patterns: &Patterns) -> Optio
     if line.starts_with('{') {
         return json(&serde_json::from_str(line).ok()?, at);
     }
-    let reason = |text: String, place: Option<String>, is_fatal: bool| Some(Reason { text, place, at, is_fatal });
+    let reason = |text: String, place: Option<String>, is_fatal: bool| Some(Reason { text, place, from: at, at, is_fatal });
     if let Some(nats) = patterns.nats.captures(line) {
         return reason(nats[2].to_owned(), None, &nats[1] == "FTL");
     }
@@ -84,7 +84,7 @@ fn json(record: &Map<String, Value>, at: usize) -> Option<Reason> {
         (Some(said), Some(error)) => format!("{said}: {error}"),
         (one, other) => one.or(other)?,
     };
-    Some(Reason { text: text_of, place: text(&["caller"]), at, is_fatal })
+    Some(Reason { text: text_of, place: text(&["caller"]), from: at, at, is_fatal })
 }
 
 fn logfmt(line: &str, name: &str) -> Option<String> {
@@ -108,5 +108,5 @@ fn panic(lines: &[String], at: usize, line: &str, patterns: &Patterns) -> Reason
     let frames = lines[at..end].iter().filter_map(|line| Some(patterns.frame.captures(line)?[1].to_owned()));
     let place = frames.into_iter().find(|place| !place.contains("/runtime/"));
     // All that follows is its trace.
-    Reason { text: line.to_owned(), place, at: end.saturating_sub(1), is_fatal: true }
+    Reason { text: line.to_owned(), place, from: at, at: end.saturating_sub(1), is_fatal: true }
 }
