@@ -7,6 +7,41 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// What kind of failure it is, as far as that says more than the name of its check: whose fault it is, and what it follows
+/// from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// What a check has seen is not as expected.
+    #[default]
+    Finding,
+    /// The evidence of a check is still to come.
+    NotYet,
+    /// It follows from a failure that another check tells of.
+    Follows,
+    /// What was asked did not answer: why, what was asked says.
+    Silence,
+    /// containerd does not answer, or is not followed any more.
+    Containerd,
+    /// `WorkerBee`'s MCP daemon is not ready.
+    Daemon,
+    /// `WorkerBee` answers or does what it must not.
+    WorkerBee,
+    /// The machine lacks something, or a setting of the run does not fit.
+    Host,
+    /// What the harness provides in a lane lacks something, or the user's own host.
+    Environment,
+    /// What cannot be: the harness is wrong.
+    Harness,
+}
+
+impl Kind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_finding(&self) -> bool {
+        *self == Self::Finding
+    }
+}
+
 /// Why a check is red, or why a gate could not be run at all.
 ///
 /// Its `Display` starts with `Error: `, the line that nextest takes as JUnit's message.
@@ -22,6 +57,9 @@ pub struct Failure {
     pub evidence: Option<PathBuf>,
     /// What to do next.
     pub remedy: String,
+    /// What kind of failure it is.
+    #[serde(default, skip_serializing_if = "Kind::is_finding")]
+    pub kind: Kind,
 }
 
 /// The longest cause, in bytes: what a foreign text is quoted of in it may be of any length.
@@ -47,7 +85,27 @@ fn readable(text: &str, limit: usize) -> Cow<'_, str> {
 impl Failure {
     /// A failure with its one-line cause; the rest is added with the other methods.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), expected: String::new(), seen: String::new(), evidence: None, remedy: String::new() }
+        Self {
+            what: what.into(),
+            expected: String::new(),
+            seen: String::new(),
+            evidence: None,
+            remedy: String::new(),
+            kind: Kind::default(),
+        }
+    }
+
+    /// Says what kind of failure it is.
+    #[must_use]
+    pub fn of(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Calls it one of the harness's own, which nobody else can do anything about.
+    #[must_use]
+    pub fn to_be_reported(self) -> Self {
+        self.of(Kind::Harness).remedy("report this")
     }
 
     /// Adds what was expected.
@@ -108,12 +166,21 @@ pub struct Mismatch {
     pub seen: Option<Value>,
     /// What to do next, when that is another thing than the check advises.
     pub remedy: Option<&'static str>,
+    /// What kind of failure it is.
+    pub kind: Kind,
 }
 
 impl Mismatch {
     /// What differs, with the part of the observation that shows it.
     pub fn new(what: impl Into<String>, seen: &impl Serialize) -> Self {
-        Self { what: what.into(), seen: serde_json::to_value(seen).ok(), remedy: None }
+        Self { what: what.into(), seen: serde_json::to_value(seen).ok(), remedy: None, kind: Kind::default() }
+    }
+
+    /// Says what kind of failure it is.
+    #[must_use]
+    pub fn of(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
     }
 
     /// Adds what to do next.
@@ -127,7 +194,7 @@ impl Mismatch {
 /// Something that all of the observation shows.
 impl<T: Into<String>> From<T> for Mismatch {
     fn from(what: T) -> Self {
-        Self { what: what.into(), seen: None, remedy: None }
+        Self { what: what.into(), seen: None, remedy: None, kind: Kind::default() }
     }
 }
 

@@ -71,7 +71,7 @@ pub mod workerbee;
 
 pub use checks::Check;
 pub use evidence::Evidence;
-pub use failure::Failure;
+pub use failure::{Failure, Kind};
 pub use trials::{Harness, HarnessError};
 
 /// Everything that is checked of a gate by one way, in the order of its trials: to judge evidence that is there already.

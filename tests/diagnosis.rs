@@ -11,7 +11,7 @@ use std::path::Path;
 use evidence_fixture::EvidenceFixture;
 use k1s_profile_gates::diagnosis::{self, Diagnosis, Fault};
 use k1s_profile_gates::plan::{Gate, Profile};
-use k1s_profile_gates::{Evidence, Failure};
+use k1s_profile_gates::{Evidence, Failure, Kind};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -174,9 +174,9 @@ fn where_nothing_says_why_that_is_said() {
 
 #[rstest]
 #[case::a_full_disk(Failure::new("evidence cannot be kept: No space left on device").seen("No space left on device"), Fault::Host)]
-#[case::containerd(Failure::new("containerd does not answer as it should: connection refused").seen("connection refused"), Fault::Stack)]
-#[case::daemon(Failure::new("WorkerBee's MCP daemon is not ready: MCP_NOT_READY").seen("running false"), Fault::WorkerBee)]
-#[case::ours(Failure::new("a thing that cannot be").seen("it is").remedy("report this"), Fault::Harness)]
+#[case::containerd(Failure::new("containerd does not answer as it should: connection refused").seen("connection refused").of(Kind::Containerd), Fault::Stack)]
+#[case::daemon(Failure::new("WorkerBee's MCP daemon is not ready: MCP_NOT_READY").seen("running false").of(Kind::Daemon), Fault::WorkerBee)]
+#[case::ours(Failure::new("a thing that cannot be").seen("it is").to_be_reported(), Fault::Harness)]
 fn whose_fault_it_is_that_a_gate_could_not_go_on(#[case] failure: Failure, #[case] fault: Fault) {
     let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[], |fixture| {
         fixture.record.observations.clear();

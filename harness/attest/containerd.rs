@@ -21,7 +21,7 @@ use containerd_client::tonic::{Code, Request, Status};
 use containerd_client::types::v1::Process;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
 /// How long one question may take.
 const QUESTION: Duration = Duration::from_secs(20);
@@ -263,6 +263,7 @@ pub(super) fn in_namespace<T>(message: T, namespace: &str) -> Result<Request<T>,
 
 fn unreachable(address: &Path, seen: &str) -> Failure {
     Failure::new(format!("containerd does not answer as it should: {seen}"))
+        .of(Kind::Containerd)
         .expected(format!("containerd on {}", address.display()))
         .seen(seen)
         .remedy(

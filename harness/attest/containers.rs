@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Subject;
 use super::containerd::{Container, Containerd, Task};
 use super::processes::{self, Running};
-use crate::failure::{Failure, Mismatch};
+use crate::failure::{Failure, Kind, Mismatch};
 use crate::plan::{Component, Profile};
 
 /// `WorkerBee`'s label of all that belongs to a k1s profile, and its value.
@@ -111,7 +111,7 @@ impl Containers {
         let container = seen.container.as_ref().ok_or_else(|| wrong("has no container".into(), json!(seen)))?;
         if seen.reported.as_ref() != Some(&container.id) {
             let ids = json!({ "container": container.id, "reported": seen.reported });
-            return Err(wrong("is not in the container that WorkerBee reported".into(), ids));
+            return Err(wrong("is not in the container that WorkerBee reported".into(), ids).of(Kind::WorkerBee));
         }
         let kind = format!("k1s-profile-{}", component.role());
         let labels = [
@@ -121,7 +121,8 @@ impl Containers {
             ("workerbee.k1s_profile_component", &kind),
         ];
         if let Some((label, value)) = labels.into_iter().find(|(label, value)| container.label(label) != Some(value)) {
-            return Err(wrong(format!("has no label {label}={value}"), json!(container.labels)));
+            let what = format!("has no label {label}={value}");
+            return Err(wrong(what, json!(container.labels)).of(Kind::WorkerBee));
         }
         let before = main(seen.before.as_ref()).map_err(|what| wrong(what, json!(seen.before)))?;
         let after = main(seen.after.as_ref()).map_err(|what| wrong(what, json!(seen.after)))?;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Subject;
 use super::plain::{Asker, Servers};
 use super::provoked::NOBODY;
-use crate::failure::{Failure, Mismatch};
+use crate::failure::{Failure, Kind, Mismatch};
 use crate::plan::{Component, Profile};
 
 /// How long all controllers may take to answer: those of k1s-ha-min start one after the other.
@@ -207,7 +207,10 @@ pub fn judge_authority(seen: &Controllers) -> Result<(), Mismatch> {
     for one in &seen.controllers {
         match &one.last {
             Ok(account) => accounts.push((one, account)),
-            Err(why) => return Err(Mismatch::new(format!("{} does not say who leads: {why}", one.name), one)),
+            Err(why) => {
+                let what = format!("{} does not say who leads: {why}", one.name);
+                return Err(Mismatch::new(what, one).of(Kind::Silence));
+            }
         }
     }
     let leading: Vec<&str> = accounts.iter().filter(|(_, said)| said.leads).map(|(one, _)| one.name.as_str()).collect();
@@ -254,7 +257,7 @@ pub fn judge_loop(seen: &Controllers, profile: Profile, apps: &[&str]) -> Result
     let mut turning = 0;
     for one in &seen.controllers {
         let (Ok(first), Ok(last)) = (&one.first, &one.last) else {
-            return Err(Mismatch::new(format!("the loop of {} cannot be seen", one.name), one));
+            return Err(Mismatch::new(format!("the loop of {} cannot be seen", one.name), one).of(Kind::Silence));
         };
         if !acts(profile, last) {
             continue;

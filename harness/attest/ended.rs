@@ -22,7 +22,10 @@ impl Ended {
     /// How a component ended, in words, when nothing will undo that.
     pub(super) fn of(&self, component: &str) -> Option<String> {
         let tally = locked(self.0.as_ref()?);
-        tally.final_ends(Instant::now()).find(|exit| exit.component == component && exit.status.is_some()).map(|exit| exit.to_string())
+        tally
+            .final_ends(Instant::now())
+            .find(|exit| exit.component == component && exit.status.is_some())
+            .map(ToString::to_string)
     }
 
     /// The same of the components that everything from outside passes through.

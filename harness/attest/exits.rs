@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::events::TaskEvent;
-use crate::failure::Mismatch;
+use crate::failure::{Kind, Mismatch};
 
 /// For how long a component may be restarted, or its container removed by who made it, before its end is final.
 const SETTLING: Duration = Duration::from_millis(700);
@@ -187,7 +187,8 @@ impl Exits {
         }
         match &self.problem {
             Some(problem) => {
-                Err(Mismatch::new(format!("containerd's events were not followed to the end: {problem}"), self))
+                let what = format!("containerd's events were not followed to the end: {problem}");
+                Err(Mismatch::new(what, self).of(Kind::Containerd))
             }
             None if self.started.is_empty() => Err("no component was seen to start".into()),
             None => Ok(()),

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::failure::Mismatch;
+use crate::failure::{Kind, Mismatch};
 
 /// The release that the list is about.
 pub const RELEASE: &str = "0.1.7";
@@ -134,7 +134,9 @@ impl Release {
             0 => String::new(),
             more => format!(" ({more} more)"),
         };
-        Err(Mismatch::new(format!("{}{more}", first.what), &first.seen))
+        let is_silent = first.seen.get("status").is_some_and(serde_json::Value::is_null);
+        let kind = if is_silent { Kind::Silence } else { Kind::Finding };
+        Err(Mismatch::new(format!("{}{more}", first.what), &first.seen).of(kind))
     }
 
     /// What is known of this release, and was not seen.

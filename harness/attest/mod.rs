@@ -49,6 +49,6 @@ fn client(limit: Duration) -> Result<reqwest::Client, Failure> {
         Failure::new("no HTTP client can be made")
             .expected("a client for plain HTTP")
             .seen(error.to_string())
-            .remedy("report this")
+            .to_be_reported()
     })
 }

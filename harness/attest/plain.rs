@@ -139,8 +139,10 @@ impl Servers {
     pub(super) async fn lines(&self, server: &str, path: &str, asker: Asker, take: impl Fn(&str)) {
         let Some(url) = self.urls.get(server) else { return };
         let token = self.token(server, asker).unwrap_or_default();
-        let taken = async {
-            let Ok(mut response) = self.client.get(format!("{url}{path}")).bearer_auth(token).send().await else { return };
+        let all = async {
+            let Ok(mut response) = self.client.get(format!("{url}{path}")).bearer_auth(token).send().await else {
+                return;
+            };
             let mut rest = Vec::new();
             while let Ok(Some(chunk)) = response.chunk().await {
                 rest.extend_from_slice(&chunk);
@@ -151,6 +153,6 @@ impl Servers {
             }
         };
         // What came before an end is what there is.
-        let _ = self.ended.or(server, taken).await;
+        let _ = self.ended.or(server, all).await;
     }
 }

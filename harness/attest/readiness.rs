@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::containerd::Containerd;
 use super::{Ended, Subject, client};
-use crate::failure::{Failure, Mismatch};
+use crate::failure::{Failure, Kind, Mismatch};
 use crate::plan::{Component, Profile};
 
 /// `WorkerBee` waits for controller 0 and the API shim only. The other controllers of k1s-ha-min need a moment more:
@@ -62,7 +62,7 @@ pub async fn observe(subject: &Subject) -> Result<Readiness, Failure> {
             Failure::new("a component could not be asked")
                 .expected("an answer, or why there is none")
                 .seen(error.to_string())
-                .remedy("report this")
+                .to_be_reported()
         })?);
     }
     Ok(Readiness { components })
@@ -135,7 +135,9 @@ impl Readiness {
             match answer.status {
                 Some(200) => {}
                 Some(status) => return Err(Mismatch::new(format!("{component} answers {status}"), answer)),
-                None => return Err(Mismatch::new(format!("{component} does not answer"), answer)),
+                None => {
+                    return Err(Mismatch::new(format!("{component} does not answer"), answer).of(Kind::Silence));
+                }
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use super::app::App;
 use super::ingress::Ingress;
 use super::tls::{Answer, Question, Trust};
 use super::{Subject, poll};
-use crate::failure::{Failure, Mismatch};
+use crate::failure::{Failure, Kind, Mismatch};
 
 /// The routes that the runbook asks for.
 pub const WANTED: [&str; 6] = ["api", "api_healthz", "controller", "controller_health", "dashboard", "docs"];
@@ -86,7 +86,13 @@ pub async fn observe(subject: &Subject, apps: &[App]) -> Result<Routes, Failure>
             urls.insert(of_app(&app.name), ingress.at(host, "/healthz")?);
         }
     }
-    Ok(poll::until(SETTLED, &subject.ended, async || once(&ingress, &stranger, &urls).await, |seen| judge(seen).is_ok()).await)
+    Ok(poll::until(
+        SETTLED,
+        &subject.ended,
+        async || once(&ingress, &stranger, &urls).await,
+        |seen| judge(seen).is_ok(),
+    )
+    .await)
 }
 
 /// The name of an application's route.
@@ -152,16 +158,24 @@ pub fn judge(seen: &Routes) -> Result<(), Mismatch> {
             // An empty page is Caddy's answer where it has no site.
             Answer::Answered { status: 200, bytes: 1.. } => {}
             Answer::Answered { status, bytes } => {
-                let how = told(&route.name, *status, *bytes);
-                return Err(Mismatch::new(format!("{} does not answer as it should: {how}", route.url), route));
+                let (how, kind) = told(&route.name, *status, *bytes);
+                let what = format!("{} does not answer as it should: {how}", route.url);
+                return Err(Mismatch::new(what, route).of(kind));
             }
             Answer::BadCertificate(_) => {
                 return Err(Mismatch::new(
                     format!("{}: the certificate was not issued by WorkerBee's CA for that name", route.url),
                     route,
-                ));
+                )
+                .of(Kind::WorkerBee));
             }
-            Answer::Failed(_) => return Err(Mismatch::new(format!("{} does not answer", route.url), route)),
+            // Whoever connects and shakes hands is the ingress: what is behind it takes its time at most.
+            Answer::Failed(why) => {
+                return Err(Mismatch::new(format!("{} does not answer: {why}", route.url), route).of(Kind::WorkerBee));
+            }
+            Answer::Late(why) => {
+                return Err(Mismatch::new(format!("{} does not answer: {why}", route.url), route).of(Kind::Silence));
+            }
         }
     }
     strangers(seen)?;
@@ -179,12 +193,12 @@ fn behind(route: &str) -> &'static str {
 }
 
 /// Who answered so: k1s, or the ingress for it.
-fn told(route: &str, status: u16, bytes: usize) -> String {
+fn told(route: &str, status: u16, bytes: usize) -> (String, Kind) {
     let behind = behind(route);
     match (status, bytes) {
-        (502..=504, _) => format!("{behind} is not reached ({status})"),
-        (200, 0) => "the ingress has no site of that name".to_owned(),
-        _ => format!("{behind} answers {status}"),
+        (502 | 504, _) | (503, 0) => (format!("{behind} is not reached ({status})"), Kind::Silence),
+        (200, 0) => ("the ingress has no site of that name".to_owned(), Kind::WorkerBee),
+        _ => (format!("{behind} answers {status}"), Kind::Finding),
     }
 }
 
@@ -207,7 +221,8 @@ fn strangers(seen: &Routes) -> Result<(), Mismatch> {
                 return Err(Mismatch::new(
                     format!("{host} is accepted by a client that trusts only a different CA"),
                     other,
-                ));
+                )
+                .of(Kind::WorkerBee));
             }
             None => {
                 return Err(Mismatch::new(

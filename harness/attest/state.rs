@@ -100,7 +100,7 @@ async fn once(subject: &Subject) -> Result<State, Failure> {
         Failure::new("the profile's files could not be read")
             .expected("the SQLite files in its folder")
             .seen(error.to_string())
-            .remedy("report this")
+            .to_be_reported()
     })??;
     Ok(State { etcd, etcd_folder, sqlite })
 }
@@ -168,9 +168,8 @@ impl State {
             Some(keys) if !keys.elsewhere.is_empty() => {
                 let what =
                     format!("no key in etcd starts with {}: the state goes by {}", keys.prefix, keys.elsewhere[0]);
-                Mismatch::new(what, keys).remedy(
-                    "see where k1s takes the prefix of its keys from: WorkerBee gives it in AE_ETCD_PREFIX",
-                )
+                Mismatch::new(what, keys)
+                    .remedy("see where k1s takes the prefix of its keys from: WorkerBee gives it in AE_ETCD_PREFIX")
             }
             _ => "there is no state at all".into(),
         }

@@ -59,6 +59,8 @@ pub enum Answer {
     BadCertificate(String),
     /// No answer: why.
     Failed(String),
+    /// No answer in time, in words.
+    Late(String),
 }
 
 /// An answer with its body.
@@ -120,7 +122,7 @@ impl Trust {
             Ok(params.self_signed(&KeyPair::generate()?)?.der().clone())
         };
         made().map_err(|error| error.to_string()).and_then(Self::of).map_err(|error| {
-            Failure::new("no throw-away CA could be made").expected("a certificate").seen(error).remedy("report this")
+            Failure::new("no throw-away CA could be made").expected("a certificate").seen(error).to_be_reported()
         })
     }
 
@@ -159,7 +161,7 @@ impl Trust {
     /// The same of something that takes longer.
     pub async fn ask_within(&self, question: Question<'_>, limit: Duration) -> Result<Response, Answer> {
         let answer = tokio::time::timeout(limit, Box::pin(self.exchange(question))).await;
-        answer.unwrap_or_else(|_| Err(Answer::Failed(format!("no answer within {} s", limit.as_secs()))))
+        answer.unwrap_or_else(|_| Err(Answer::Late(format!("no answer within {} s", limit.as_secs()))))
     }
 
     async fn exchange(&self, question: Question<'_>) -> Result<Response, Answer> {

@@ -14,13 +14,21 @@ use serde_json::Value;
 
 use crate::evidence::call::Call;
 use crate::evidence::{Evidence, outline};
-use crate::failure::{Failure, Mismatch};
+use crate::failure::{Failure, Kind, Mismatch};
 
 /// A rule over a gate's evidence.
 type Judge = dyn Fn(&Evidence) -> Result<(), Failure> + Send + Sync;
 
-/// What the names of checks start with that compare what `WorkerBee` says both ways.
-pub(crate) const PARITY: &str = "parity::";
+/// What a check judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judges {
+    /// The evidence of its gate alone.
+    Evidence,
+    /// The shape of an answer, against a file of the user's.
+    Shape,
+    /// What `WorkerBee` says both ways.
+    BothWays,
+}
 
 /// One verdict over a gate's evidence; one trial.
 #[derive(Clone)]
@@ -29,6 +37,7 @@ pub struct Check {
     pub name: String,
     /// What it wants to see, in words; empty when only its failure says so.
     pub expected: String,
+    judges: Judges,
     judge: Arc<Judge>,
 }
 
@@ -38,7 +47,7 @@ impl Check {
         name: impl Into<String>,
         judge: impl Fn(&Evidence) -> Result<(), Failure> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), expected: String::new(), judge: Arc::new(judge) }
+        Self { name: name.into(), expected: String::new(), judges: Judges::Evidence, judge: Arc::new(judge) }
     }
 
     /// Says what it wants to see, for reports of a check that passed.
@@ -48,14 +57,21 @@ impl Check {
         self
     }
 
+    /// Says that it judges something else than the evidence of its gate.
+    #[must_use]
+    pub(crate) fn judging(mut self, judges: Judges) -> Self {
+        self.judges = judges;
+        self
+    }
+
     /// Whether it compares with files of the user's: its trial alone knows which.
     pub(crate) fn is_snapshot(&self) -> bool {
-        self.name == "snapshot"
+        self.judges == Judges::Shape
     }
 
     /// Whether it compares what `WorkerBee` says both ways.
     pub(crate) fn is_parity(&self) -> bool {
-        self.name.starts_with(PARITY)
+        self.judges == Judges::BothWays
     }
 
     /// Whether only its trial can judge it: it knows whose snapshots are meant, and waits for both ways to ask.
@@ -95,6 +111,7 @@ pub fn observed<T: DeserializeOwned>(
                 .seen(outline(wrong.seen.as_ref().unwrap_or(&json)))
                 .evidence(file)
                 .remedy(wrong.remedy.unwrap_or(remedy))
+                .of(wrong.kind)
         })
     });
     check.expecting(words)
@@ -108,10 +125,13 @@ pub fn succeeded(name: &str, label: &'static str) -> Check {
         if ending.well {
             return Ok(());
         }
+        // One sign says that all is well, and another that it is not.
+        let kind = if reply.ok == Some(true) { Kind::WorkerBee } else { Kind::Finding };
         let call = evidence.call(label)?;
         let error = reported::error_text(&reply).map(|error| format!("; {error}"));
         let error = error.unwrap_or_else(|| reported::details(&reply));
         Err(reported::failed(&reply, &format!("`{label}` did not succeed"))
+            .of(kind)
             .expected(Call::good_end(call.transport))
             .seen(format!("{}{error}", ending.seen))
             .evidence(evidence.path(call)))

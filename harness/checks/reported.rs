@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::evidence::Evidence;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::workerbee::reply::{Reply, ReportedError};
 
 /// The name of the check over a whole answer.
@@ -23,6 +23,7 @@ pub fn verdict(evidence: &Evidence, label: &str, name: &str) -> Result<(), Failu
     let reply: Reply = evidence.reply(label, "")?;
     let file = evidence.path(evidence.call(label)?);
     let found: Vec<_> = reply.checks.iter().filter(|check| check.name == name).collect();
+    let answered = reply.error.is_none();
     let seen = match found.as_slice() {
         [check] if check.ok => return Ok(()),
         [_] => format!("\"ok\": false{}", details(&reply)),
@@ -34,7 +35,10 @@ pub fn verdict(evidence: &Evidence, label: &str, name: &str) -> Result<(), Failu
         many => format!("{} checks of that name", many.len()),
     };
     let what = if reply.error.is_some() { "was never reported" } else { "is not green" };
-    Err(failed(&reply, &format!("WorkerBee's check `{name}` {what}")).expected(wants(name)).seen(seen).evidence(file))
+    // What WorkerBee leaves out of an answer, or says twice, is its own.
+    let kind = if found.len() == 1 || !answered { Kind::Finding } else { Kind::WorkerBee };
+    let failure = failed(&reply, &format!("WorkerBee's check `{name}` {what}"));
+    Err(failure.of(kind).expected(wants(name)).seen(seen).evidence(file))
 }
 
 /// `WorkerBee` reports checks, and none that nobody knows: a new one must be looked at before it counts as passed.

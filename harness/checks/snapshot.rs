@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use json_patch::PatchOperation;
 use serde_json::Value;
 
-use super::Check;
+use super::{Check, Judges};
 use crate::evidence::{Evidence, shape};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::plan::Transport;
 
 /// How many differences a message names.
@@ -18,6 +18,7 @@ const NAMED: usize = 6;
 pub fn snapshot(label: &'static str) -> Check {
     Check::new("snapshot", move |evidence| compare(evidence, label))
         .expecting("the shape of the answer that was accepted for this version of WorkerBee")
+        .judging(Judges::Shape)
 }
 
 fn compare(evidence: &Evidence, label: &str) -> Result<(), Failure> {
@@ -28,6 +29,7 @@ fn compare(evidence: &Evidence, label: &str) -> Result<(), Failure> {
     if failed {
         let file = record.calls.get(label).map_or_else(|| evidence.file.clone(), |call| evidence.path(call));
         return Err(Failure::new(format!("the shape of `{label}` is not compared: the answer itself is a failure"))
+            .of(Kind::Follows)
             .expected("an answer that is no failure")
             .seen(evidence.ending(label)?.seen)
             .evidence(file)

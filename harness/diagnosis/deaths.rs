@@ -52,7 +52,7 @@ fn cause(exit: &Exit, clues: &Clues<'_>) -> Cause {
         _ => reason::of_an_end(lines).map(|reason| reason.to_string()).or_else(|| never_begun(lines)),
     };
     let mut cause = Cause::new(exit.to_string(), Fault::K1s);
-    cause.fault = why.as_deref().and_then(|why| fault::by_words("", why, clues.in_lane)).unwrap_or(Fault::K1s);
+    cause.fault = why.as_deref().and_then(|why| fault::by_words(why, clues.in_lane)).unwrap_or(Fault::K1s);
     cause.why = why;
     cause.component = Some(exit.component.clone());
     cause.at = exit.at;
@@ -86,8 +86,7 @@ pub(super) fn explains(cause: &Cause, red: &Red, clues: &Clues<'_>) -> bool {
         return cause.component.as_deref().is_some_and(|name| named::word(&red.failure.what, name).is_some());
     }
     let Some(check) = &red.check else { return false };
-    let text = format!("{} {}", red.failure.what, red.failure.seen);
     let is_apart = OF_THEIR_OWN.iter().any(|beginning| check.starts_with(beginning))
-        || fault::by_words(check, &text, clues.in_lane).is_some();
+        || fault::of_failure(&red.failure, &red.text(), clues.in_lane).is_some();
     !is_apart
 }

@@ -4,6 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::{Failure, Kind};
+
 /// Whose fault a red is, the one that must be looked at first before the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Fault {
@@ -42,40 +44,27 @@ impl Display for Fault {
     }
 }
 
-/// Whose fault it is, by what the names of checks begin with and by words that are said: the first that fits. What a lane
-/// has, containerd among it, is the stack's there, and the host's on a host.
-const RULES: &[(&str, &str, Whose)] = &[
-    ("", "o space left on device", Whose::The(Fault::Host)),
-    ("", "isk quota exceeded", Whose::The(Fault::Host)),
-    ("", "annot allocate memory", Whose::The(Fault::Host)),
-    ("", "oo many open files", Whose::The(Fault::Host)),
-    ("", "ead-only file system", Whose::The(Fault::Host)),
-    ("", "nput/output error", Whose::The(Fault::Host)),
-    ("", "evidence cannot be kept", Whose::The(Fault::Host)),
-    ("", "what it printed could not be kept", Whose::The(Fault::Host)),
-    ("", "port is already allocated", Whose::The(Fault::Host)),
-    ("", "MCP_PORT_IN_USE", Whose::The(Fault::Host)),
-    ("", "exists already and is left alone", Whose::The(Fault::Host)),
-    ("", "is too long for", Whose::The(Fault::Host)),
-    ("", "SOPS_REQUIRED", Whose::Environment),
-    ("", "it could not be started", Whose::Environment),
-    ("", "containerd does not answer", Whose::Environment),
-    ("", "containerd's events were not followed", Whose::Environment),
-    ("", "containerd.sock", Whose::Environment),
-    ("", "failed to extract layer", Whose::Environment),
-    ("", "failed to unpack", Whose::Environment),
-    ("", "report this", Whose::The(Fault::Harness)),
-    ("", "MCP daemon is not ready", Whose::The(Fault::WorkerBee)),
-    ("", "has no label", Whose::The(Fault::WorkerBee)),
-    ("", "is not in the container that WorkerBee reported", Whose::The(Fault::WorkerBee)),
-    ("", "no checks at all", Whose::The(Fault::WorkerBee)),
-    ("", "no check of that name", Whose::The(Fault::WorkerBee)),
-    ("ok", "\"ok\": true", Whose::The(Fault::WorkerBee)),
-    ("attest::routes", "certificate", Whose::The(Fault::WorkerBee)),
-    ("attest::routes", "onnection refused", Whose::The(Fault::WorkerBee)),
+/// What the system, containerd and `WorkerBee` say, which know nothing of kinds: words, and whose fault it is where they are
+/// said. What a lane has, containerd among it, is the stack's there, and the host's on a host.
+const FOREIGN: &[(&str, Whose)] = &[
+    ("o space left on device", Whose::The(Fault::Host)),
+    ("isk quota exceeded", Whose::The(Fault::Host)),
+    ("annot allocate memory", Whose::The(Fault::Host)),
+    ("oo many open files", Whose::The(Fault::Host)),
+    ("ead-only file system", Whose::The(Fault::Host)),
+    ("nput/output error", Whose::The(Fault::Host)),
+    ("port is already allocated", Whose::The(Fault::Host)),
+    ("MCP_PORT_IN_USE", Whose::The(Fault::Host)),
+    ("SOPS_REQUIRED", Whose::Environment),
+    (CONTAINERD, Whose::Environment),
+    ("failed to extract layer", Whose::Environment),
+    ("failed to unpack", Whose::Environment),
 ];
 
-/// The same by the check alone. All others are k1s's.
+/// How others name containerd when it does not answer them.
+pub(super) const CONTAINERD: &str = "containerd.sock";
+
+/// Whose fault a red is by its check alone. All others are k1s's.
 const CHECKS: &[(&str, Whose)] = &[
     ("cleanup::", Whose::The(Fault::WorkerBee)),
     ("parity::", Whose::The(Fault::WorkerBee)),
@@ -122,17 +111,26 @@ impl Whose {
     }
 }
 
-/// By what is said.
-pub(super) fn by_words(check: &str, text: &str, in_lane: bool) -> Option<Fault> {
-    let fits = |(beginning, words, _): &&(&str, &str, Whose)| check.starts_with(beginning) && text.contains(words);
-    RULES.iter().find(fits).map(|(_, _, whose)| whose.fault(in_lane))
+/// By what others say.
+pub(super) fn by_words(text: &str, in_lane: bool) -> Option<Fault> {
+    FOREIGN.iter().find(|(words, _)| text.contains(words)).map(|(_, whose)| whose.fault(in_lane))
 }
 
-/// By what is said, or else by the check: of a gate without a profile there is nothing of k1s.
-pub(super) fn of(check: &str, text: &str, has_profile: bool, in_lane: bool) -> Fault {
-    by_words(check, text, in_lane).unwrap_or_else(|| {
-        let whose = CHECKS.iter().find(|(beginning, _)| check.starts_with(beginning));
-        let else_ = if has_profile { Fault::K1s } else { Fault::WorkerBee };
-        whose.map_or(else_, |(_, whose)| whose.fault(in_lane))
-    })
+/// By what others say in a failure, or its kind: whose it is whatever check tells it.
+pub(super) fn of_failure(failure: &Failure, said: &str, in_lane: bool) -> Option<Fault> {
+    let whose = match failure.kind {
+        Kind::Finding | Kind::NotYet | Kind::Follows | Kind::Silence => None,
+        Kind::Containerd | Kind::Environment => Some(Whose::Environment),
+        Kind::Daemon | Kind::WorkerBee => Some(Whose::The(Fault::WorkerBee)),
+        Kind::Host => Some(Whose::The(Fault::Host)),
+        Kind::Harness => Some(Whose::The(Fault::Harness)),
+    };
+    by_words(said, in_lane).or_else(|| whose.map(|whose| whose.fault(in_lane)))
+}
+
+/// By the check alone: of a gate without a profile there is nothing of k1s.
+pub(super) fn of_check(check: &str, has_profile: bool, in_lane: bool) -> Fault {
+    let whose = CHECKS.iter().find(|(beginning, _)| check.starts_with(beginning));
+    let else_ = if has_profile { Fault::K1s } else { Fault::WorkerBee };
+    whose.map_or(else_, |(_, whose)| whose.fault(in_lane))
 }

@@ -32,6 +32,11 @@ pub struct Red {
 }
 
 impl Red {
+    /// What it says of what happened.
+    fn text(&self) -> String {
+        format!("{} {}", self.failure.what, self.failure.seen)
+    }
+
     fn clean(&self) -> Self {
         Self { check: self.check.clone(), failure: Redactor::default().failure(&self.failure) }
     }
@@ -49,8 +54,7 @@ pub fn of(evidence: &Evidence, red: &[Red]) -> Diagnosis {
     let mut open: Vec<&Red> = Vec::new();
     for one in &red {
         let names = |cause: &Cause| {
-            let text = format!("{} {}", one.failure.what, one.failure.seen);
-            deaths::explains(cause, one, &clues) && named::component(&text, clues.profile) == cause.component
+            deaths::explains(cause, one, &clues) && named::component(&one.text(), clues.profile) == cause.component
         };
         let by_name = causes.iter().position(names);
         let at = by_name.or_else(|| causes.iter().position(|cause| deaths::explains(cause, one, &clues)));
@@ -71,9 +75,9 @@ pub fn of_no_record(failure: &Failure, run_dir: &Path) -> Diagnosis {
     let failure = Redactor::default().failure(failure);
     let mut cause = Cause::new(&failure.what, Fault::K1s);
     cause.why = failure.seen.lines().next().map(log::plain).filter(|seen| !seen.is_empty());
-    let said = format!("{} {} {}", failure.what, failure.seen, failure.remedy);
+    let said = format!("{} {}", failure.what, failure.seen);
     // Before WorkerBee has answered anything, nothing of k1s was tried.
-    cause.fault = fault::by_words("", &said, true).unwrap_or(Fault::Host);
+    cause.fault = fault::of_failure(&failure, &said, true).unwrap_or(Fault::Host);
     let inside = |file: &PathBuf| file.strip_prefix(run_dir).unwrap_or(file).to_owned();
     cause.evidence = failure.evidence.iter().map(inside).collect();
     cause.stops_the_gate = true;

@@ -152,11 +152,25 @@ mod tests {
     }
 
     #[rstest]
-    #[case::a_change_that_is_refused("2026-01-01 00:00:00 ERROR ae.http: apply handler failed source=api app=x--app", "ae.controller.authority.NotLeaderError: not_leader: controller_id=b", None)]
-    #[case::what_must_never_be("2026-01-01 00:00:00 ERROR ae.http: apply handler failed source=api app=x--gates-nobody", "ValueError: no", None)]
-    #[case::somebody_elses("2026-01-01 00:00:00 ERROR ae.http: apply handler failed source=api app=x--app", "ValueError: no", Some("ValueError: no (/workspace/src/ae/a.py:4)"))]
+    #[case::a_change_that_is_refused(
+        "2026-01-01 00:00:00 ERROR ae.http: apply handler failed source=api app=x--app",
+        "ae.controller.authority.NotLeaderError: not_leader: controller_id=b",
+        None
+    )]
+    #[case::what_must_never_be(
+        "2026-01-01 00:00:00 ERROR ae.http: apply handler failed source=api app=x--gates-nobody",
+        "ValueError: no",
+        None
+    )]
+    #[case::somebody_elses(
+        "2026-01-01 00:00:00 ERROR ae.http: apply handler failed source=api app=x--app",
+        "ValueError: no",
+        Some("ValueError: no (/workspace/src/ae/a.py:4)")
+    )]
     fn what_the_harness_provokes_is_no_trouble(#[case] before: &str, #[case] last: &str, #[case] says: Option<&str>) {
-        let text = format!("{before}\nTraceback (most recent call last):\n  File \"/workspace/src/ae/a.py\", line 4, in f\n    f()\n{last}\nINFO on\n");
+        let text = format!(
+            "{before}\nTraceback (most recent call last):\n  File \"/workspace/src/ae/a.py\", line 4, in f\n    f()\n{last}\nINFO on\n"
+        );
         assert_eq!(of_trouble(&lines(&text)).map(|reason| reason.to_string()).as_deref(), says);
     }
 }

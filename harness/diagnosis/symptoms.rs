@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use super::clues::{Clues, EXCERPT};
 use super::{Cause, Red, fault, named, reason};
-use crate::failure::Failure;
+use crate::failure::Kind;
 
 /// Checks that see a component itself, the most telling first: what they say leads before what others see from outside.
 const LEADING: [&str; 5] =
     ["attest::component-exits", "attest::containers", "attest::readiness", "attest::leader", "attest::state-backend"];
-/// What is said of something that does not work any more, without why.
-const FROM_OUTSIDE: [&str; 6] =
-    ["does not answer", "no longer ran", "Connection refused", "timed out", "\"ok\": false", "answers 50"];
+/// The first of them look at the component itself, and at nothing else.
+const AT_ITSELF: usize = 3;
+/// Checks by which `WorkerBee` says that something does not work, without what.
+const FROM_OUTSIDE: [&str; 4] = ["ok", "profile-start", "components-running", "profile-status-after"];
 
 /// What a group of red checks has in common.
 #[derive(PartialEq)]
@@ -38,16 +39,13 @@ pub(super) fn causes(open: &[&Red], clues: &Clues<'_>, has_died: bool) -> Vec<Ca
         }
     }
     absorb(&mut groups, has_died);
+    follow(&mut groups);
     groups.iter().map(|(subject, reds)| cause(subject, reds, clues)).collect()
 }
 
 fn subject(red: &Red, clues: &Clues<'_>) -> Subject {
     let failure = &red.failure;
-    let text = format!("{} {}", failure.what, failure.seen);
-    if ["containerd does not answer", "containerd's events were not followed", "containerd.sock"]
-        .iter()
-        .any(|words| text.contains(words))
-    {
+    if failure.kind == Kind::Containerd || red.text().contains(fault::CONTAINERD) {
         return Subject::Containerd;
     }
     let stopped = clues.evidence.record.failure.as_ref();
@@ -59,7 +57,7 @@ fn subject(red: &Red, clues: &Clues<'_>) -> Subject {
         return Subject::Error(file.clone());
     }
     let of_a_profile = !red.check.as_deref().is_some_and(|check| check.starts_with("cleanup::"));
-    match named::component(&text, clues.profile).filter(|_| of_a_profile) {
+    match named::component(&red.text(), clues.profile).filter(|_| of_a_profile) {
         Some(component) => Subject::Component(component),
         None => Subject::Evidence(file, failure.remedy.clone()),
     }
@@ -73,23 +71,55 @@ fn absorb(groups: &mut Vec<(Subject, Vec<&Red>)>, has_died: bool) {
         groups.push((subject, reds));
         return;
     }
-    let is_component = |(subject, _): &(Subject, Vec<&Red>)| matches!(subject, Subject::Component(_));
-    if has_died || groups.iter().filter(|group| is_component(group)).count() != 1 {
+    if has_died {
         return;
     }
-    let from_outside = |(subject, reds): &(Subject, Vec<&Red>)| {
-        let outside = |red: &&Red| FROM_OUTSIDE.iter().any(|words| text_of(&red.failure).contains(words));
-        matches!(subject, Subject::Evidence(..)) && reds.iter().all(outside)
+    let is_component = |(subject, _): &(Subject, Vec<&Red>)| matches!(subject, Subject::Component(_));
+    let at_itself = |(_, reds): &(Subject, Vec<&Red>)| {
+        reds.iter().any(|red| LEADING[..AT_ITSELF].iter().any(|check| red.check.as_deref() == Some(check)))
     };
-    let (outside, mut rest): (Vec<_>, Vec<_>) = groups.drain(..).partition(from_outside);
-    if let Some((_, reds)) = rest.iter_mut().find(|group| is_component(group)) {
-        reds.extend(outside.into_iter().flat_map(|(_, reds)| reds));
-    }
+    let seen: Vec<bool> = groups.iter().map(|group| is_component(group) && at_itself(group)).collect();
+    let others: Vec<bool> = groups.iter().map(is_component).collect();
+    let only = |which: &[bool]| (which.iter().filter(|is| **is).count() == 1).then(|| which.iter().position(|is| *is));
+    let Some(Some(main)) = only(&seen).or_else(|| only(&others)) else { return };
+    let (subject, mut reds) = groups.remove(main);
+    let from_outside = |(subject, reds): &(Subject, Vec<&Red>)| match subject {
+        Subject::Evidence(..) => reds.iter().all(|red| is_silent(red) || is_from_outside(red)),
+        Subject::Component(_) => reds.iter().all(|red| is_silent(red)),
+        _ => false,
+    };
+    let (outside, rest): (Vec<_>, Vec<_>) = groups.drain(..).partition(from_outside);
+    reds.extend(outside.into_iter().flat_map(|(_, reds)| reds));
     *groups = rest;
+    groups.insert(main.min(groups.len()), (subject, reds));
 }
 
-fn text_of(failure: &Failure) -> String {
-    format!("{} {}", failure.what, failure.seen)
+fn is_silent(red: &Red) -> bool {
+    red.failure.kind == Kind::Silence
+}
+
+fn is_from_outside(red: &Red) -> bool {
+    FROM_OUTSIDE.iter().any(|check| red.check.as_deref() == Some(check))
+}
+
+/// What only follows from another failure goes with the group that has the same evidence, or else with the first.
+fn follow(groups: &mut Vec<(Subject, Vec<&Red>)>) {
+    let follows = |red: &&&Red| red.failure.kind == Kind::Follows;
+    let following: Vec<&Red> = groups.iter().flat_map(|(_, reds)| reds.iter().filter(follows)).copied().collect();
+    let is_told = |reds: &[&Red]| reds.iter().any(|red| red.failure.kind != Kind::Follows);
+    if following.is_empty() || !groups.iter().any(|(_, reds)| is_told(reds)) {
+        return;
+    }
+    for (_, reds) in groups.iter_mut() {
+        reds.retain(|red| red.failure.kind != Kind::Follows);
+    }
+    groups.retain(|(_, reds)| !reds.is_empty());
+    for red in following {
+        let same =
+            |(_, reds): &(Subject, Vec<&Red>)| reds.iter().any(|one| one.failure.evidence == red.failure.evidence);
+        let at = groups.iter().position(same).unwrap_or_default();
+        groups[at].1.push(red);
+    }
 }
 
 /// The red that says most.
@@ -109,7 +139,7 @@ fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
     cause.evidence = failure.evidence.iter().map(|file| clues.relative(file)).collect();
     match subject {
         Subject::Containerd => below("containerd.log", &mut cause, clues),
-        Subject::Stopped if failure.what.contains("MCP daemon") => below("mcp-daemon.log", &mut cause, clues),
+        Subject::Stopped if failure.kind == Kind::Daemon => below("mcp-daemon.log", &mut cause, clues),
         Subject::Error(file) => {
             let (code, message) = clues.error_in(file).unwrap_or_default();
             let code = if code.is_empty() { "an error without a code".to_owned() } else { code };
@@ -128,8 +158,9 @@ fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
     if cause.why.is_none() && is_words && !cause.what.contains(&seen) {
         cause.why = Some(seen);
     }
-    let said = format!("{} {} {}", text_of(failure), cause.why.as_deref().unwrap_or_default(), failure.remedy);
-    cause.fault = fault::of(check, &said, clues.profile.is_some(), clues.in_lane);
+    let said = format!("{} {}", lead.text(), cause.why.as_deref().unwrap_or_default());
+    cause.fault = fault::of_failure(failure, &said, clues.in_lane)
+        .unwrap_or_else(|| fault::of_check(check, clues.profile.is_some(), clues.in_lane));
     for red in reds {
         cause.takes(red);
     }

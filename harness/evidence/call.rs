@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::folder;
 use super::problem::McpProblem;
+use crate::failure::Kind;
 use crate::plan::Transport;
 
 /// The most of an answer that is read and kept. `WorkerBee`'s longest is 0.1 MB.
@@ -113,6 +114,15 @@ impl CallProblem {
             Self::NotJson { .. } => "it printed no JSON",
             Self::NotKept { .. } => "what it printed could not be kept",
             Self::Mcp { problem } => problem.cause(),
+        }
+    }
+
+    /// What kind of failure it is: `WorkerBee`'s answer is missing for something that it has no part in, or for itself.
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::NotStarted { .. } => Kind::Environment,
+            Self::NotKept { .. } => Kind::Host,
+            _ => Kind::Finding,
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::call::{Call, Ending};
 use super::folder;
 use super::layout::{GATES, INTERRUPTED, RECORD, gate_folder, moved};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::plan::{GateKey, Transports};
 use crate::tree::Identity;
 
@@ -258,7 +258,8 @@ impl Evidence {
                 .expected(problem.expected(call))
                 .seen(format!("{status}{problem}"))
                 .evidence(file)
-                .remedy(problem.remedy(call)));
+                .remedy(problem.remedy(call))
+                .of(problem.kind()));
         }
         let unreadable = |error: String| {
             Failure::new(format!("the evidence of `{label}` cannot be read"))
@@ -343,6 +344,7 @@ impl Evidence {
                 .expected(what)
                 .seen("nothing under that name")
                 .evidence(&self.file)
+                .of(Kind::Harness)
                 .remedy("the harness did not run it: report this with the record attached"),
         }
     }

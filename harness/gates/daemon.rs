@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::session::Session;
 use crate::evidence::folder;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::workerbee::reply::McpStatus;
 
 /// How long the dashboard may take after the daemon has reported itself started.
@@ -109,6 +109,9 @@ pub(super) fn end(session: &Session<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// `WorkerBee`'s code where another program has the daemon's port.
+const PORT_TAKEN: &str = "MCP_PORT_IN_USE";
+
 /// Why a daemon is not accepted, with what `WorkerBee` said when it was restarted.
 pub(super) fn not_ready(status: &McpStatus, restart: Option<&Value>) -> Failure {
     let error = restart.and_then(|said| {
@@ -117,6 +120,7 @@ pub(super) fn not_ready(status: &McpStatus, restart: Option<&Value>) -> Failure 
     let text = |member: &str| error.and_then(|error| error.get(member)?.as_str().map(str::to_owned));
     let cause = text("code").map(|code| format!(": {code}")).unwrap_or_default();
     Failure::new(format!("WorkerBee's MCP daemon is not ready{cause}"))
+        .of(if cause.ends_with(PORT_TAKEN) { Kind::Host } else { Kind::Daemon })
         .expected("running, on containerd, with a healthy dashboard")
         .seen(format!(
             "running {}, runtime {}, dashboard healthy {}{}",
@@ -126,7 +130,7 @@ pub(super) fn not_ready(status: &McpStatus, restart: Option<&Value>) -> Failure 
             text("message").map(|message| format!("; WorkerBee says: {message}")).unwrap_or_default(),
         ))
         .remedy(match text("remediation") {
-            Some(said) if cause.ends_with("MCP_PORT_IN_USE") => {
+            Some(said) if cause.ends_with(PORT_TAKEN) => {
                 format!("{said} On your own host WORKERBEE_MCP_PORT names the port that the gates use.")
             }
             Some(said) => said,

@@ -9,7 +9,7 @@ use super::session::Session;
 use super::{daemon, fail_fast, keep, triage};
 use crate::attest::residue::{self, Kind, Observation, Owner, Scan};
 use crate::checks::{Check, observed, part, succeeded};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::ledger;
 use crate::workerbee::naming;
 use crate::workerbee::reply::McpStatus;
@@ -26,6 +26,7 @@ pub(super) async fn refuse_existing(session: &Session<'_>) -> Result<(), Failure
         (_, true) => format!("the containerd namespace {namespace}"),
     };
     Err(Failure::new(format!("the project `{}` exists already and is not touched", session.spec.project))
+        .of(failure::Kind::Host)
         .expected("a project name that is not in use")
         .seen(seen)
         .remedy("set WB_PROJECT_BASE to a name that is not in use"))

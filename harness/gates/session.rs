@@ -13,7 +13,7 @@ use crate::evidence::call::Call;
 use crate::evidence::{
     Observation, Phase, Progress, Record, RedactionKey, Redactor, Store, StoreError, Triage, layout,
 };
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::lane::{Environment, Limits, MCP_HOST, MCP_PORT, Mode, Spec, StartToken};
 use crate::plan::{GateKey, Transport};
 use crate::workerbee::cli::Cli;
@@ -123,6 +123,7 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         Err(Failure::new(format!("the project name `{project}` is too long for {profile}"))
+            .of(Kind::Host)
             .expected(format!(
                 "at most {budget} characters: a component's container name is its DNS label, of 63 at most"
             ))
@@ -153,7 +154,7 @@ impl<'a> Session<'a> {
             Failure::new("internal error: the environment was not prepared")
                 .expected("a containerd and a WorkerBee")
                 .seen("neither was prepared")
-                .remedy("report this")
+                .to_be_reported()
         })
     }
 
@@ -298,6 +299,7 @@ impl<'a> Session<'a> {
 
 fn unwritable(error: &StoreError) -> Failure {
     Failure::new(format!("evidence cannot be kept: {error}"))
+        .of(Kind::Host)
         .expected("a RUN_DIR that can be written to")
         .seen(error.to_string())
         .remedy("free some room, or set RUN_DIR to another folder")

@@ -43,7 +43,7 @@ impl Environment {
             (Mode::Embedded, None) => Err(Failure::new("a lane was started without a stack")
                 .expected("the stack in the gate's specification")
                 .seen("none")
-                .remedy("report this")),
+                .to_be_reported()),
         }
     }
 
@@ -179,7 +179,7 @@ impl Seeding {
             Err(Failure::new(format!("the import of the images ended early: {error}"))
                 .expected("images in containerd, or why there are none")
                 .seen(error.to_string())
-                .remedy("report this"))
+                .to_be_reported())
         })
     }
 }

@@ -40,7 +40,7 @@ impl Prepared {
             Err(Failure::new(format!("preparing the stack ended early: {error}"))
                 .expected("a stack, or why there is none")
                 .seen(error.to_string())
-                .remedy("report this"))
+                .to_be_reported())
         })
     }
 }

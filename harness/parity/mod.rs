@@ -9,12 +9,15 @@ pub use known::{KNOWN, Known, table};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::checks::{Check, PARITY};
+use crate::checks::{Check, Judges};
 use crate::evidence::{Evidence, Observation, Reading};
 use crate::failure::Failure;
 use crate::gates;
 use crate::plan::{Gate, Transport};
 use fields::{Field, Source};
+
+/// What their names start with.
+const PARITY: &str = "parity::";
 
 /// `parity::<field>`: judged on what the command line said, beside what MCP said.
 pub(crate) fn checks(gate: Gate) -> Vec<Check> {
@@ -27,9 +30,11 @@ pub(crate) fn checks(gate: Gate) -> Vec<Check> {
             judged
         })
         .expecting(expected)
+        .judging(Judges::BothWays)
     };
     let coverage = Check::new(format!("{PARITY}coverage"), coverage)
-        .expecting("a list of fields that holds all that the checks read, and nothing else");
+        .expecting("a list of fields that holds all that the checks read, and nothing else")
+        .judging(Judges::BothWays);
     fields::of(gate).into_iter().map(of).chain([coverage]).collect()
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::diagnosis::{self, Diagnosis, Red};
 use crate::evidence::layout::{GATES, RECORD, gate_folder, gate_of_folder, triage_folder};
-use crate::evidence::{Evidence, Reading};
+use crate::evidence::{Evidence, Reading, Redactor};
 use crate::plan::{Gate, GateKey, Transport, Transports};
 use crate::summary::{GateState, GateSummary, Outcome, Stage, Summary, Verdict};
 
@@ -102,6 +103,16 @@ impl GateResult {
                 Some(_) | None => {}
             }
         }
+    }
+
+    /// What broke it, by its own evidence and what its trials have told, without secrets.
+    pub(super) fn diagnosis(&self) -> Diagnosis {
+        let Some(evidence) = &self.evidence else { return Diagnosis::default() };
+        let red =
+            |verdict: &Verdict| Some(Red { check: Some(verdict.check.clone()), failure: verdict.failure()?.clone() });
+        let stopped = evidence.record.failure.clone().map(|failure| Red { check: None, failure });
+        let red: Vec<Red> = stopped.into_iter().chain(self.verdicts.iter().filter_map(red)).collect();
+        Redactor::default().value(&diagnosis::of(evidence, &red)).unwrap_or_default()
     }
 
     /// What the names of its trials start with.

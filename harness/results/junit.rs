@@ -10,7 +10,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 
 use super::folder::GateResult;
 use super::manifest::{Manifest, gates};
-use crate::diagnosis::{self, Cause, Diagnosis, Red};
+use crate::diagnosis::Cause;
 use crate::evidence::layout::GATE_LOG;
 use crate::evidence::{self, Evidence, Redactor};
 use crate::failure::Failure;
@@ -115,7 +115,7 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
         }
         verdicts => verdicts.iter().map(|verdict| verdict.check.clone()).collect(),
     };
-    let diagnosis = diagnosis(gate);
+    let diagnosis = gate.diagnosis();
     suite.add_properties(diagnosis.causes.iter().map(|cause| Property::new("cause", cause.headline())));
     suite.add_properties(diagnosis.fault().map(|fault| Property::new("fault", fault.to_string())));
     for check in names {
@@ -134,15 +134,6 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
         suite.add_test_case(case);
     }
     suite
-}
-
-/// What broke a gate, by its own evidence and what its trials have told, without secrets.
-fn diagnosis(gate: &GateResult) -> Diagnosis {
-    let Some(evidence) = &gate.evidence else { return Diagnosis::default() };
-    let red = |verdict: &Verdict| Some(Red { check: Some(verdict.check.clone()), failure: verdict.failure()?.clone() });
-    let stopped = evidence.record.failure.clone().map(|failure| Red { check: None, failure });
-    let red: Vec<Red> = stopped.into_iter().chain(gate.verdicts.iter().filter_map(red)).collect();
-    Redactor::default().value(&diagnosis::of(evidence, &red)).unwrap_or_default()
 }
 
 fn describe(suite: &mut TestSuite, evidence: &Evidence) {
@@ -189,16 +180,14 @@ fn status(run_dir: &Path, gate: &GateResult, verdict: Option<&Verdict>, cause: O
         (Stage::Ended, Some(Outcome::Failed(failure))) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             let failure = Redactor::default().failure(failure);
-            match cause {
-                Some(cause) => {
-                    let check = verdict.map(|verdict| verdict.check.as_str()).unwrap_or_default();
-                    status.set_message(cause.headline()).set_description(cause.explain(check, &failure).to_string());
-                }
-                None => {
-                    status.set_message(one_line(&failure)).set_description(failure.to_string());
-                }
+            if let Some(cause) = cause {
+                let check = verdict.map(|verdict| verdict.check.as_str()).unwrap_or_default();
+                status.set_message(cause.headline()).set_description(cause.explain(check, &failure).to_string());
+                status.set_type(format!("fault of {}", cause.fault));
+            } else {
+                status.set_message(one_line(&failure)).set_description(failure.to_string());
+                status.set_type("check");
             }
-            status.set_type("check");
             status
         }
         (Stage::Ended, Some(Outcome::Unjudged)) => {

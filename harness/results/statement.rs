@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::GateResult;
 use super::manifest::Manifest;
+use crate::diagnosis::Fault;
 use crate::evidence::layout::SPEC;
 use crate::evidence::{MANIFEST, Record};
 use crate::signing::{Envelope, Signer};
@@ -74,6 +75,9 @@ pub struct TestResult {
     pub warned_tests: Vec<String>,
     /// Checks that are red. A gate that did not end is named by itself.
     pub failed_tests: Vec<String>,
+    /// Whose fault each red check is, as far as the evidence says: `k1s`, `WorkerBee`, `stack`, `host` or `harness`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults: BTreeMap<String, Fault>,
 }
 
 impl Statement {
@@ -122,6 +126,7 @@ fn under_test(tree: &Identity) -> Resource {
 
 fn result(gates: &[GateResult]) -> TestResult {
     let (mut passed, mut warned, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut faults = BTreeMap::new();
     for gate in gates.iter().filter(|gate| !gate.set_aside) {
         // A later attempt at the same gate is what counts.
         if gates.iter().any(|other| other.key.replaces(gate.key)) {
@@ -133,12 +138,17 @@ fn result(gates: &[GateResult]) -> TestResult {
         }
         let told = |record: &Record| record.rerun_of.is_some() || !record.noticed.is_empty();
         let flaky = gate.key.attempt > 1 || gate.evidence.as_ref().is_some_and(|evidence| told(&evidence.record));
+        let diagnosis = gate.diagnosis();
         for verdict in &gate.verdicts {
             let name = gate.key.name(&format!("{}::{}", gate.gate_name(), verdict.check));
             match verdict.outcome {
                 Outcome::Passed if flaky => warned.push(name),
                 Outcome::Passed => passed.push(name),
-                Outcome::Failed(_) => failed.push(name),
+                Outcome::Failed(_) => {
+                    let cause = diagnosis.cause_of(Some(&verdict.check));
+                    faults.extend(cause.map(|cause| (name.clone(), cause.fault)));
+                    failed.push(name);
+                }
                 Outcome::Unjudged => {}
             }
         }
@@ -154,5 +164,6 @@ fn result(gates: &[GateResult]) -> TestResult {
         passed_tests: passed,
         warned_tests: warned,
         failed_tests: failed,
+        faults,
     }
 }

@@ -34,7 +34,7 @@ pub fn evidence(gate: Gate, transport: Transport) -> Result<Evidence, Failure> {
         Answer::Noted => Err(Failure::new("unexpected reply from the supervisor")
             .expected("the gate's record")
             .seen("a note that a verdict was taken")
-            .remedy("report this")),
+            .to_be_reported()),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text::first_line;
 use crate::checks::Check;
-use crate::diagnosis::{self, Diagnosis, Red};
+use crate::diagnosis::{self, Diagnosis, Fault, Red};
 use crate::evidence::{Bill, Evidence, Progress, Reading, folder, layout};
 use crate::failure::Failure;
 use crate::plan::{GateKey, Transports};
@@ -61,6 +61,9 @@ pub struct Verdict {
     pub expected: String,
     /// What came of it.
     pub outcome: Outcome,
+    /// Of a red one, whose fault it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
     /// The parts of the evidence that it has read.
     pub read: Vec<Reading>,
 }
@@ -99,9 +102,10 @@ impl GateSummary {
         let said = std::mem::take(&mut self.checks);
         let runs = self.runs;
         let record = run_dir.join(&self.folder).join(layout::RECORD);
-        match Evidence::load(run_dir, &record) {
-            Ok(evidence) => self.judged(run_dir, &evidence),
-            Err(failure) => self.failure = Some(failure),
+        let evidence = Evidence::load(run_dir, &record);
+        match &evidence {
+            Ok(evidence) => self.judged(run_dir, evidence),
+            Err(failure) => self.failure = Some(failure.clone()),
         }
         self.runs = runs;
         let unjudged = |verdict: &&mut Verdict| verdict.outcome == Outcome::Unjudged;
@@ -113,6 +117,9 @@ impl GateSummary {
         let others: Vec<Verdict> =
             said.into_iter().filter(|known| !self.checks.iter().any(|one| one.check == known.check)).collect();
         self.checks.extend(others);
+        if let Ok(evidence) = &evidence {
+            self.diagnose(evidence);
+        }
         self
     }
 
@@ -177,6 +184,9 @@ impl GateSummary {
         let stopped = evidence.record.failure.clone().map(|failure| Red { check: None, failure });
         let red: Vec<Red> = stopped.into_iter().chain(self.failures().map(red)).collect();
         self.diagnosis = diagnosis::of(evidence, &red);
+        for verdict in &mut self.checks {
+            verdict.fault = self.diagnosis.cause_of(Some(&verdict.check)).map(|cause| cause.fault);
+        }
     }
 }
 
@@ -208,7 +218,7 @@ impl Verdict {
     }
 
     pub(crate) fn new(check: &Check, outcome: Outcome, read: Vec<Reading>) -> Self {
-        Self { check: check.name.clone(), expected: check.expected.clone(), outcome, read }
+        Self { check: check.name.clone(), expected: check.expected.clone(), outcome, fault: None, read }
     }
 }
 

@@ -177,6 +177,7 @@ fn a_red_check_says_why_in_one_line_and_all_in_its_body() {
     let failure = case.first_element_child().unwrap();
     let message = failure.attribute("message").unwrap();
     assert_eq!(message, "WorkerBee answered with E<1>: \"broken\" & ]]>");
+    assert_eq!(failure.attribute("type"), Some("fault of WorkerBee"));
     let text = failure.text().unwrap();
     for label in ["expected:", "seen:", "remedy:   mend it"] {
         assert!(text.contains(label), "{label} in {text}");

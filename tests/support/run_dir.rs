@@ -105,6 +105,7 @@ impl RunDir {
                 check: "ok".into(),
                 expected: "\"ok\": true".into(),
                 outcome: Outcome::Passed,
+                fault: None,
                 read: vec![Reading { file: answer_file, pointer: String::new() }],
             }],
             failure: None,
@@ -151,7 +152,13 @@ impl RunDir {
 /// A check that failed, on evidence of the run.
 pub(crate) fn red(check: &str, what: &str, evidence: impl AsRef<Path>) -> Verdict {
     let failure = Failure::new(what).expected("green").seen("red").remedy("look again").evidence(evidence);
-    Verdict { check: check.into(), expected: String::new(), outcome: Outcome::Failed(failure), read: Vec::new() }
+    Verdict {
+        check: check.into(),
+        expected: String::new(),
+        outcome: Outcome::Failed(failure),
+        fault: None,
+        read: Vec::new(),
+    }
 }
 
 pub(crate) fn later(seconds: i64) -> jiff::Timestamp {

@@ -28,7 +28,7 @@ impl Observation {
                 Err(Failure::new("an observation of residue is missing")
                     .expected(format!("{kind:?} observed before the project, during it and after"))
                     .seen("no such observation")
-                    .remedy("report this"))
+                    .to_be_reported())
             })
         };
         let mut observation = Self {

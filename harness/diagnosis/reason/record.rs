@@ -50,7 +50,8 @@ fn record(lines: &[String], at: usize, line: &str, patterns: &Patterns) -> Optio
     if line.starts_with('{') {
         return json(&serde_json::from_str(line).ok()?, at);
     }
-    let reason = |text: String, place: Option<String>, is_fatal: bool| Some(Reason { text, place, from: at, at, is_fatal });
+    let reason =
+        |text: String, place: Option<String>, is_fatal: bool| Some(Reason { text, place, from: at, at, is_fatal });
     if let Some(nats) = patterns.nats.captures(line) {
         return reason(nats[2].to_owned(), None, &nats[1] == "FTL");
     }

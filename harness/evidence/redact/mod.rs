@@ -87,6 +87,7 @@ impl Redactor {
             seen: self.text(&failure.seen),
             evidence: failure.evidence.clone(),
             remedy: self.text(&failure.remedy),
+            kind: failure.kind,
         }
     }
 

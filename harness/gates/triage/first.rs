@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::evidence::Triage;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
 /// What the name of a check begins with, and the files that tell most of it, the best one first.
 const ORDER: [(&str, &[&str]); 11] = [
@@ -38,9 +38,9 @@ pub(super) fn of(triage: &Triage, check: Option<&str>, failure: &Failure) -> Opt
     });
     let best = || {
         // Without these nothing else can be right.
-        let name = match failure.what.as_str() {
-            what if what.contains("containerd does not answer") => "containerd-",
-            what if what.contains("MCP daemon is not ready") => "mcp-",
+        let name = match failure.kind {
+            Kind::Containerd => "containerd-",
+            Kind::Daemon => "mcp-",
             _ => name,
         };
         let (_, wanted) = ORDER.iter().find(|(beginning, _)| name.starts_with(beginning))?;

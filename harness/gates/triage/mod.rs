@@ -13,10 +13,7 @@ use std::time::Instant;
 use super::session::Session;
 use crate::evidence::layout::{INDEX, RECORD, triage_folder};
 use crate::evidence::{Evidence, Red, Triage};
-use crate::failure::Failure;
-
-/// Says of a check that its evidence is still to come.
-const NOT_YET: &str = "not observed yet";
+use crate::failure::{Failure, Kind};
 
 /// Looks around if anything is wrong by now, before the gate stops what it started.
 pub(super) async fn before_the_stop(session: &mut Session<'_>) {
@@ -76,11 +73,11 @@ fn told(session: &Session<'_>, triage: &Triage, check: Option<String>, failure: 
 /// The checks that are red by now, of those whose evidence is all there.
 fn red_by_now(session: &Session<'_>) -> Vec<(String, Failure)> {
     let mut record = session.record.clone();
-    record.failure = Some(Failure::new(NOT_YET));
+    record.failure = Some(Failure::new("not observed yet").of(Kind::NotYet));
     let evidence = Evidence::so_far(session.store.root(), &session.spec.folder().join(RECORD), record);
     // A comparison with snapshots leaves files for review: its trial alone makes it.
     let checks =
         super::checks(session.key.gate, session.key.transport).into_iter().filter(|check| !check.is_snapshot());
     let red = checks.filter_map(|check| Some((check.judge(&evidence).err()?, check.name)));
-    red.filter(|(failure, _)| failure.what != NOT_YET).map(|(failure, check)| (check, failure)).collect()
+    red.filter(|(failure, _)| failure.kind != Kind::NotYet).map(|(failure, check)| (check, failure)).collect()
 }

@@ -316,6 +316,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         Failure::new(format!("the run's folder could not be read: {error}"))
             .expected("an answer, whatever is in it")
             .seen(error.to_string())
-            .remedy("report this")
+            .to_be_reported()
     })
 }
