@@ -28,6 +28,11 @@ impl Ended {
             .map(ToString::to_string)
     }
 
+    /// Whether any component has ended for good.
+    pub fn any(&self) -> bool {
+        self.0.as_ref().is_some_and(|tally| locked(tally).final_ends(Instant::now()).next().is_some())
+    }
+
     /// The same of the components that everything from outside passes through.
     pub(super) fn of_the_way_in(&self) -> Option<String> {
         WAY_IN.into_iter().find_map(|component| self.of(component))

@@ -137,6 +137,11 @@ fn manifest(metadata: &Value, spec: &Value) -> Value {
 }
 
 impl Refusals {
+    /// Whether the manifests came to a controller that leads: another one does not even read them.
+    pub fn were_read(&self) -> bool {
+        self.manifests.iter().all(|applied| applied.status != Some(409))
+    }
+
     /// What is not refused as it should be.
     pub fn deviations(&self) -> Vec<Deviation> {
         let changes = self.changes.iter().filter_map(Change::deviation);

@@ -41,7 +41,7 @@ pub(super) async fn observe(subject: &Subject, deployed: bool) -> Behaviour {
 pub(super) fn keep(session: &mut Session<'_>, subject: &Subject, seen: Behaviour) -> Result<(), Failure> {
     let mut cured = Vec::new();
     let mut tell = |check, release: &Release, deviations: &[Deviation]| cured.extend(release.cured(check, deviations));
-    if let Ok(seen) = &seen.refusals {
+    if let Some(seen) = seen.refusals.as_ref().ok().filter(|seen| seen.were_read()) {
         tell(REFUSALS, &seen.release, &seen.deviations());
     }
     if let Ok(seen) = &seen.answers {
@@ -53,7 +53,10 @@ pub(super) fn keep(session: &mut Session<'_>, subject: &Subject, seen: Behaviour
     if let Ok(seen) = &seen.rbac {
         tell(RBAC, &seen.release, &seen.deviations());
     }
-    session.record.noticed.extend(cured);
+    // What was not asked to the end is not known to be mended.
+    if !subject.ended.any() {
+        session.record.noticed.extend(cured);
+    }
     session.observe("controllers", seen.controllers)?;
     session.observe("refusals", seen.refusals)?;
     session.observe("answers", seen.answers)?;
