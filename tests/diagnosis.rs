@@ -149,7 +149,7 @@ fn what_the_purge_left_is_no_consequence() {
     log(IMPORT),
     "controller-0 was ended by SIGKILL (status 137) after 1.4 s"
 )]
-#[case::rotated_away(exit("controller-0", 1, 5.0), Vec::new(), "requirements.txt")]
+#[case::rotated_away(exit("controller-0", 1, 5.0), Vec::new(), "after 1.4 s, without a word in its log")]
 #[case::escapes(exit("controller-0", 1, 5.0), log("\x1b[31m\x1b[2Jboom\x1b[0m\n"), "its last words: boom")]
 #[case::hostile(
     exit("controller-0", 1, 5.0),
@@ -201,4 +201,26 @@ fn a_copy_says_the_same() {
 fn what_is_green_has_no_cause() {
     let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[("controller-0", log(IMPORT))], nothing);
     assert_eq!(diagnosis, Diagnosis::default());
+}
+
+#[test]
+fn what_pip_could_not_install_is_the_cause() {
+    let pip = b"Collecting k1s-nothing==9.9\nERROR: Could not find a version that satisfies it\nERROR: No matching distribution found for k1s-nothing==9.9\n";
+    let logs = [("controller-0", Vec::new()), ("controller-0.installing", pip.to_vec())];
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &logs, nothing);
+    let says = "its requirements could not be installed: ERROR: No matching distribution found for k1s-nothing==9.9";
+    assert_eq!(headlines(&diagnosis), [format!("controller-0 exited with status 1 after 1.4 s: {says}")]);
+}
+
+#[test]
+fn what_hangs_is_told_by_the_end_of_its_log() {
+    let logs = [("controller-0", log("INFO migrating the store\n"))];
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &logs, |fixture| {
+        let answers = fixture.seen("readiness", "/components").as_array_mut().unwrap();
+        let own = answers.iter_mut().find(|one| one["name"].as_str().unwrap().ends_with("controller-0")).unwrap();
+        own["status"] = Value::Null;
+    });
+    let says =
+        "controller-0 does not answer: it has not ended, and its log goes no further than `INFO migrating the store`";
+    assert_eq!(headlines(&diagnosis), [says]);
 }

@@ -8,8 +8,8 @@ use containerd_client::services::v1::containers_client::ContainersClient;
 use containerd_client::services::v1::images_client::ImagesClient;
 use containerd_client::services::v1::introspection_client::IntrospectionClient;
 use containerd_client::services::v1::namespaces_client::NamespacesClient;
-use containerd_client::services::v1::snapshots::ListSnapshotsRequest;
 use containerd_client::services::v1::snapshots::snapshots_client::SnapshotsClient;
+use containerd_client::services::v1::snapshots::{ListSnapshotsRequest, MountsRequest};
 use containerd_client::services::v1::tasks_client::TasksClient;
 use containerd_client::services::v1::version_client::VersionClient;
 use containerd_client::services::v1::{
@@ -175,6 +175,16 @@ impl Containerd {
         let listed = client.list(request).await.map_err(|status| self.refused(&status))?.into_inner().containers;
         let container = |one: v1::Container| Container { id: one.id, labels: one.labels.into_iter().collect() };
         Ok(listed.into_iter().map(container).collect())
+    }
+
+    /// The folder that holds what a container has written of its own; none of a snapshotter that is no overlay.
+    pub async fn written_by(&self, container: &str, namespace: &str) -> Result<Option<PathBuf>, Failure> {
+        let mut client = SnapshotsClient::new(self.channel.clone());
+        let request = MountsRequest { snapshotter: "overlayfs".to_owned(), key: container.to_owned() };
+        let request = in_namespace(request, namespace)?;
+        let mounts = client.mounts(request).await.map_err(|status| self.refused(&status))?.into_inner().mounts;
+        let mut options = mounts.iter().flat_map(|mount| &mount.options);
+        Ok(options.find_map(|option| option.strip_prefix("upperdir=")).map(PathBuf::from))
     }
 
     /// The tasks of a namespace.

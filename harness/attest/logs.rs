@@ -15,6 +15,8 @@ use crate::plan::Profile;
 use crate::workerbee::naming;
 
 const TRACEBACK: &str = "Traceback (most recent call last):";
+/// What the file of a component's log is called after the component when it is that of its installation.
+pub(crate) const INSTALLING: &str = ".installing";
 /// The longest last line of a traceback that is kept.
 const LINE: usize = 200;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Subject;
 use super::known::{Deviation, Release};
 use super::plain::{Asker, Servers};
-use crate::failure::{Failure, Mismatch};
+use crate::failure::{Failure, Kind, Mismatch};
 
 const NAMESPACE: &str = "gates-rbac";
 const OTHER: &str = "gates-others";
@@ -114,7 +114,13 @@ impl Rbac {
 /// The account may do what its role names, in its namespace, and nothing else.
 pub fn judge(seen: &Rbac, check: &'static str) -> Result<(), Mismatch> {
     if !seen.token {
-        return Err("k1s gives a service account no token".into());
+        let all_silent = !seen.asked.is_empty() && seen.asked.iter().all(|one| one.status.is_none());
+        let (what, kind) = if all_silent {
+            ("apishim gives a service account no token: it answers nothing", Kind::Silence)
+        } else {
+            ("k1s gives a service account no token", Kind::Finding)
+        };
+        return Err(Mismatch::new(what, seen).of(kind));
     }
     if seen.asked.is_empty() {
         return Err(Mismatch::new("nothing was asked with the token of a service account", &seen.deleted));

@@ -3,6 +3,7 @@
 use super::clues::{Clues, EXCERPT};
 use super::{Cause, Fault, Red, fault, named, reason};
 use crate::attest::exits::Exit;
+use crate::attest::logs::INSTALLING;
 
 /// Checks that say something of their own when a component has died: they follow from it only where it kept the gate from
 /// looking.
@@ -49,9 +50,11 @@ fn cause(exit: &Exit, clues: &Clues<'_>) -> Cause {
         _ if exit.out_of_memory => out_of_memory(clues),
         // Whoever is killed has no say in it.
         Some("SIGKILL" | "SIGTERM" | "SIGINT" | "SIGHUP") => None,
-        _ => reason::of_an_end(lines).map(|reason| reason.to_string()).or_else(|| never_begun(lines)),
+        _ => reason::of_an_end(lines).map(|reason| reason.to_string()).or_else(|| never_begun(exit, clues)),
     };
-    let mut cause = Cause::new(exit.to_string(), Fault::K1s);
+    let is_silent = lines.iter().all(|line| line.trim().is_empty());
+    let silence = if is_silent && why.is_none() { ", without a word in its log" } else { "" };
+    let mut cause = Cause::new(format!("{exit}{silence}"), Fault::K1s);
     cause.fault = why.as_deref().and_then(|why| fault::by_words(why, clues.in_lane)).unwrap_or(Fault::K1s);
     cause.why = why;
     cause.component = Some(exit.component.clone());
@@ -67,14 +70,12 @@ fn out_of_memory(clues: &Clues<'_>) -> Option<String> {
     log.lines.iter().rev().find(|line| line.contains("Killed process")).cloned()
 }
 
-/// k1s's components are started by a shell that first installs the requirements, and says nothing of it.
-fn never_begun(lines: &[String]) -> Option<String> {
-    let is_silent = lines.iter().all(|line| line.trim().is_empty());
-    is_silent.then(|| {
-        "its log is empty, as that of a start which ends while it installs requirements.txt (pip's own log is \
-         /tmp/k1s-pip-install.log in the container)"
-            .to_owned()
-    })
+/// k1s's components are started by a shell that first installs the requirements, and says nothing of it: pip has a log of its
+/// own.
+fn never_begun(exit: &Exit, clues: &Clues<'_>) -> Option<String> {
+    let log = clues.logs.get(&format!("{}{INSTALLING}", exit.component))?;
+    let error = log.lines.iter().rev().find(|line| line.starts_with("ERROR: "))?;
+    Some(format!("its requirements could not be installed: {error}"))
 }
 
 /// Whether a check is red because of this end.

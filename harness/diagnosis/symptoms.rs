@@ -147,10 +147,10 @@ fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
             cause.why = Some(telling_line(&message));
             let component = named::component(&message, clues.profile);
             if let Some(component) = component {
-                of_component(&component, &mut cause, clues);
+                of_component(&component, false, &mut cause, clues);
             }
         }
-        Subject::Component(component) => of_component(component, &mut cause, clues),
+        Subject::Component(component) => of_component(component, is_silent(lead), &mut cause, clues),
         Subject::Stopped | Subject::Evidence(..) => {}
     }
     let seen = named::shortened(failure.seen.lines().next().unwrap_or_default());
@@ -186,15 +186,23 @@ fn telling_line(text: &str) -> String {
 }
 
 /// What the log of a component that goes on has to say to it.
-fn of_component(component: &str, cause: &mut Cause, clues: &Clues<'_>) {
+fn of_component(component: &str, is_silent: bool, cause: &mut Cause, clues: &Clues<'_>) {
     cause.component = Some(component.to_owned());
     if named::component(&cause.what, clues.profile).as_deref() != Some(component) {
         cause.what = format!("{component}: {}", cause.what);
     }
     let Some(log) = clues.logs.get(component) else { return };
-    if let Some(reason) = reason::of_trouble(&log.lines) {
+    let last = || log.lines.iter().rev().find(|line| !line.trim().is_empty());
+    let said = match (reason::of_trouble(&log.lines), is_silent) {
+        (Some(reason), _) => Some(format!("the log of {component} has {reason}")),
+        (None, true) => {
+            last().map(|last| format!("it has not ended, and its log goes no further than `{}`", last.trim()))
+        }
+        (None, false) => None,
+    };
+    if let Some(said) = said {
         let known = cause.why.take().map(|why| format!("{why}; ")).unwrap_or_default();
-        cause.why = Some(format!("{known}the log of {component} has {reason}"));
+        cause.why = Some(format!("{known}{said}"));
     }
     cause.evidence.push(log.file.clone());
     cause.excerpt = log.end(EXCERPT);

@@ -62,6 +62,7 @@ pub(super) async fn all(session: &Session<'_>, folder: &Path) -> Vec<Item> {
     let resources = in_time(resources::observe(session, environment)).await;
     items.push(seen(session, folder, "resources.json", resources::SHOWS, resources));
     items.extend(logs::keep(session, environment, folder));
+    items.extend(tokio::time::timeout(LIMIT, logs::of_installing(session, folder)).await.unwrap_or_default());
     items.extend(logs::of_the_kernel(session, folder));
     if let Gate::Workload(_) = session.key.gate {
         items.extend(logs::of_workload(session, folder, limit).await);

@@ -57,18 +57,19 @@ mod tests {
     use crate::evidence::Item;
 
     #[rstest]
-    #[case("attest::containers", "controller-0 is STOPPED", Some("logs/controller-0.log"))]
+    #[case("attest::containers", Failure::new("controller-0 is STOPPED"), Some("logs/controller-0.log"))]
     #[case(
         "attest::containers",
-        "wb-k1s-single-etcd-containerd-controller-0 is STOPPED",
+        Failure::new("wb-k1s-single-etcd-containerd-controller-0 is STOPPED"),
         Some("logs/controller-0.log")
     )]
-    #[case("ok", "k1s-single-etcd-containerd did not come up", Some("profile-status.json"))]
-    #[case("attest::containers", "containerd does not answer as it should", Some("containerd.log"))]
-    #[case("", "WorkerBee's MCP daemon is not ready: MCP_NOT_READY", Some("mcp-daemon.log"))]
-    #[case("mcp-daemon-after", "it no longer ran", Some("mcp-daemon.log"))]
-    #[case("cleanup::processes", "left after the purge: etcd", None)]
-    fn the_first_file(#[case] check: &str, #[case] what: &str, #[case] first: Option<&str>) {
+    #[case("ok", Failure::new("k1s-single-etcd-containerd did not come up"), Some("profile-status.json"))]
+    #[case("attest::containers", Failure::new("no answer").of(Kind::Containerd), Some("containerd.log"))]
+    #[case("", Failure::new("not ready").of(Kind::Daemon), Some("mcp-daemon.log"))]
+    #[case("mcp-daemon-after", Failure::new("it no longer ran"), Some("mcp-daemon.log"))]
+    #[case("attest::routes", Failure::new("controller-0 answers 401"), Some("logs/controller-0.log"))]
+    #[case("cleanup::processes", Failure::new("left after the purge: etcd"), None)]
+    fn the_first_file(#[case] check: &str, #[case] failure: Failure, #[case] first: Option<&str>) {
         let files =
             ["profile-status.json", "mcp-daemon.log", "containerd.log", "logs/controller-0.log", "logs/etcd.log"];
         let item = |file: &&str| Item {
@@ -85,6 +86,6 @@ mod tests {
             items: files.iter().map(item).collect(),
         };
         let first = first.map(|file| Path::new("triage/gate").join(file));
-        assert_eq!(of(&triage, Some(check), &Failure::new(what)), first);
+        assert_eq!(of(&triage, Some(check), &failure), first);
     }
 }

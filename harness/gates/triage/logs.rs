@@ -7,15 +7,21 @@ use std::time::Duration;
 
 use super::super::session::Session;
 use super::capture::given;
+use crate::attest::containerd::Container;
+use crate::attest::logs::INSTALLING;
 use crate::attest::{app, logs};
 use crate::evidence::call::Call;
 use crate::evidence::{Item, folder};
 use crate::lane::Environment;
 use crate::workerbee::mcp::Mcp;
+use crate::workerbee::naming;
 use crate::workerbee::request::Request;
 
 /// The most that is kept of a log: its end.
 const END: usize = 4 * 1024 * 1024;
+
+/// Where `WorkerBee` has pip write to, in a container.
+const INSTALL_LOG: &str = "tmp/k1s-pip-install.log";
 
 /// The logs of the applications, as an agent asks for them, whichever way the gate itself asks.
 pub(super) async fn of_workload(session: &Session<'_>, folder: &Path, limit: Duration) -> Vec<Item> {
@@ -73,8 +79,13 @@ pub(super) fn keep(session: &Session<'_>, environment: &Environment, folder: &Pa
 }
 
 fn one(session: &Session<'_>, file: &Path, shows: &str, log: &Path) -> Item {
+    let end = end(log).map_err(|error| std::io::Error::other(format!("{}: {error}", log.display())));
+    kept(session, file, shows, end)
+}
+
+fn kept(session: &Session<'_>, file: &Path, shows: &str, end: std::io::Result<(Vec<u8>, u64)>) -> Item {
     let mut item = Item { shows: shows.to_owned(), files: vec![file.to_owned()], found: Vec::new(), problem: None };
-    match end(log) {
+    match end {
         Ok((bytes, 0)) if bytes.is_empty() => item.problem = Some("it is empty".to_owned()),
         Ok((bytes, left_out)) => {
             // Secrets go before the beginning does: a key is no longer known as one by a part of it.
@@ -87,19 +98,47 @@ fn one(session: &Session<'_>, file: &Path, shows: &str, log: &Path) -> Item {
                 item.problem = Some(error.to_string());
             }
         }
-        Err(error) => item.problem = Some(format!("{}: {error}", log.display())),
+        Err(error) => item.problem = Some(error.to_string()),
     }
     given(session, item)
 }
 
 /// The end of a log, of which no more is read than twice what is kept, and how many bytes are before that.
 fn end(log: &Path) -> std::io::Result<(Vec<u8>, u64)> {
-    let mut file = File::open(log)?;
+    end_of(File::open(log)?)
+}
+
+fn end_of(mut file: File) -> std::io::Result<(Vec<u8>, u64)> {
     let left_out = file.metadata()?.len().saturating_sub(2 * END as u64);
     file.seek(SeekFrom::Start(left_out))?;
     let mut bytes = Vec::new();
     file.take(2 * END as u64).read_to_end(&mut bytes)?;
     Ok((bytes, left_out))
+}
+
+/// What pip said while the requirements of a component were installed, of components that have ended: it is in a file of
+/// their containers.
+pub(super) async fn of_installing(session: &Session<'_>, folder: &Path) -> Vec<Item> {
+    let Some(profile) = session.key.gate.profile() else { return Vec::new() };
+    let Ok(environment) = session.environment() else { return Vec::new() };
+    let namespace = naming::namespace(&environment.state_root, &session.spec.project);
+    let Ok(client) = session.containerd().await else { return Vec::new() };
+    let (Ok(tasks), Ok(containers)) = (client.tasks(&namespace).await, client.containers(&namespace).await) else {
+        return Vec::new();
+    };
+    let has_ended = |id: &str| tasks.iter().any(|task| task.id == id && task.status == "STOPPED");
+    let mut items = Vec::new();
+    for component in profile.components() {
+        let name = naming::container(&environment.state_root, &session.spec.project, profile, component);
+        let of = |one: &&Container| one.name() == Some(name.as_str()) && has_ended(&one.id);
+        let Some(container) = containers.iter().find(of) else { continue };
+        let Ok(Some(written)) = client.written_by(&container.id, &namespace).await else { continue };
+        // Whatever the container has put there: no link leads out of it.
+        let Ok(log) = folder::open(&written, &written.join(INSTALL_LOG)) else { continue };
+        let file = folder.join("logs").join(format!("{component}{INSTALLING}.log"));
+        items.push(kept(session, &file, &format!("what pip said in {component}"), end_of(log)));
+    }
+    items
 }
 
 /// What the kernel killed for want of memory, where it did.
