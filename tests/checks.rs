@@ -71,6 +71,7 @@ fn complete(check: &str, failure: &Failure) {
 #[case::inside("inside", tampered::inside::TAMPERED)]
 #[case::outside("outside", tampered::outside::TAMPERED)]
 #[case::behaviour("behaviour", tampered::behaviour::TAMPERED)]
+#[case::life("life", tampered::life::TAMPERED)]
 #[case::finish("finish", tampered::finish::TAMPERED)]
 #[case::residue("residue", tampered::residue::TAMPERED)]
 #[case::secrets("secrets", tampered::secrets::TAMPERED)]

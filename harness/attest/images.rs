@@ -19,7 +19,7 @@ use super::containerd::{Containerd, in_namespace};
 use crate::failure::{Failure, Mismatch};
 
 /// The label by which k1s marks the containers of an application; its value is project and name.
-const APP: &str = "ae.app";
+pub(super) const APP: &str = "ae.app";
 
 static DIGEST: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("sha256:[0-9a-f]{64}").ok());
 

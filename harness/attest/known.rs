@@ -102,6 +102,18 @@ pub const KNOWN: &[Known] = &[
     },
     known("attest::objects", "list-of-a-namespace", Of::Ha, "the list of a namespace is empty"),
     known("attest::objects", "watch-of-a-namespace", Of::Ha, "the watch of a namespace tells nothing"),
+    known(
+        "attest::app-removal",
+        "probe-history-stays",
+        Of::All,
+        "what probes found stays in the store of an app that is deleted with its history",
+    ),
+    known(
+        "attest::app-liveness",
+        "sick-not-restarted",
+        Of::All,
+        "an app whose liveness probe fails is counted, and not restarted",
+    ),
     known("attest::rbac", "role-not-deleted", Of::All, "roles and their bindings cannot be deleted"),
     known("attest::rbac", "token-outlives-account", Of::All, "the token of a deleted service account still opens"),
 ];

@@ -17,6 +17,7 @@ pub mod ingress;
 pub mod known;
 pub mod leader;
 pub mod leadership;
+pub mod life;
 pub mod listeners;
 pub mod logs;
 pub mod objects;

@@ -68,6 +68,11 @@ impl Servers {
         Ok(Self { client: client(ANSWER)?, urls: urls.collect(), ended, tokens: subject.profile_record()? })
     }
 
+    /// The names of the controllers, in order.
+    pub(super) fn controllers(&self) -> impl Iterator<Item = &str> {
+        self.urls.keys().map(String::as_str).filter(|name| name.starts_with("controller"))
+    }
+
     /// Asks a server for a page without a body.
     pub(super) async fn get(&self, server: &str, path: &str, asker: Asker) -> Reply {
         self.ask(server, Method::GET, path, asker, None).await
@@ -95,9 +100,33 @@ impl Servers {
         }
     }
 
+    /// Asks a server, as its owner, for something that takes longer.
+    pub(super) async fn ask_within(
+        &self,
+        limit: Duration,
+        server: &str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Reply {
+        self.exchange(limit, server, method, path, self.token(server, Asker::Owner), body).await
+    }
+
     /// Asks with a token of the API's own making.
     pub(super) async fn ask_with(
         &self,
+        server: &str,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Reply {
+        self.exchange(ANSWER, server, method, path, token, body).await
+    }
+
+    async fn exchange(
+        &self,
+        limit: Duration,
         server: &str,
         method: Method,
         path: &str,
@@ -109,7 +138,7 @@ impl Servers {
             return Reply { text, ..Reply::default() };
         };
         let kind = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
-        let mut request = self.client.request(method, format!("{url}{path}"));
+        let mut request = self.client.request(method, format!("{url}{path}")).timeout(limit);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }

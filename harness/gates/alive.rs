@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::session::Session;
 use super::{behaviour, fail_fast, outside};
@@ -32,8 +33,13 @@ pub(super) async fn observe(session: &mut Session<'_>, profile: Profile, answer:
     let before = containers::list(&subject).await;
     inside(session, &subject).await?;
     let deployed = outside::has_apps(session.key.gate);
-    let (outside, behaviour) =
-        tokio::join!(Box::pin(outside::observe(session, &subject)), Box::pin(behaviour::observe(&subject, deployed)));
+    let looked = Semaphore::new(0);
+    let behaviour = async {
+        let behaviour = Box::pin(behaviour::observe(&subject, deployed)).await;
+        looked.add_permits(1);
+        behaviour
+    };
+    let (outside, behaviour) = tokio::join!(Box::pin(outside::observe(session, &subject, &looked)), behaviour);
     outside?;
     behaviour::keep(session, &subject, behaviour)?;
     // After all other looks: whatever was restarted meanwhile is another process now.

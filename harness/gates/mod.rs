@@ -11,6 +11,7 @@ mod finish;
 mod inventory;
 mod k1s_root;
 mod keep;
+mod life;
 mod outside;
 mod preflight;
 mod secrets;

@@ -1,13 +1,20 @@
 //! What is seen of a live profile from outside it: through its ingress, by its APIs, and on disk.
 
 use super::session::Session;
-use crate::attest::{Subject, app, echo, exports, images, listeners, resources, routes, seed, websocket};
+use tokio::sync::Semaphore;
+
+use super::life as apps;
+use crate::attest::{Subject, app, echo, exports, images, life, listeners, resources, routes, seed, websocket};
 use crate::checks::{Check, observed};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
 
+/// Who looks besides: at the resources, and at what k1s does when it is asked.
+const LOOKING: u32 = 2;
+
 /// Looks at what the gate's profile has: routes always, the rest where a workload was deployed.
-pub(super) async fn observe(session: &mut Session<'_>, subject: &Subject) -> Result<(), Failure> {
+/// Those that change what is deployed wait until `looked` has been given a permit by who looks besides.
+pub(super) async fn observe(session: &mut Session<'_>, subject: &Subject, looked: &Semaphore) -> Result<(), Failure> {
     let routes = async {
         let apps = if has_apps(session.key.gate) { app::deployed(subject)? } else { Vec::new() };
         routes::observe(subject, &apps).await
@@ -23,21 +30,29 @@ pub(super) async fn observe(session: &mut Session<'_>, subject: &Subject) -> Res
     let mut refused = Vec::new();
     let resources_and_echo = async {
         let resources = resources::observe(subject).await;
+        looked.add_permits(1);
         (resources, echo::observe(subject, &mut refused).await)
     };
-    let (websocket, (resources, echo), seed, images, exports) = tokio::join!(
-        websocket::observe(subject),
-        resources_and_echo,
-        seed::observe(subject),
-        images::observe(subject),
-        exports::observe(subject),
-    );
+    let looks_and_life = async {
+        let looks = tokio::join!(
+            websocket::observe(subject),
+            seed::observe(subject),
+            images::observe(subject),
+            exports::observe(subject),
+        );
+        // Nobody closes it: what comes of the wait is the permits, and they are not given back.
+        let _ = looked.acquire_many(LOOKING).await;
+        (looks, Box::pin(life::observe(subject)).await)
+    };
+    let ((resources, echo), ((websocket, seed, images, exports), life)) =
+        tokio::join!(resources_and_echo, looks_and_life);
     session.observe("websocket", websocket)?;
     session.observe("resources", resources)?;
     session.observe("app", seed)?;
     session.observe("images", images)?;
     session.observe("exports", exports)?;
     session.observe("websocket-echo", echo)?;
+    apps::keep(session, life)?;
     if let Some(last) = refused.last() {
         let file = session.own("echo-refused.json");
         session.keep(&file, &refused)?;
@@ -64,6 +79,7 @@ pub(super) fn checks(gate: Gate) -> Vec<Check> {
     )];
     if let Gate::Workload(profile) = gate {
         checks.extend(workload(profile));
+        checks.extend(apps::checks());
     }
     checks
 }

@@ -92,6 +92,8 @@ pub(super) fn of(gate: Gate) -> Vec<Field> {
         Gate::Workload(profile) => {
             let mut fields = validation(profile);
             fields.extend(WORKLOAD.map(|(name, pointer)| part(name, "validate", pointer, By::Shape)));
+            let own = ["app-ready", "app-changes", "app-sick", "app-job"];
+            fields.extend(own.map(observation));
             let seen = ["websocket", "websocket-echo", "resources", "app", "images", "exports"];
             fields.extend(seen.map(|name| Field { name: format!("seen-{name}").into(), ..observation(name) }));
             fields

@@ -20,6 +20,17 @@ pub struct Known {
 const DNS: &str = "the daemon writes its ingress down anew, with that member, when an agent's session asks for it; \
                    `mcp status` reads what is written";
 
+/// What an app of the harness's own looks like when it is looked at.
+const fn moment(answers: &'static str) -> Known {
+    Known {
+        answers,
+        pointer: "/steps/*/sight",
+        cli: "the app at the moment of a look",
+        mcp: "the same at another moment",
+        why: "what k1s says of an app comes and goes with the turns of its loop; what is judged of it is judged both ways",
+    }
+}
+
 /// All of them.
 pub const KNOWN: &[Known] = &[
     Known {
@@ -51,6 +62,10 @@ pub const KNOWN: &[Known] = &[
         mcp: "the same, at another moment",
         why: "a matter of the moment; what is judged of it is judged both ways",
     },
+    moment("seen/app-ready"),
+    moment("seen/app-changes"),
+    moment("seen/app-sick"),
+    moment("seen/app-job"),
     Known {
         answers: "seen/logs",
         pointer: "/logs/*/tracebacks",

@@ -178,6 +178,16 @@ impl EvidenceFixture {
         self.observed("app", parsed(include_str!("../answers/seen/app.json")));
         self.observed("images", parsed(include_str!("../answers/seen/images.json")));
         self.observed("exports", parsed(include_str!("../answers/seen/exports.json")));
+        for (name, sight) in [
+            ("app-ready", include_str!("../answers/seen/app-ready.json")),
+            ("app-changes", include_str!("../answers/seen/app-changes.json")),
+            ("app-sick", include_str!("../answers/seen/app-sick.json")),
+            ("app-job", include_str!("../answers/seen/app-job.json")),
+        ] {
+            let mut sight = parsed(sight);
+            sight["release"]["ha"] = json!(profile == Profile::HaMin);
+            self.observed(name, sight);
+        }
     }
 
     /// What it does when it is asked.

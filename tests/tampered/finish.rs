@@ -43,6 +43,7 @@ tampered! {
         "attest::app", "attest::images", "attest::exports", "attest::confinement",
         "attest::answers", "attest::authority", "attest::lease-renewal", "attest::logs", "attest::loop",
         "attest::objects", "attest::rbac", "attest::refusals",
+        "attest::app-readiness", "attest::app-removal", "attest::app-changes", "attest::app-liveness", "attest::app-job",
         "cleanup::profile-purge", "cleanup::namespace-removed", "cleanup::containers", "cleanup::snapshots",
         "cleanup::networks", "cleanup::bridges", "cleanup::firewall", "cleanup::mounts", "cleanup::ports",
         "cleanup::processes", "cleanup::state-folder",

@@ -39,7 +39,7 @@ pub(crate) struct Tampered {
 }
 
 /// All tables: one per kind of gate.
-pub(crate) const TABLES: [&[Tampered]; 12] = [
+pub(crate) const TABLES: [&[Tampered]; 13] = [
     preflight::TAMPERED,
     inventory::TAMPERED,
     startup::TAMPERED,
@@ -49,6 +49,7 @@ pub(crate) const TABLES: [&[Tampered]; 12] = [
     inside::TAMPERED,
     outside::TAMPERED,
     behaviour::TAMPERED,
+    life::TAMPERED,
     secrets::TAMPERED,
     agent::TAMPERED,
     parity::TAMPERED,
@@ -87,6 +88,7 @@ pub(crate) mod behaviour;
 pub(crate) mod finish;
 pub(crate) mod inside;
 pub(crate) mod inventory;
+pub(crate) mod life;
 pub(crate) mod outside;
 pub(crate) mod parity;
 pub(crate) mod preflight;

@@ -37,6 +37,7 @@ tampered! { by Transports::Both;
         "parity::answers", "parity::controllers", "parity::logs", "parity::objects", "parity::rbac", "parity::refusals",
         "parity::seen-websocket", "parity::seen-websocket-echo", "parity::seen-resources", "parity::seen-app",
         "parity::seen-images", "parity::seen-exports",
+        "parity::app-ready", "parity::app-changes", "parity::app-sick", "parity::app-job",
     ];
     fewer_controllers at INVENTORY, |fixture| *fixture.at("profile-list", "/profiles/3/controllers") = json!(1) =>
         ["parity::profiles"];
