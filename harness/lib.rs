@@ -7,22 +7,40 @@
 //! fn main() -> std::process::ExitCode { k1s_profile_gates::main() }
 //! ```
 //!
-//! and with a check of its own
+//! and with a check of its own, which is a function over the evidence of a gate and one line to register it,
 //!
-//! ```no_run
-//! use k1s_profile_gates::{Failure, Harness, HarnessError};
+//! ```
+//! use k1s_profile_gates::{Evidence, Failure, Harness};
 //! use serde_json::Value;
 //!
-//! fn main() -> Result<std::process::ExitCode, HarnessError> {
-//!     let harness = Harness::new().check("startup::k1s-ha-min", "three-controllers", |evidence| {
-//!         let controllers: Vec<Value> = evidence.reply("validate", "/status/components")?;
-//!         match controllers.iter().filter(|one| one["role"] == "controller").count() {
-//!             3 => Ok(()),
-//!             n => Err(Failure::new("not three controllers").expected("3").seen(n.to_string())),
-//!         }
-//!     })?;
-//!     Ok(harness.main())
+//! /// Red unless the profile has three controllers, and controller 0 leads.
+//! fn three_controllers(evidence: &Evidence) -> Result<(), Failure> {
+//!     // A part of what WorkerBee answered, by a JSON pointer; the answer that is not there is a failure by itself.
+//!     let components: Vec<Value> = evidence.reply("validate", "/status/components")?;
+//!     let controllers = components.iter().filter(|one| one["role"] == "controller").count();
+//!     // What the harness observed for itself, with the file that shows it.
+//!     let (leader, file): (Value, _) = evidence.observation("leader")?;
+//!     match (controllers, leader["leader"]["controller"].as_str()) {
+//!         (3, Some("k1s-ha-min-controller-0")) => Ok(()),
+//!         seen => Err(Failure::new("not three controllers that controller 0 leads")
+//!             .expected("3, led by k1s-ha-min-controller-0")
+//!             .seen(format!("{seen:?}"))
+//!             .evidence(file)
+//!             .remedy("see the controllers' logs in the gate's triage")),
+//!     }
 //! }
+//!
+//! fn harness() -> Result<Harness, k1s_profile_gates::HarnessError> {
+//!     Harness::new().check("startup::k1s-ha-min", "three-controllers", three_controllers)
+//! }
+//!
+//! // The whole of a test target's `main`: Ok(harness()?.main()). Its trial is startup::k1s-ha-min::three-controllers.
+//! # let harness = harness().unwrap();
+//! # assert!(harness.names(Default::default()).contains(&"startup::k1s-ha-min::three-controllers".to_owned()));
+//! // A check is a pure function: it can be tried on what a run has left, without WorkerBee.
+//! let recorded = Evidence::of_gate("examples/recorded".as_ref(), "startup::k1s-ha-min".parse()?)?;
+//! three_controllers(&recorded)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! The map of the library, each imports only those before it:

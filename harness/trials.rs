@@ -18,6 +18,9 @@ use crate::suite::checks_of_run;
 use crate::summary::{Outcome, Verdict};
 use crate::tree::{Identity, Trees};
 
+/// Trials that wait side by side in one process: as many as hold several gates' at once.
+const THREADS: usize = 256;
+
 /// The gates, with the checks of the harness and of its consumer.
 #[derive(Debug, Default)]
 pub struct Harness {
@@ -82,7 +85,9 @@ impl Harness {
         if let Some(code) = run::role(&arguments) {
             return code;
         }
-        let arguments = Arguments::from_args();
+        let mut arguments = Arguments::from_args();
+        // `cargo test`: trials wait for their gates, so that all gates are asked for at once.
+        arguments.test_threads = arguments.test_threads.or(Some(THREADS));
         match self.trials(&arguments) {
             Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
             Err(error) => {

@@ -4,6 +4,8 @@
 
 #[path = "results/bundle.rs"]
 mod bundle;
+#[path = "results/ci.rs"]
+mod ci;
 #[allow(dead_code, reason = "evidence is tampered with in another target")]
 #[path = "support/evidence_fixture.rs"]
 mod evidence_fixture;
@@ -13,5 +15,7 @@ mod junit;
 mod merge;
 #[path = "support/sealed.rs"]
 mod sealed;
+#[path = "results/split.rs"]
+mod split;
 #[path = "results/verify.rs"]
 mod verify;

@@ -95,6 +95,45 @@ fn an_honest_answer_passes_and_is_kept() {
 }
 
 #[test]
+fn cargo_test_has_all_gates_run_side_by_side() {
+    let machine = Machine::new(HONEST);
+    machine.run(&["::ok"]);
+    machine.leaves_nothing();
+    let run = machine.summary();
+    let times = |member: &str| -> Vec<jiff::Timestamp> {
+        let gates = run["gates"].as_object().unwrap().values();
+        gates.map(|gate| gate[member].as_str().unwrap().parse().unwrap()).collect()
+    };
+    let (asked, ended) = (times("asked"), times("ended"));
+    assert_eq!(asked.len(), 7);
+    assert!(asked.iter().max() < ended.iter().min(), "{asked:?} {ended:?}");
+}
+
+#[rstest]
+#[case::of_all(&["--test", "gates"], 8)]
+#[case::of_some(&["--test", "gates", "inventory"], 1)]
+fn a_first_trial_of_nextest_asks_for_all_that_nextest_was_asked_for(#[case] arguments: &[&str], #[case] gates: usize) {
+    let machine = Machine::new(HONEST);
+    let mut shell = Command::new("sh");
+    // Between nextest, which this shell stands for, and its trial.
+    let line = format!(
+        "NEXTEST_RUN_ID=one NEXTEST_TEST_THREADS=2 NEXTEST_WORKSPACE_ROOT={} {} --exact inventory::ok; exec sleep 1000",
+        machine.folder.path().display(),
+        ladder().display()
+    );
+    shell.args(["-c", &line, "nextest", "run"]).args(arguments).env_clear();
+    let mut shell = shell.envs(machine.env.iter().map(|(name, value)| (name, value))).spawn().unwrap();
+    let known = || -> Option<Vec<bool>> {
+        let run: Value = serde_json::from_slice(&std::fs::read(machine.at("run/run.json")).ok()?).ok()?;
+        Some(run["gates"].as_object()?.values().map(|gate| gate["ended"].is_string()).collect())
+    };
+    eventually("the gates have run", || known().is_some_and(|ended| ended.len() >= gates && ended.contains(&true)));
+    eventually("its trial is over", || known().is_some_and(|ended| ended.len() == gates));
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+}
+
+#[test]
 fn trials_of_one_gate_share_one_run_of_it() {
     let machine = Machine::new(HONEST);
     let output = machine.run(&["inventory::", "--skip", "snapshot", "--test-threads", "4"]);

@@ -4,8 +4,11 @@ mod bundle;
 mod compare;
 mod completions;
 mod diagnose;
+#[cfg(test)]
+mod docs;
 mod doctor;
 mod enter;
+mod hosts;
 mod init;
 mod interrupted;
 mod junit;

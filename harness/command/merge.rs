@@ -10,7 +10,7 @@ use k1s_profile_gates::signing::Signer;
 use k1s_profile_gates::summary::State;
 use k1s_profile_gates::{report, results};
 
-use super::print;
+use super::{hosts, print};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -43,6 +43,7 @@ impl Merge {
         report::write(&merged.store, &into)?;
         let junit = into.join("junit.xml");
         std::fs::write(&junit, results::junit(&into)?).map_err(|error| format!("{}: {error}", junit.display()))?;
+        hosts::tell(&merged.summary);
         let verdict = merged.summary.verdict();
         eprintln!("{}: {}", report::word(verdict), into.join(REPORT).display());
         Ok(if verdict == State::Passed { ExitCode::SUCCESS } else { print::NOT_GOOD.into() })

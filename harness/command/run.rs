@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use k1s_profile_gates::plan::Transports;
+use k1s_profile_gates::plan::{Shard, Transports, chosen, of_shard};
 use k1s_profile_gates::run::claim_run_dir;
 use k1s_profile_gates::stack::{self, Options};
 use k1s_profile_gates::summary::{State, Summary};
@@ -16,7 +16,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, se
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{print, watch};
+use super::{hosts, print, watch};
 
 /// How long the last lines of a run may take to be told after nextest has ended.
 const LAST_LINES: Duration = Duration::from_secs(10);
@@ -56,6 +56,12 @@ impl Run {
             Some(named) => std::path::absolute(named)?,
             None => claim_run_dir()?,
         };
+        if let Some(shard) = Shard::from_env()?
+            && of_shard(&chosen()?, Some(shard)).is_empty()
+        {
+            eprintln!("shard {shard} has no gate: there are more machines than gates, and nothing is run here");
+            return Ok(ExitCode::SUCCESS);
+        }
         let command = self.command(&run_dir)?;
         let progress = std::io::stderr().is_terminal().then(|| {
             let run_dir = run_dir.clone();
@@ -136,6 +142,7 @@ fn exit_status(nextest: std::process::ExitStatus, run_dir: &Path, begun: jiff::T
     // A run that asked for no gate has written nothing, and one that was refused nothing of its own.
     let is_of_this_run = |summary: &Summary| summary.parts.last().is_some_and(|part| part.started >= begun);
     let Some(summary) = Summary::load(run_dir).ok().filter(is_of_this_run) else { return status.into() };
+    hosts::tell(&summary);
     if status != 0 {
         return if summary.is_of_the_environment() { print::not_good(true) } else { status.into() };
     }

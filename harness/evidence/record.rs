@@ -12,7 +12,7 @@ use super::call::{Call, Ending};
 use super::folder;
 use super::layout::{GATES, INTERRUPTED, RECORD, gate_folder, moved};
 use crate::failure::{Failure, Kind};
-use crate::plan::{GateKey, Transports};
+use crate::plan::{Gate, GateKey, Transport, Transports};
 use crate::tree::Identity;
 
 /// The record of one gate, `gates/<gate>/record.json` in the run's folder.
@@ -182,6 +182,13 @@ impl Evidence {
         let bytes = folder::read(run_dir, file).map_err(|error| unreadable(error.to_string()))?;
         let record = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
         Ok(Self { run_dir: run_dir.to_owned(), file: file.to_owned(), record, read: Mutex::default() })
+    }
+
+    /// The evidence that a run has left of a gate, asked on the command line: its first attempt.
+    pub fn of_gate(run_dir: &Path, gate: Gate) -> Result<Self, Failure> {
+        let run_dir = std::path::absolute(run_dir).unwrap_or_else(|_| run_dir.to_owned());
+        let file = gate_folder(GateKey::first(gate, Transport::Cli)).join(RECORD);
+        Self::load(&run_dir, &run_dir.join(file))
     }
 
     /// A record that is still being filled, as its checks would see it now.

@@ -9,6 +9,7 @@ mod environment;
 mod excerpt;
 mod head;
 mod layout;
+mod markdown;
 mod profiles;
 mod run;
 mod timeline;
@@ -17,6 +18,7 @@ mod triage;
 pub(crate) use excerpt::visible;
 pub use head::word;
 pub(crate) use layout::page as document;
+pub use markdown::{Group, causes, markdown};
 pub use run::{GateReport, RunReport};
 
 use std::path::{Path, PathBuf};

@@ -213,12 +213,22 @@ fn one_line(failure: &Failure) -> String {
     if line.chars().count() > 400 { line.chars().take(399).chain(['…']).collect() } else { line }
 }
 
+/// The variable with the folder of GitLab's project. Its reader takes paths within that; Jenkins' takes absolute ones.
+const GITLAB: &str = "CI_PROJECT_DIR";
+
+/// A file as the reader of this CI looks for it.
+fn attached(file: &Path) -> PathBuf {
+    let project = std::env::var_os(GITLAB).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let inside = project.and_then(|project| file.strip_prefix(project).map(Path::to_owned).ok());
+    inside.unwrap_or_else(|| file.to_owned())
+}
+
 /// The files that show it, as GitLab and Jenkins (its plugin for attachments) look for them. GitLab takes the first.
 fn attachments(run_dir: &Path, failure: &Failure, verdict: &Verdict) -> String {
     let mut files: Vec<PathBuf> = failure.evidence.clone().into_iter().collect();
     let read: BTreeSet<PathBuf> = verdict.read.iter().map(|reading| run_dir.join(&reading.file)).collect();
     files.extend(read.into_iter().filter(|file| failure.evidence.as_ref() != Some(file)));
-    let line = |file: &PathBuf| format!("[[ATTACHMENT|{}]]", file.display());
+    let line = |file: &PathBuf| format!("[[ATTACHMENT|{}]]", attached(file).display());
     files.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

@@ -152,7 +152,9 @@ pub fn merge(folders: &[PathBuf], into: &Path, signer: Option<&Signer>) -> Resul
 /// Reads and verifies all shards: each of one run, once. Sorted.
 fn read(folders: &[PathBuf]) -> Result<Vec<OneShard>, MergeError> {
     let mut shards: Vec<OneShard> = Vec::new();
-    for folder in folders {
+    // With more machines than gates some have none, and leave no run.
+    let is_empty = |folder: &&PathBuf| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    for folder in folders.iter().filter(|folder| !is_empty(folder)) {
         let summary = Summary::load(folder)?;
         let shard = summary.shard.ok_or_else(|| MergeError::NoShard(folder.clone()))?;
         let found = verify(folder, None)?;
@@ -182,10 +184,11 @@ fn read(folders: &[PathBuf]) -> Result<Vec<OneShard>, MergeError> {
         shards.push(OneShard { shard, folder: folder.clone(), summary, manifest, inputs });
     }
     shards.sort_by_key(|one| one.shard);
-    let count = shards.first().map_or(1, |first| first.shard.count);
+    let Some(first) = shards.first() else {
+        return Err(MergeError::NoShard(folders.first().cloned().unwrap_or_default()));
+    };
+    let (count, chosen) = (first.shard.count, first.summary.chosen());
     let wanted = (1..=count).map(|index| Shard { index, count });
-    // With more machines than gates some have none, and leave no run.
-    let chosen = shards.first().map(|first| first.summary.chosen()).unwrap_or_default();
     let missing: Vec<Shard> = wanted
         .filter(|shard| !shard.of(&chosen).is_empty() && !shards.iter().any(|known| known.shard == *shard))
         .collect();

@@ -10,6 +10,7 @@ mod inputs;
 mod key;
 mod launch;
 mod log;
+mod nextest;
 mod previous;
 mod protocol;
 mod queue;

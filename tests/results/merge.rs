@@ -15,9 +15,19 @@ const COUNT: usize = 3;
 
 /// A shard as its run leaves it: its gates, all green, its summary and inputs.
 fn shard(index: usize, change: impl FnOnce(&mut Value, &mut Value)) -> RunDir {
-    let of_this = Shard { index, count: COUNT }.of(&Gate::ALL);
+    let shard = Shard { index, count: COUNT };
+    run_of(index, &shard.of(&Gate::ALL), Some(shard), change)
+}
+
+/// A run of some gates, all green. What tells machines apart has the index in it.
+pub(crate) fn run_of(
+    index: usize,
+    of_this: &[Gate],
+    shard: Option<Shard>,
+    change: impl FnOnce(&mut Value, &mut Value),
+) -> RunDir {
     let mut run = RunDir::new();
-    for gate in &of_this {
+    for gate in of_this {
         run = run.with(EvidenceFixture::honest(*gate));
     }
     let at = |seconds: usize| format!("2026-01-01T00:00:{seconds:02}Z");
@@ -34,7 +44,7 @@ fn shard(index: usize, change: impl FnOnce(&mut Value, &mut Value)) -> RunDir {
     let mut summary = json!({
         "harness": env!("CARGO_PKG_VERSION"), "run_dir": run.path(), "started": at(index), "ended": at(40 + index),
         "project_base": format!("b{index}"), "mode": "embedded", "transports": "cli", "lanes": 1,
-        "shard": format!("{index}/{COUNT}"), "versions": { "WorkerBee": "0.1.7" },
+        "shard": shard, "versions": { "WorkerBee": "0.1.7" },
         "environment": { "machine": format!("runner {index}") },
         "parts": [{ "started": at(index), "ended": at(40 + index), "supervisor": { "pid": 1, "start": 1, "boot": "b" },
                     "command": ["cargo"], "project_base": "b", "kept": 0, "begun": of_this.len() }],
@@ -102,6 +112,16 @@ fn a_shard_that_is_missing_is_named() {
     assert!(matches!(&error, MergeError::Missing(missing) if missing.len() == 1), "{error}");
     assert!(error.to_string().contains("missing: shard 3/3"), "{error}");
     assert!(std::fs::read_dir(into.path()).unwrap().next().is_none(), "nothing is written");
+}
+
+#[test]
+fn a_machine_that_had_no_gate_left_an_empty_folder() {
+    let shards = honest();
+    let empty = tempfile::tempdir().unwrap();
+    let folders: Vec<PathBuf> = folders(&shards).into_iter().chain([empty.path().to_owned()]).collect();
+    assert!(merge(&folders, &shards[0].beside("merged"), None).is_ok());
+    let error = merge(&folders[COUNT..], &shards[0].beside("none"), None).unwrap_err();
+    assert!(matches!(error, MergeError::NoShard(_)), "{error}");
 }
 
 #[test]
