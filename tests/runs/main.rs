@@ -14,6 +14,7 @@ mod kept;
 mod ladder;
 #[path = "../support/nested.rs"]
 mod nested;
+mod packaged;
 mod repeated;
 #[path = "../support/stand_in.rs"]
 mod stand_in;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Trial::test("kept-in-a-lane", kept::in_a_lane),
         Trial::test("kept-on-the-host", kept::on_the_host),
         Trial::test("foreign-stack", at_once::beside_a_foreign_stack),
+        Trial::test("packaged", packaged::first_gate),
         Trial::test("clock-set-forth", || clock::set(3600)).with_ignored_flag(true),
         Trial::test("clock-set-back", || clock::set(-3600)).with_ignored_flag(true),
     ];
