@@ -53,13 +53,13 @@ impl Repository {
     }
 }
 
-fn text(output: &Output) -> String {
+fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 fn done(output: &Output) -> String {
-    assert!(output.status.success(), "{}", text(output));
-    text(output)
+    assert!(output.status.success(), "{}", said(output));
+    said(output)
 }
 
 #[rstest]
@@ -83,7 +83,7 @@ fn what_is_written_is_taken_away_again(#[case] files: &[(&str, &str)]) {
     cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"]);
     let output = cargo.arg(repository.at("Cargo.toml")).output().unwrap();
     let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
     let targets = metadata["packages"][0]["targets"].as_array().unwrap();
     assert!(targets.iter().any(|target| target["name"] == "gates" && target["kind"][0] == "test"), "{targets:?}");
 
@@ -96,7 +96,7 @@ fn what_is_written_is_taken_away_again(#[case] files: &[(&str, &str)]) {
     assert_eq!(repository.files(), before);
     assert!(!repository.at(".github").exists() && !repository.at("gates").exists());
     let nothing = repository.init(&["--remove"]);
-    assert_eq!(nothing.status.code(), Some(3), "{}", text(&nothing));
+    assert_eq!(nothing.status.code(), Some(3), "{}", said(&nothing));
 }
 
 #[test]
@@ -128,9 +128,9 @@ fn what_was_changed_since_is_left_and_named() {
     assert!(done(&repository.init(&[])).contains("changed since init wrote it"));
     assert_eq!(repository.read("k1s-gates.toml"), "lanes = 1\n", "init does not write over it");
     let output = repository.init(&["--remove"]);
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     for named in ["k1s-gates.toml: it was changed", ".config/nextest.toml: profile.ci.retries = 2"] {
-        assert!(text(&output).contains(named), "{named} is not in {}", text(&output));
+        assert!(said(&output).contains(named), "{named} is not in {}", said(&output));
     }
     assert_eq!(repository.read("k1s-gates.toml"), "lanes = 1\n");
     assert!(repository.read(".config/nextest.toml").ends_with("[profile.ci]\nretries = 2\n"));
@@ -150,9 +150,9 @@ fn what_is_in_the_way_is_named_and_nothing_is_written(#[case] files: &[(&str, &s
     let repository = Repository::new(files);
     let before = repository.files();
     let output = repository.init(&[]);
-    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
-    assert!(text(&output).contains(says), "{}", text(&output));
-    assert!(text(&output).contains("remedy:"), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains(says), "{}", said(&output));
+    assert!(said(&output).contains("remedy:"), "{}", said(&output));
     assert_eq!(repository.files(), before);
 }
 
@@ -203,4 +203,26 @@ fn a_neighbour_is_named_as_one() {
     let manifest = std::fs::read_to_string(k1s.join("Cargo.toml")).unwrap();
     assert!(manifest.contains("k1s-profile-gates = { path = \"../k1s-profile-gates\" }"), "{manifest}");
     assert_eq!(init(&place.path().join("nowhere")).status.code(), Some(3));
+}
+
+/// The blocks of a page that are a `console`: each command in a checkout of its own for the page, in their order.
+#[rstest]
+#[case::consumer("docs/consumer.md", 4)]
+#[case::command("docs/command.md", 3)]
+fn what_the_docs_show_on_a_console_can_be_run(#[case] page: &str, #[case] least: usize) {
+    let repository = Repository::new(&K1S);
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+    let blocks = text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    let commands: Vec<&str> = blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("$ ")).collect();
+    assert!(commands.len() >= least, "{commands:?}");
+    let program = Path::new(env!("CARGO_BIN_EXE_k1s-gates")).parent().unwrap().to_owned();
+    let own = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(program).chain(std::env::split_paths(&own));
+    let path = std::env::join_paths(folders).unwrap();
+    for line in commands {
+        let mut shell = Command::new("sh");
+        shell.args(["-euc", line]).current_dir(repository.0.path()).env("PATH", &path).env_remove("K1S_ROOT");
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{page}: {line}: {}", said(&output));
+    }
 }
