@@ -1,7 +1,7 @@
 //! What is seen of a live profile from outside it: through its ingress, by its APIs, and on disk.
 
 use super::session::Session;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use super::life as apps;
 use crate::attest::{Subject, app, echo, exports, images, life, listeners, resources, routes, seed, websocket};
@@ -28,14 +28,22 @@ pub(super) async fn observe(session: &mut Session<'_>, subject: &Subject, looked
     // echo app, which k1s takes many seconds to deploy. It comes after the observation of what is deployed, which would
     // find one app too many, and beside all others.
     let mut refused = Vec::new();
+    // k1s has the ingress loaded anew for each app that it deploys, which closes the connections that are open then.
+    let connections = Notify::new();
     let resources_and_echo = async {
         let resources = resources::observe(subject).await;
         looked.add_permits(1);
+        connections.notified().await;
         (resources, echo::observe(subject, &mut refused).await)
+    };
+    let websocket = async {
+        let websocket = websocket::observe(subject).await;
+        connections.notify_one();
+        websocket
     };
     let looks_and_life = async {
         let looks = tokio::join!(
-            websocket::observe(subject),
+            websocket,
             seed::observe(subject),
             images::observe(subject),
             exports::observe(subject),
