@@ -292,6 +292,12 @@ impl Evidence {
         Ok(self.call(label)?.ending(&self.whole(label)?))
     }
 
+    /// The project that MCP's result around the answer to a call says it is about.
+    pub(crate) fn said_of(&self, label: &str) -> Option<String> {
+        let whole = self.whole(label).ok().filter(|_| self.record.calls[label].transport == Transport::Mcp)?;
+        Some(whole.pointer("/structuredContent/project")?.as_str()?.to_owned())
+    }
+
     fn lacks(label: &str, pointer: &str, seen: &Value, file: &Path) -> Failure {
         Failure::new(format!("WorkerBee's answer to `{label}` has no {pointer}"))
             .expected(format!("a member at {pointer}"))
