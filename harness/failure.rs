@@ -1,4 +1,4 @@
-//! What a red check says: expected, seen, where the evidence is, what to do next.
+//! The message of a red check: what was expected and seen, where the evidence is, what to do next.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -42,20 +42,20 @@ impl Kind {
     }
 }
 
-/// Why a check is red, or why a gate could not be run at all.
+/// The reason why a check is red, or why a gate could not be run at all.
 ///
 /// Its `Display` starts with `Error: `, the line that nextest takes as JUnit's message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, schemars::JsonSchema)]
 pub struct Failure {
     /// One line: what went wrong.
     pub what: String,
-    /// What the check wanted to see.
+    /// The result that the check expects.
     pub expected: String,
-    /// What it saw.
+    /// The result that it found.
     pub seen: String,
     /// The file that shows it.
     pub evidence: Option<PathBuf>,
-    /// What to do next.
+    /// The advice on what to do next.
     pub remedy: String,
     /// What kind of failure it is.
     #[serde(default, skip_serializing_if = "Kind::is_finding")]
@@ -157,10 +157,10 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What differs from the expected in one observation: in one line, and the part that shows it.
+/// The difference between an observation and what a check expects: in one line, and the part that shows it.
 #[derive(Debug)]
 pub struct Mismatch {
-    /// What differs.
+    /// The difference.
     pub what: String,
     /// The part of the observation that shows it; none when all of it does.
     pub seen: Option<Value>,
@@ -171,7 +171,7 @@ pub struct Mismatch {
 }
 
 impl Mismatch {
-    /// What differs, with the part of the observation that shows it.
+    /// Creates a mismatch with the part of the observation that shows it.
     pub fn new(what: impl Into<String>, seen: &impl Serialize) -> Self {
         Self { what: what.into(), seen: serde_json::to_value(seen).ok(), remedy: None, kind: Kind::default() }
     }

@@ -51,7 +51,7 @@ fn names(path: &str) -> Vec<&str> {
     items.map(|item| name(item.trim())).take_while(|name| !name.is_empty()).collect()
 }
 
-/// What is wrong with the imports of a file's text, each with its line.
+/// Lists what is wrong with the imports of a file's text, each with its line.
 fn climbing(file: &str, text: &str) -> Vec<String> {
     let parts: Vec<&str> = file.trim_end_matches(".rs").split('/').collect();
     let depth = parts.len() - usize::from(parts.last() == Some(&"mod"));

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Envelope {
-    /// What the payload is.
+    /// The type of the payload.
     pub payload_type: String,
     /// The payload, in base64.
     pub payload: String,
@@ -28,7 +28,8 @@ pub struct Envelope {
 /// One signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed {
-    /// Which key: a hint, by which nothing is decided. The SHA-256 of the public key (DER, `SubjectPublicKeyInfo`).
+    /// The id of the key: a hint, by which nothing is decided. The SHA-256 of the public key (DER,
+    /// `SubjectPublicKeyInfo`).
     #[serde(default)]
     pub keyid: String,
     /// The signature, in base64.
@@ -43,7 +44,7 @@ pub enum KeyError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// It is no Ed25519 key in PEM.
@@ -51,9 +52,9 @@ pub enum KeyError {
     Unknown {
         /// The file.
         path: PathBuf,
-        /// What was wanted of it.
+        /// The kind of key that was expected.
         wanted: &'static str,
-        /// What the parser said.
+        /// The parser's message.
         seen: String,
     },
 }
@@ -98,7 +99,7 @@ impl PublicKey {
         })
     }
 
-    /// What envelopes call it.
+    /// Returns its id in envelopes.
     pub fn id(&self) -> String {
         let der = self.0.to_public_key_der().map(|der| der.as_bytes().to_vec()).unwrap_or_default();
         base16ct::lower::encode_string(&Sha256::digest(&der))
@@ -129,7 +130,7 @@ impl Envelope {
         STANDARD.decode(&self.payload).ok()
     }
 
-    /// Whether one of the signatures is that of a key.
+    /// Is true when one of the signatures is that of a key.
     pub fn is_signed_by(&self, key: &PublicKey) -> bool {
         let Some(payload) = self.bytes() else { return false };
         let text = authenticated(&self.payload_type, &payload);
@@ -142,7 +143,7 @@ impl Envelope {
     }
 }
 
-/// What is signed: type and payload with their lengths (DSSE's pre-authentication encoding).
+/// Returns the bytes that are signed: type and payload with their lengths (DSSE's pre-authentication encoding).
 fn authenticated(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut text = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     text.extend_from_slice(payload);

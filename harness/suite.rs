@@ -1,4 +1,4 @@
-//! What is checked of a gate in a run.
+//! The checks of a gate in a run.
 
 use crate::checks::Check;
 use crate::plan::{Gate, Transport, Transports};

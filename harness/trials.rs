@@ -127,7 +127,7 @@ struct Wanted {
     check: Check,
 }
 
-/// Why there are no trials.
+/// The reason why there are no trials.
 #[derive(Debug, thiserror::Error)]
 enum TrialsError {
     #[error(transparent)]
@@ -162,7 +162,7 @@ fn trial(wanted: Wanted, of_gate: Arc<[Wanted]>) -> Trial {
     })
 }
 
-/// What a red trial says: the cause first, and the check's own finding under it.
+/// Returns the message of a red trial: the cause first, and the check's own finding under it.
 fn explained(check: &Check, evidence: &Evidence, failure: &Failure) -> String {
     let mut red = diagnosis::red(evidence);
     if !red.iter().any(|one| one.check.as_ref() == Some(&check.name)) {

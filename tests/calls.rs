@@ -55,7 +55,7 @@ impl Bench {
     }
 }
 
-/// What a problem says, empty when there is none.
+/// Returns the message of a problem, empty when there is none.
 fn problem(call: &Call) -> String {
     call.problem.as_ref().map(ToString::to_string).unwrap_or_default()
 }
@@ -171,7 +171,7 @@ async fn an_answer_that_is_there_is_not_thrown_away() {
     assert_eq!((call.problem.as_ref(), call.exit), (None, Some(0)));
 }
 
-/// Where nobody reaps orphans, one that has ended stays as a zombie.
+/// Is true when a process has ended: where nobody reaps orphans, it stays as a zombie.
 fn ended(pid: &str) -> bool {
     std::fs::read_to_string(Path::new("/proc").join(pid).join("stat"))
         .map_or(true, |stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z')))

@@ -1,4 +1,4 @@
-//! Which k1s a run validates, and where it says so, against a stand-in for `WorkerBee`.
+//! The k1s that a run validates, and the places that name it, against a stand-in for `WorkerBee`.
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 const LONG: Duration = Duration::from_secs(30);
 const TOOLS: &str = include_str!("answers/seen/mcp-tools.json");
 
-/// What a server does with the call of a tool.
+/// The reaction of a server to the call of a tool.
 #[derive(Clone, Copy)]
 enum Behaviour {
     /// Answers with this result.

@@ -21,7 +21,7 @@ fn page(run: &RunDir) -> String {
     report::page(&RunReport::load(run.write()).unwrap())
 }
 
-/// What is between two marks, at its first place.
+/// Returns the text between two marks, at its first place.
 fn between<'a>(page: &'a str, start: &str, end: &str) -> &'a str {
     let (_, rest) = page.split_once(start).unwrap_or_else(|| panic!("no {start} in the page"));
     rest.split_once(end).unwrap().0

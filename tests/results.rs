@@ -1,4 +1,5 @@
-//! What is said over a whole run: manifest, statement, JUnit and bundle of runs that are whole, red, or cut short.
+//! Tests of the results over a whole run: manifest, statement, JUnit and bundle of runs that are whole, red, or cut
+//! short.
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -291,7 +291,7 @@ fn how_many_lanes_there_are_makes_no_difference() {
     assert!(output.status.success(), "{}", text(&output));
 }
 
-/// What a run whose gate hangs has written down when it has no more to say.
+/// Returns the files of a run whose gate hangs, once it writes no more.
 fn settled(machine: &Machine) -> BTreeMap<PathBuf, Vec<u8>> {
     loop {
         let before = content(machine);

@@ -1,5 +1,5 @@
-//! What k1s's servers answer: of the type that they declare, of the shape that it has in Kubernetes, and of the release
-//! that was built. Nobody's token is in it.
+//! The answers of k1s's servers: of the type that they declare, of the shape that Kubernetes gives them, and of the
+//! release that was built. The observation holds no token.
 
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ const JSON: &str = "application/json";
 const HTML: &str = "text/html";
 const TEXT: &str = "text/plain";
 
-/// What an answer must be.
+/// The shape that an answer must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
@@ -36,7 +36,7 @@ pub enum Shape {
     OpenApi,
 }
 
-/// What is asked for: of whom, where, and what it must be.
+/// The questions: the server, its path, and the shape that the answer must have.
 const ASKED: [(&str, &str, Shape); 27] = [
     ("controller-0", "/health", Shape::Object),
     ("controller-0", "/status", Shape::Object),
@@ -67,10 +67,10 @@ const ASKED: [(&str, &str, Shape); 27] = [
     ("apishim", "/api/v1/namespaces/default/configmaps/gates-nobody", Shape::Error),
 ];
 
-/// What was answered.
+/// The observation of k1s's answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Answers {
-    /// Which k1s was asked.
+    /// The k1s that was asked.
     pub release: Release,
     /// One per question.
     pub answers: Vec<Answer>,
@@ -79,17 +79,17 @@ pub struct Answers {
 /// One answer, as far as it is judged.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer {
-    /// Who was asked.
+    /// The server that was asked.
     pub server: String,
     /// For what.
     pub path: String,
-    /// What it must be.
+    /// The shape that it must have.
     pub shape: Shape,
     /// The HTTP status; none when there was no answer.
     pub status: Option<u16>,
     /// The type that it declares, without its parameters.
     pub content_type: String,
-    /// What does not fit, of what it says in it.
+    /// The first thing in its body that does not fit that shape; none when nothing is wrong.
     pub unfit: Option<String>,
     /// The version that it names.
     pub version: Option<String>,
@@ -136,7 +136,7 @@ impl Shape {
         if self == Self::Error { 404 } else { 200 }
     }
 
-    /// What does not fit about what an answer says.
+    /// Checks that the body of an answer has this shape; the error names what does not fit.
     fn unfit(self, reply: &Reply) -> Result<(), String> {
         let json = reply.json();
         let of_kind = |kind: &str| json["kind"].as_str().is_some_and(|own| own.ends_with(kind));
@@ -189,7 +189,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// What k1s's templates mark what is to be filled in with: `__NAME__`.
+/// Finds a placeholder of k1s's templates, `__NAME__`, that was not filled in.
 fn placeholder(page: &str) -> Option<&str> {
     let is_name = |word: &str| word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') && word.len() > 4;
     let words = page.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
@@ -197,7 +197,7 @@ fn placeholder(page: &str) -> Option<&str> {
 }
 
 impl Answers {
-    /// What is not as it should be.
+    /// Lists the answers that are not as they should be.
     pub fn deviations(&self) -> Vec<Deviation> {
         self.answers.iter().flat_map(|answer| answer.deviations(&self.release.version)).collect()
     }

@@ -1,4 +1,4 @@
-//! What an application is made of, whichever of k1s's manifest or Kubernetes' objects says so.
+//! The parts of an application, read from k1s's manifest or from Kubernetes' objects alike.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ pub struct App {
     pub namespace: Option<String>,
     /// The image of its container.
     pub image: String,
-    /// How many of it run.
+    /// The number of its replicas.
     pub replicas: i32,
     /// The port that its container listens on.
     pub container_port: i32,

@@ -54,7 +54,7 @@ impl Container {
     }
 }
 
-/// What runs in a container.
+/// A task of containerd's: the process that runs in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
     /// The id of the container.
@@ -63,11 +63,11 @@ pub struct Task {
     pub pid: u32,
     /// `RUNNING`, `PAUSED`, `STOPPED` and so on.
     pub status: String,
-    /// What it ended with, once it has.
+    /// Its exit status, once it has ended.
     pub exit_status: u32,
 }
 
-/// What a namespace holds that runs or could run.
+/// The containers and tasks of a namespace: all that runs or could run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
     /// Ids of containers.
@@ -79,7 +79,7 @@ pub struct Contents {
 /// A layer of a file system: of an image (committed), or of a container (active, view).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Who keeps it, e.g. `overlayfs`.
+    /// The snapshotter that keeps it, e.g. `overlayfs`.
     pub snapshotter: String,
     /// `committed`, `active`, `view` or `unknown`.
     pub kind: String,

@@ -14,7 +14,7 @@ use crate::plan::{Component, Profile};
 /// `WorkerBee`'s label of all that belongs to a k1s profile, and its value.
 pub(super) const KIND: (&str, &str) = ("workerbee.component", "k1s-profile");
 
-/// What containerd and the kernel showed at one time.
+/// The containers and their main processes, as listed at one time.
 #[derive(Debug)]
 pub struct ContainerList {
     containers: Vec<Container>,
@@ -69,7 +69,7 @@ pub async fn list(subject: &Subject) -> Result<ContainerList, Failure> {
 }
 
 impl Containers {
-    /// What two looks have shown.
+    /// Builds the observation from two listings.
     pub fn new(subject: &Subject, before: &ContainerList, after: &ContainerList) -> Self {
         let observed = |component: Component| {
             let name = subject.container(component);
@@ -146,8 +146,8 @@ fn main(task: Option<&Main>) -> Result<&Running, String> {
     task.process.as_ref().ok_or_else(|| "is RUNNING for containerd, and the kernel knows no such process".into())
 }
 
-/// What a component's main process is, once it is through with `pip`: `WorkerBee` starts controllers and the API shim
-/// by a shell that installs k1s's requirements and then becomes them (`exec`).
+/// Returns the program that a component's main process runs once `pip` is done: `WorkerBee` starts controllers and the
+/// API shim by a shell that installs k1s's requirements and then becomes them (`exec`).
 fn program(component: Component) -> &'static str {
     match component {
         Component::Etcd => "etcd",

@@ -1,4 +1,4 @@
-//! What each controller says of itself: who leads, and whether its loop turns.
+//! The controllers' reports of themselves: which of them leads, and whether each one's loop turns.
 //!
 //! The leader's key in etcd says who should lead; what counts is who acts so. A controller that does not lead refuses a
 //! change by name, and the question changes nothing wherever it is asked: its manifest names no kind.
@@ -24,7 +24,7 @@ const TURN: Duration = Duration::from_secs(15);
 const TURN_OVER_APPS: Duration = Duration::from_mins(1);
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// What was seen of the controllers.
+/// The observation of the controllers.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Controllers {
     /// One per controller of the profile.
@@ -38,28 +38,28 @@ pub struct Controllers {
 pub struct Controller {
     /// Its name in the profile, such as `controller-0`.
     pub name: String,
-    /// What it said first of itself, or why it said nothing.
+    /// Its first report of itself, or why it gave none.
     pub first: Result<Account, String>,
-    /// What it said once its loop had turned again, or when the time was over.
+    /// Its report after its loop had turned again, or when the time was up.
     pub last: Result<Account, String>,
     /// Its answer to a change.
     pub refusal: Refusal,
 }
 
-/// What a controller says of itself.
+/// A controller's report of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// Its id.
     pub id: Option<String>,
-    /// Whether it says that it leads.
+    /// True when it says that it leads.
     pub leads: bool,
-    /// Who leads, as it says.
+    /// The controller that leads, by its report.
     pub leader: Option<String>,
     /// The controllers that it knows, and whether it has heard from them of late.
     pub members: Vec<Member>,
-    /// When its loop last turned; 0 when never.
+    /// The time at which its loop last turned; 0 when never.
     pub turned: f64,
-    /// How often it reconciled each app.
+    /// The apps, each with the number of times that it reconciled them.
     pub apps: Vec<Reconciled>,
 }
 
@@ -77,7 +77,7 @@ pub struct Member {
 pub struct Reconciled {
     /// Its name, without its namespace.
     pub app: String,
-    /// How often.
+    /// The number of times.
     pub times: u64,
 }
 
@@ -88,7 +88,7 @@ pub struct Refusal {
     pub status: Option<u16>,
     /// The error that it names.
     pub error: String,
-    /// Who it says leads.
+    /// The controller that leads, by the answer.
     pub leader: Option<String>,
 }
 
@@ -196,7 +196,7 @@ impl Account {
     }
 }
 
-/// Whether it is a controller's part to act: a single one always has it.
+/// Is true when a controller has to act: of k1s-ha-min only the leader, elsewhere the single one always.
 fn acts(profile: Profile, account: &Account) -> bool {
     profile != Profile::HaMin || account.leads
 }

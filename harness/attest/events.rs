@@ -21,7 +21,7 @@ pub enum TaskEvent {
         container: String,
         /// 128 and the signal's number when a signal ended it.
         status: u32,
-        /// When, by the machine's clock.
+        /// The time, by the machine's clock.
         at: Option<Timestamp>,
     },
     /// The kernel killed a process of the container for want of memory.

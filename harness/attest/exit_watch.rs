@@ -16,13 +16,13 @@ use crate::failure::Failure;
 use crate::plan::Profile;
 use crate::workerbee::naming;
 
-/// How soon a stream that broke is asked for again.
+/// The pause before a stream that broke is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// `WorkerBee` still starts components when it has not started all, unless nothing has happened for so long.
 const STARTING: Duration = Duration::from_secs(15);
 /// By then a subscription has reached containerd, which says so with its first event alone.
 const SUBSCRIBED: Duration = Duration::from_millis(300);
-/// How often what has come is looked at.
+/// The interval at which the events that have come are examined.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The watch; it ends when this is dropped.
@@ -32,7 +32,7 @@ pub struct ExitWatch {
     task: AbortHandle,
 }
 
-/// Whose components.
+/// The project whose components are watched.
 struct Project {
     address: PathBuf,
     namespace: String,
@@ -64,7 +64,7 @@ impl ExitWatch {
         Self { tally, components, task: task.abort_handle() }
     }
 
-    /// What was observed so far.
+    /// Returns what was observed so far.
     pub fn so_far(&self) -> Exits {
         locked(&self.tally).seen.clone()
     }
@@ -130,7 +130,7 @@ impl Project {
         Ok(())
     }
 
-    /// Which containers are the profile's components.
+    /// Finds out which containers are the profile's components.
     async fn learn(&self, containerd: &Containerd, tally: &Mutex<Tally>) -> Result<(), Failure> {
         let found = containerd.containers(&self.namespace).await?;
         let mut tally = locked(tally);

@@ -19,10 +19,10 @@ const KEPT: usize = 50;
 /// The most signals that Linux has: above it a status is the program's own.
 const SIGNALS: u32 = 64;
 
-/// What a gate observed of its components' ends.
+/// The ends of a gate's components, as far as they were observed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exits {
-    /// Why containerd's events cannot be followed at present, if they cannot.
+    /// The reason why containerd's events cannot be followed at present; none when they can.
     pub problem: Option<String>,
     /// The components that were seen to start.
     pub started: BTreeSet<String>,
@@ -40,17 +40,17 @@ pub struct Exit {
     /// 128 and the signal's number when a signal ended it. None when it still runs after a process of it was killed for
     /// want of memory.
     pub status: Option<u32>,
-    /// When, by the machine's clock.
+    /// The time, by the machine's clock.
     pub at: Option<Timestamp>,
     /// Seconds since the gate began to observe, by a clock that nobody sets.
     pub seconds: f64,
-    /// How long it had run; none when its start was not seen.
+    /// The time that it had run; none when its start was not observed.
     pub ran_for_seconds: Option<f64>,
-    /// Whether the kernel killed a process of it for want of memory.
+    /// True when the kernel killed one of its processes for want of memory.
     pub out_of_memory: bool,
-    /// Whether it was started again.
+    /// True when it was started again.
     pub restarted: bool,
-    /// Whether its container was removed: whoever removes it has ended it.
+    /// True when its container was removed: whoever removes it has ended it.
     pub removed: bool,
 }
 
@@ -58,7 +58,7 @@ pub struct Exit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) component: String,
-    /// Whether containerd restarts it (`containerd.io/restart.…`).
+    /// True when containerd restarts it (`containerd.io/restart.…`).
     pub(super) is_restarted: bool,
 }
 
@@ -197,7 +197,7 @@ impl Exits {
 }
 
 impl Exit {
-    /// How it ended, without who.
+    /// Describes how it ended, without naming the component.
     pub fn how(&self) -> String {
         let killed = if self.out_of_memory { " (out of memory)" } else { "" };
         match (self.status, self.signal()) {

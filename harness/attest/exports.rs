@@ -1,4 +1,4 @@
-//! What `WorkerBee` exported: on disk, of the right types, and the same workload as the one that runs.
+//! The exports of `WorkerBee`: on disk, of the right types, and of the same workload as the one that runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,10 +24,10 @@ pub const FORMATS: [&str; 3] = ["helm", "k1s", "k8s"];
 /// How long `helm lint` may take.
 const LINT: Duration = Duration::from_secs(30);
 
-/// What was seen of the exports.
+/// The observation of the exports.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Exports {
-    /// What `WorkerBee` deployed.
+    /// The applications that `WorkerBee` deployed.
     pub deployed: Vec<App>,
     /// The image that each application runs from, by containerd.
     pub running: BTreeMap<String, String>,
@@ -44,11 +44,11 @@ pub struct Exports {
 /// One format.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Export {
-    /// How many files the answer names, all of which are there.
+    /// The number of files that the answer names; all of them are there.
     pub files: usize,
-    /// What its files say of the applications.
+    /// The applications that its files describe.
     pub apps: Vec<App>,
-    /// What its `images.json` says.
+    /// The images that its `images.json` lists.
     pub images: Vec<String>,
 }
 
@@ -81,12 +81,12 @@ pub struct Values {
     pub replicas: BTreeMap<String, i32>,
 }
 
-/// What `helm lint` said.
+/// The result of `helm lint`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Lint {
     /// Its exit status.
     pub exit: Option<i32>,
-    /// What it printed.
+    /// Its output.
     pub said: String,
 }
 

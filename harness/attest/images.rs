@@ -1,4 +1,4 @@
-//! What the workload's containers were started from, against what this gate built.
+//! The images that the workload's containers were started from, compared with those that this gate built.
 
 use std::sync::LazyLock;
 
@@ -23,14 +23,14 @@ pub(super) const APP: &str = "ae.app";
 
 static DIGEST: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("sha256:[0-9a-f]{64}").ok());
 
-/// What was seen of the images.
+/// The observation of the images.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Images {
-    /// What `WorkerBee` deployed.
+    /// The applications that `WorkerBee` deployed.
     pub deployed: Vec<App>,
-    /// What this gate built.
+    /// The images that this gate built.
     pub builds: Vec<Built>,
-    /// What runs.
+    /// The containers that run.
     pub containers: Vec<Running>,
 }
 

@@ -42,7 +42,7 @@ impl fmt::Debug for Tokens {
 }
 
 impl Ingress {
-    /// What `WorkerBee` recorded of a live profile, and its CA.
+    /// Reads the routes that `WorkerBee` recorded of a live profile, and its CA.
     pub fn of(subject: &Subject) -> Result<Self, Failure> {
         let record: ProfileRecord = subject.profile_record()?;
         // Its one entry that is no route is the profile's name.

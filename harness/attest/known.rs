@@ -1,5 +1,5 @@
-//! What the released k1s is known to get wrong: what a probe sees of it is told in docs/findings.md and turns no check
-//! red, of that release alone. What is known and not seen any more is told too.
+//! The known deviations of the released k1s. They are listed in docs/findings.md and turn no check red, of that release
+//! alone. A known deviation that is no longer observed is reported, too.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ pub const RELEASE: &str = "0.1.7";
 pub struct Deviation {
     /// Its name in the list, if it is known.
     pub name: &'static str,
-    /// What is wrong, in one line.
+    /// The deviation, in one line.
     pub what: String,
     /// The part that shows it.
     pub seen: Value,
@@ -33,11 +33,11 @@ pub struct Known {
     pub check: &'static str,
     /// The deviation's name.
     pub name: &'static str,
-    /// Which profiles have it: those with a leader, those without, or all.
+    /// The profiles that have it: those with a leader, those without, or all.
     pub of: Of,
-    /// What it is.
+    /// An explanation of it.
     pub why: &'static str,
-    /// Whether it is seen each time.
+    /// True when every run observes it.
     pub steady: bool,
 }
 
@@ -118,12 +118,12 @@ pub const KNOWN: &[Known] = &[
     known("attest::rbac", "token-outlives-account", Of::All, "the token of a deleted service account still opens"),
 ];
 
-/// Which k1s is asked, and in which kind of profile.
+/// The release of k1s that is asked, and the kind of its profile.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Release {
     /// Its version, as the k1s root names it.
     pub version: String,
-    /// Whether its controllers elect a leader.
+    /// True when its controllers elect a leader.
     pub ha: bool,
 }
 
@@ -151,7 +151,7 @@ impl Release {
         Err(Mismatch::new(format!("{}{more}", first.what), &first.seen).of(kind))
     }
 
-    /// What is known of this release, and was not seen.
+    /// Lists the known deviations of this release that were not observed.
     pub fn cured(&self, check: &'static str, deviations: &[Deviation]) -> Vec<String> {
         let unseen =
             self.known(check).filter(|known| known.steady && !deviations.iter().any(|one| one.name == known.name));
@@ -167,7 +167,7 @@ impl Release {
     }
 }
 
-/// What a check that passes leaves out.
+/// Names the known deviations that a passing check leaves out.
 pub fn left_out(check: &str) -> String {
     let names: Vec<&str> = KNOWN.iter().filter(|known| known.check == check).map(|known| known.name).collect();
     if names.is_empty() {

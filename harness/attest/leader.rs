@@ -1,4 +1,4 @@
-//! Who leads: the lease key of k1s-ha-min, read from the profile's etcd.
+//! The leader of k1s-ha-min: the lease key, read from the profile's etcd.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::plan::{Component, Profile};
 use crate::workerbee::naming;
 use crate::workerbee::reply::ProfileRecord;
 
-/// How a profile looked when it came up.
+/// The state of a profile when it came up.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Started {
     /// Seconds until the profile was up; none when that was not seen.
@@ -48,8 +48,8 @@ pub async fn until_up(state_root: &Path, project: &str, profile: Profile, limit:
     seen
 }
 
-/// Who leads now, with the lifetime of its lease (seconds left and granted), or that nobody does; none when that cannot
-/// be read.
+/// Reads which controller leads now, with the lifetime of its lease (seconds left and granted), or that nobody does;
+/// none when that cannot be read.
 pub(super) async fn now(state_root: &Path, project: &str, profile: Profile) -> Option<Option<Led>> {
     let bytes = std::fs::read(record_file(state_root, project)).ok()?;
     let etcd = Etcd::of(&serde_json::from_slice(&bytes).ok()?).ok().flatten()?;
@@ -100,7 +100,7 @@ pub struct Leader {
 pub struct Lease {
     /// The leader's key.
     pub key: String,
-    /// Who holds it; nobody when there is no such key.
+    /// The controller that holds it; none when there is no such key.
     pub leader: Option<Leader>,
     /// Seconds that its lease has left; below 0 when it has ended.
     pub seconds_left: Option<i64>,
@@ -120,7 +120,8 @@ async fn read(etcd: &Etcd, key: &str) -> Result<Option<Leader>, Failure> {
     Ok(Some(Leader { controller, claimed: value["lease_id"].as_i64().unwrap_or_default(), attached: entry.lease }))
 }
 
-/// Who leads k1s-ha-min, and whether that is still true: a lease that is not kept alive ends after 15 s.
+/// Observes which controller leads k1s-ha-min, and whether that is still true: a lease that is not kept alive ends
+/// after 15 s.
 pub async fn observe(subject: &Subject) -> Result<Lease, Failure> {
     let etcd = Etcd::of(&subject.profile_record()?)?.ok_or_else(|| {
         Failure::new("the profile has no etcd, and so no leader")

@@ -1,4 +1,5 @@
-//! Who led k1s-ha-min when: its leader's key, watched from before the profile starts until all looks are done.
+//! The leaders of k1s-ha-min over time: the lease key, watched from before the profile starts until all observations
+//! are made.
 //!
 //! `WorkerBee` applies to controller 0 whoever leads, and k1s answers a controller that does not lead with a 409. By
 //! the time that the 409 is seen another one may lead: so what counts is who led all along.
@@ -14,7 +15,7 @@ use super::leader;
 use crate::failure::Mismatch;
 use crate::plan::{Component, Profile};
 
-/// How often the key is read.
+/// The interval at which the key is read.
 const PACE: Duration = Duration::from_millis(250);
 /// How long a renewal is waited for: more than k1s's interval, less than the lifetime of its lease.
 const RENEWAL: Duration = Duration::from_secs(9);
@@ -24,25 +25,25 @@ const LIFETIME: i64 = 30;
 /// As often at the least: an honest gate reads it dozens of times, from the start of its profile to the last look.
 const LEAST: usize = 8;
 
-/// What was seen of the key.
+/// The observation of the key.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Leadership {
-    /// How often etcd answered.
+    /// The number of times that etcd answered.
     pub looks: usize,
-    /// Who led from when on, in order.
+    /// The leaders in order, each with the time from which it led.
     pub changes: Vec<Change>,
     /// The lease of who led last.
     pub lease: Renewals,
 }
 
-/// How a lease is kept alive.
+/// The lease that is kept alive, and its renewals.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Renewals {
     /// Seconds that it lasts when nobody renews it; none when the key had no lease.
     pub granted: Option<i64>,
     /// Seconds that it had left when it was last read.
     pub left: Option<i64>,
-    /// When it was seen to have more left than before.
+    /// The times at which it was found to have more left than before.
     pub renewed: Vec<f64>,
 }
 
@@ -90,7 +91,7 @@ impl Watch {
         }
     }
 
-    /// What was seen so far.
+    /// Returns what was observed so far.
     pub fn so_far(&self) -> Leadership {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use procfs::ProcResult;
 
-/// Where Caddy is told to load another configuration, unless it was told to listen elsewhere. It shares that port with
-/// every other Caddy (`SO_REUSEPORT`), and the kernel picks one of them for each connection.
+/// The port of Caddy's admin endpoint, which loads another configuration, unless Caddy was told to listen elsewhere. It
+/// shares that port with every other Caddy (`SO_REUSEPORT`), and the kernel picks one of them for each connection.
 pub(crate) const CADDY_ADMIN: u16 = 2019;
 
 /// A socket that waits for others.
@@ -34,7 +34,7 @@ pub(super) fn all() -> ProcResult<Vec<Listener>> {
     Ok(found)
 }
 
-/// How many servers share a TCP port at one address: more than one only where they let each other.
+/// Counts the servers that share a TCP port at one address: more than one only where they allow each other to.
 pub(crate) fn servers_at(port: u16) -> ProcResult<usize> {
     Ok(sharing(&all()?, port))
 }
@@ -46,8 +46,8 @@ fn sharing(listeners: &[Listener], port: u16) -> usize {
     addresses.chunk_by(|one, next| one == next).map(<[SocketAddr]>::len).max().unwrap_or_default()
 }
 
-/// What is to be told when more than one server listens where `WorkerBee` has its ingress loaded anew: each reload
-/// reaches either of them, and one that reaches the wrong one makes it serve the other's sites.
+/// Returns a warning when more than one server listens where `WorkerBee` has its ingress loaded anew: a reload reaches
+/// any one of them, and the wrong one then serves the other's sites.
 pub fn shared_admin() -> Option<String> {
     let servers = servers_at(CADDY_ADMIN).ok().filter(|servers| *servers > 1)?;
     Some(format!(

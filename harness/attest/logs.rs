@@ -20,7 +20,7 @@ pub(crate) const INSTALLING: &str = ".installing";
 /// The longest last line of a traceback that is kept.
 const LINE: usize = 200;
 
-/// What is in the logs.
+/// The observation of the logs.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Logs {
     /// One per container.
@@ -30,17 +30,17 @@ pub struct Logs {
 /// One container's log.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Log {
-    /// Whose: the component, where it is one, or the container's name.
+    /// The component that it is from, or else the container's name.
     pub container: String,
-    /// How many lines it has.
+    /// The number of its lines.
     pub lines: usize,
     /// The names of the tokens that it holds.
     pub tokens: Vec<String>,
     /// The last line of each traceback that the harness did not provoke.
     pub tracebacks: Vec<String>,
-    /// Why it could not be read.
+    /// The reason why it could not be read.
     pub unread: Option<String>,
-    /// Whether it is others' to read.
+    /// True when this user may not read it.
     pub forbidden: bool,
 }
 

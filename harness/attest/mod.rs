@@ -1,4 +1,4 @@
-//! What the harness sees for itself, beside what `WorkerBee` says.
+//! The harness's own observations, made besides what `WorkerBee` reports.
 
 pub mod answers;
 pub mod app;

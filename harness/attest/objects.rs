@@ -16,24 +16,24 @@ use crate::failure::{Failure, Mismatch};
 
 const NAMESPACE: &str = "gates-objects";
 const OTHER: &str = "gates-others";
-/// How long a watch takes to be there, and to tell of the last change.
+/// How long a watch may take to begin, and to report the last change.
 const LISTENED: Duration = Duration::from_millis(500);
 
-/// What was asked for in turn, and what came of it.
+/// The steps of this probe, in their order, and their results.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Objects {
-    /// Which k1s was asked.
+    /// The k1s that was asked.
     pub release: Release,
     /// The steps, in order.
     pub steps: Vec<Step>,
-    /// What the watch of the namespace told meanwhile: `ADDED one` and so on.
+    /// The events that the watch of the namespace reported meanwhile: `ADDED one` and so on.
     pub told: Vec<String>,
 }
 
 /// One question.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Step {
-    /// What was done.
+    /// The operation.
     pub what: String,
     /// The HTTP status; none when there was no answer.
     pub status: Option<u16>,
@@ -139,7 +139,7 @@ impl Objects {
         self.steps.iter().find(|step| step.what == what)
     }
 
-    /// What is not as Kubernetes's clients expect it.
+    /// Lists what is not as Kubernetes's clients expect it.
     pub fn deviations(&self) -> Vec<Deviation> {
         let mut found = self.statuses();
         found.extend(self.contents());

@@ -12,7 +12,7 @@ use super::{Ended, Subject, client};
 use crate::failure::Failure;
 use crate::workerbee::reply::ProfileRecord;
 
-/// How many questions are on their way at once: k1s's servers keep five callers waiting and turn others away.
+/// The number of questions that are asked at a time: k1s's servers keep five callers waiting and turn others away.
 pub(super) const AT_ONCE: usize = 4;
 /// How long one answer may take. `/system` asks containerd first.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -20,13 +20,13 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// The servers of a profile, and what opens them.
 pub(super) struct Servers {
     client: reqwest::Client,
-    /// Where each component is reached, by its name in the profile; etcd and NATS are no servers of k1s's.
+    /// The URL of each component, by its name in the profile; etcd and NATS are not servers of k1s's.
     urls: BTreeMap<String, String>,
     ended: Ended,
     pub(super) tokens: Tokens,
 }
 
-/// Who asks.
+/// The kinds of callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Asker {

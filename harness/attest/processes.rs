@@ -13,7 +13,7 @@ use crate::failure::{Failure, Mismatch};
 pub struct Running {
     /// Its id, in the PID namespace of the harness.
     pub pid: u32,
-    /// When it was started, in clock ticks after boot: with the pid it tells one process from another.
+    /// The time of its start, in clock ticks after boot: with the pid it tells one process from another.
     pub started: u64,
     /// The program or, of an interpreter, the module or script: `etcd`, `ae.controller`, `pip`.
     pub program: String,
@@ -21,10 +21,10 @@ pub struct Running {
     pub children: Vec<String>,
 }
 
-/// Where the programs of k1s run.
+/// The programs of k1s that run on the machine, by the place where they run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Places {
-    /// How many processes were looked at.
+    /// The number of processes that were examined.
     pub scanned: usize,
     /// Programs of k1s within containers, with how many there are of each.
     pub contained: BTreeMap<String, usize>,
@@ -41,7 +41,7 @@ pub struct Stray {
     pub pid: i32,
     /// The id of its parent.
     pub parent: i32,
-    /// What it is.
+    /// The program that it runs.
     pub program: String,
     /// Its control groups.
     pub cgroups: Vec<String>,
@@ -131,7 +131,7 @@ fn is_k1s(program: &str) -> bool {
     servers.contains(&program) || (program.starts_with("ae.") && !clients.contains(&program))
 }
 
-/// What a command line runs: of Python the module or the script, else the program.
+/// Finds the program that a command line runs: for Python the module or the script.
 fn program(line: &[String]) -> Option<String> {
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let first = name(line.first()?);

@@ -1,4 +1,5 @@
-//! What a role of RBAC's opens to a service account: what it names, in its namespace, and nothing else.
+//! The rights that a role of RBAC's gives a service account: to what the role names, in its namespace, and to nothing
+//! else.
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -13,27 +14,27 @@ const NAMESPACE: &str = "gates-rbac";
 const OTHER: &str = "gates-others";
 const NAME: &str = "gates";
 
-/// What a service account may do.
+/// The observation of a service account's rights.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Rbac {
-    /// Which k1s was asked.
+    /// The k1s that was asked.
     pub release: Release,
-    /// Whether k1s gave the account a token.
+    /// True when k1s gave the account a token.
     pub token: bool,
-    /// What it asked for.
+    /// The account's requests.
     pub asked: Vec<Asked>,
-    /// How its deletion and those of its role and binding were answered.
+    /// The answers to the deletion of the account, of its role and of its binding.
     pub deleted: Vec<(String, Option<u16>)>,
 }
 
 /// A question with the account's token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Asked {
-    /// What for, in words.
+    /// The request, in words.
     pub what: String,
     /// The HTTP status; none when there was no answer.
     pub status: Option<u16>,
-    /// Whether the role opens it.
+    /// True when the role allows it.
     pub opens: bool,
 }
 
@@ -83,7 +84,7 @@ pub async fn observe(subject: &Subject) -> Result<Rbac, Failure> {
 }
 
 impl Rbac {
-    /// What is open that should not be, or closed.
+    /// Lists the requests that were allowed and should not have been, or the other way round.
     pub fn deviations(&self) -> Vec<Deviation> {
         let mut found = Vec::new();
         for one in &self.asked {

@@ -1,4 +1,4 @@
-//! Whether each component answers for itself, at its own container's address: no other component can answer there.
+//! The readiness of each component, asked at its own container's address: no other component can answer there.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const REQUEST: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// What the components of a profile answer.
+/// The answers of a profile's components.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Readiness {
     /// One per component that the profile must have.
@@ -28,7 +28,7 @@ pub struct Readiness {
 pub struct Answer {
     /// Its container's name.
     pub name: String,
-    /// What was asked; none when there is nobody to ask.
+    /// The URL that was asked; none when it is not known.
     pub url: Option<String>,
     /// The HTTP status; none when nothing answered.
     pub status: Option<u16>,

@@ -1,4 +1,5 @@
-//! What k1s must refuse: each way to change something, from those who may not, and manifests that are none.
+//! The requests that k1s must refuse: each way to change something, from callers who may not, and manifests that are
+//! invalid.
 //!
 //! No question changes anything that is deployed. What a k1s that refuses too little makes of them goes by the name
 //! `gates-nobody`, in a namespace of that name, and is deleted again.
@@ -16,7 +17,7 @@ use crate::failure::{Failure, Mismatch};
 /// The controller's ways to change something.
 const CHANGES: [&str; 7] =
     ["/apply", "/scale/*", "/delete/*", "/exec/*", "/rollout/pause/*", "/rollout/resume/*", "/rollout/restart/*"];
-/// What its playground can do, which has a token of its own.
+/// The paths of its playground, which has a token of its own.
 const PLAYGROUND: [&str; 2] = ["/labs/plan", "/labs/scale"];
 /// The kinds that everything is tried with.
 const WRITTEN: [&str; 2] = ["/api/v1/namespaces/*/configmaps", "/api/v1/namespaces/*/secrets"];
@@ -33,10 +34,10 @@ const DELETED: [&str; 8] = [
 ];
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/*/deployments";
 
-/// What was asked for, and what came of it.
+/// The requests of this probe, and how k1s answered them.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Refusals {
-    /// Which k1s was asked.
+    /// The k1s that was asked.
     pub release: Release,
     /// Changes by those who may not make them.
     pub changes: Vec<Change>,
@@ -47,9 +48,9 @@ pub struct Refusals {
 /// A change that somebody asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Change {
-    /// Who was asked: `apishim` or `controller-0`.
+    /// The server that was asked: `apishim` or `controller-0`.
     pub server: String,
-    /// By which method.
+    /// The HTTP method.
     pub method: String,
     /// For what.
     pub path: String,
@@ -62,7 +63,7 @@ pub struct Change {
 /// A manifest that is none.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Applied {
-    /// What is wrong with it.
+    /// The defect of the manifest.
     pub lacks: String,
     /// The HTTP status; none when there was no answer.
     pub status: Option<u16>,
@@ -142,7 +143,7 @@ impl Refusals {
         self.manifests.iter().all(|applied| applied.status != Some(409))
     }
 
-    /// What is not refused as it should be.
+    /// Lists the requests that are not refused as they should be.
     pub fn deviations(&self) -> Vec<Deviation> {
         let changes = self.changes.iter().filter_map(Change::deviation);
         changes.chain(self.manifests.iter().filter_map(Applied::deviation)).collect()

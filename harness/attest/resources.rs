@@ -1,4 +1,4 @@
-//! What k1s says of the deployed workload: pods, deployments, services, ingresses, jobs, as typed objects.
+//! The deployed workload by k1s's own account: pods, deployments, services, ingresses, jobs, as typed objects.
 
 use std::time::Duration;
 
@@ -20,25 +20,25 @@ use crate::plan::Profile;
 /// k1s mirrors what it deploys into its API a moment later, and probes readiness every two seconds.
 const SETTLED: Duration = Duration::from_secs(20);
 
-/// What was seen, or why it was not.
+/// An observed value, or why there is none.
 pub type Seen<T> = Result<T, String>;
 
-/// What was seen of the workload.
+/// The observation of the workload.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Resources {
-    /// What `WorkerBee` deployed.
+    /// The applications that `WorkerBee` deployed.
     pub deployed: Vec<App>,
     /// The pods, by k1s's API.
     pub pods: Seen<Vec<PodSeen>>,
     /// The deployments with their services and ingresses, by k1s's API.
     pub objects: Seen<Vec<DeploymentSeen>>,
-    /// How many services, ingresses, jobs and stateful sets k1s's API lists.
+    /// The numbers of services, ingresses, jobs and stateful sets that k1s's API lists.
     pub counts: Counts,
     /// The applications, by k1s's controller.
     pub controller: Seen<Vec<AppStatus>>,
 }
 
-/// How many there are of a kind.
+/// The number of objects of each kind.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Counts {
     /// Services.
@@ -60,17 +60,17 @@ pub struct PodSeen {
     pub app: String,
     /// `Running`, when all is well.
     pub phase: String,
-    /// Whether it is ready, and each of its containers.
+    /// True when it is ready, with each of its containers.
     pub ready: bool,
 }
 
 /// A deployment.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct DeploymentSeen {
-    /// What it is made of.
+    /// The application that it runs.
     #[serde(flatten)]
     pub app: App,
-    /// How many of it are ready.
+    /// The number of replicas that are ready.
     pub ready: i32,
 }
 
@@ -81,9 +81,9 @@ pub struct AppStatus {
     pub name: String,
     /// Its namespace.
     pub namespace: Option<String>,
-    /// How many shall run.
+    /// The number of replicas that should run.
     pub desired_replicas: i32,
-    /// How many are ready.
+    /// The number of replicas that are ready.
     pub ready_replicas: i32,
     /// `ready`, when all is well.
     pub revision_status: String,

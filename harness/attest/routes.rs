@@ -28,14 +28,14 @@ const BEHIND: [(&str, &str); 3] = [("app ", "the application"), ("api", "apishim
 /// How long Caddy may take to load the profile's sites.
 const SETTLED: Duration = Duration::from_secs(10);
 
-/// What was seen of the routes.
+/// The observation of the routes.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Routes {
     /// Each route, trusting `WorkerBee`'s CA.
     pub routes: Vec<Route>,
     /// Each host name, trusting a CA that has signed nothing.
     pub strangers: Vec<Stranger>,
-    /// What is not for everybody.
+    /// The questions that need credentials.
     pub guards: Vec<Guard>,
 }
 
@@ -44,9 +44,9 @@ pub struct Routes {
 pub struct Route {
     /// Its purpose.
     pub name: String,
-    /// What was asked for.
+    /// The URL that was asked.
     pub url: String,
-    /// What came back.
+    /// The answer.
     pub answer: Answer,
 }
 
@@ -55,16 +55,16 @@ pub struct Route {
 pub struct Stranger {
     /// The host name.
     pub host: String,
-    /// What came back.
+    /// The answer.
     pub answer: Answer,
 }
 
 /// A question that needs credentials.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Guard {
-    /// Whose: `api` or `controller`.
+    /// The server: `api` or `controller`.
     pub name: String,
-    /// What was asked for.
+    /// The URL that was asked.
     pub url: String,
     /// Without credentials.
     pub without: Answer,

@@ -15,35 +15,35 @@ use super::tls::Question;
 use super::{Subject, client, poll};
 use crate::failure::{Failure, Mismatch};
 
-/// What the app is seeded with; `WorkerBee` looks for it in the backend's answer.
+/// The value that the app is seeded with; `WorkerBee` expects it in the backend's answer.
 const SEED: &str = "workerbee";
 
 const QUESTION: Duration = Duration::from_secs(5);
 const SETTLED: Duration = Duration::from_secs(15);
 
-/// What was seen of the way from the database to the browser.
+/// The observation of a value's way from the database to the browser.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Seed {
     /// The value that was written, and that nobody could know.
     pub written: String,
-    /// What each app's service answered on this machine.
+    /// The answers of each app's service on this machine.
     pub services: Vec<Published>,
-    /// What the database's service answered.
+    /// The answer of the database's service.
     pub database: Hop,
-    /// What the backend's route answered, over TLS.
+    /// The answer of the backend's route, over TLS.
     pub backend: Hop,
-    /// What the frontend's route answered, over TLS.
+    /// The answer of the frontend's route, over TLS.
     pub frontend: Hop,
-    /// Whether the value from before was put back.
+    /// True when the previous value was put back.
     pub restored: bool,
 }
 
 /// The service of an app, as k1s publishes it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Published {
-    /// Whose.
+    /// The name of the app.
     pub app: String,
-    /// What was asked.
+    /// The URL that was asked.
     pub url: String,
     /// The status of the answer, or why there is none.
     pub status: Result<u16, String>,
@@ -52,17 +52,17 @@ pub struct Published {
 /// One station.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Hop {
-    /// What was asked.
+    /// The URL that was asked.
     pub url: String,
-    /// Whether it says that all is well.
+    /// True when its answer says that all is well.
     pub ok: bool,
     /// The value that it has.
     pub value: Option<String>,
-    /// Where it has that from: the peer's URL, with the port of its service.
+    /// The peer that it has the value from: a URL, with the port of the peer's service.
     pub peer: Option<String>,
     /// The port of the peer's service by the deployed manifest.
     pub peer_port: Option<i32>,
-    /// Why there is none.
+    /// The reason why there is no value.
     pub error: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Where a profile keeps its state: in etcd or in an SQLite file, and not in the other.
+//! The place of a profile's state: etcd or an SQLite file, and not the other one.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,25 +15,25 @@ use crate::workerbee::naming;
 /// A single controller answers `/health` before its first turn writes its node down.
 const LIMIT: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(100);
-/// What every SQLite file begins with.
+/// The bytes that every SQLite file begins with.
 const HEADER: &[u8] = b"SQLite format 3\0";
 /// A table of k1s's state store (`AE_STATE_DB`). The API shim has an SQLite file of its own in every profile,
 /// `apishim.db`, with one table `objects`: no state of the controllers.
 const STATE_TABLE: &str = "app_registry";
 /// The table of that file: a look that does not see it sees no SQLite file at all.
 const SHIM_TABLE: &str = "objects";
-/// What the keys of the controllers' presence and lease start with. k1s-ha-min writes those wherever its state is
+/// The prefix of the keys of the controllers' presence and lease. k1s-ha-min writes those wherever its state is
 /// (`ae.controller.authority`), and nothing else before something is deployed (none seen in 30 s).
 const ELECTION: &str = "controlplane/";
 /// Keys are counted; so many are named.
 const NAMED: usize = 20;
 
-/// What was found of a profile's state.
+/// The observation of a profile's state.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct State {
     /// The profile's etcd; none when `WorkerBee` recorded none.
     pub etcd: Option<Keys>,
-    /// Whether there is a folder that etcd writes to.
+    /// True when there is a folder that etcd writes to.
     pub etcd_folder: bool,
     /// The SQLite files in the profile's folder.
     pub sqlite: Vec<File>,
@@ -42,11 +42,11 @@ pub struct State {
 /// k1s's keys in etcd.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Keys {
-    /// What the profile's keys start with (`AE_ETCD_PREFIX`).
+    /// The prefix of the profile's keys (`AE_ETCD_PREFIX`).
     pub prefix: String,
-    /// How many there are of k1s's state.
+    /// The number of keys of k1s's state.
     pub count: usize,
-    /// How many there are of the controllers' presence and lease.
+    /// The number of keys of the controllers' presence and lease.
     pub election: usize,
     /// The first of them.
     pub first: Vec<String>,

@@ -1,4 +1,4 @@
-//! What is looked at: a profile while it is alive.
+//! The subject of observations: a profile while it is alive.
 
 use std::path::PathBuf;
 
@@ -24,14 +24,14 @@ pub struct Subject {
     pub profile: Profile,
     /// The version of k1s, as its root names it.
     pub k1s: String,
-    /// What `WorkerBee` answered to `validate`; null when it gave no JSON.
+    /// `WorkerBee`'s answer to `validate`; null when it gave no JSON.
     pub answer: Value,
     /// The components of it that have ended for good.
     pub ended: Ended,
 }
 
 impl Subject {
-    /// Which k1s it is, and in which kind of profile.
+    /// Returns the release of k1s, and the kind of its profile.
     pub(super) fn release(&self) -> Release {
         Release { version: self.k1s.clone(), ha: self.profile.elects_leader() }
     }

@@ -40,11 +40,11 @@ pub struct Question<'a> {
     pub url: &'a str,
     /// A bearer token; it is sent and nothing else.
     pub token: Option<&'a str>,
-    /// What is posted; without it the question is a GET.
+    /// The body of a POST; without it the question is a GET.
     pub body: Option<&'a str>,
 }
 
-/// What came back.
+/// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {

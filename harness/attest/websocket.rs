@@ -1,7 +1,7 @@
 //! The app's WebSocket, over TLS that verifies against `WorkerBee`'s CA.
 //!
-//! What is asked of it is what `WorkerBee`'s app can do, and no less. Its server (of Python's standard library, in the
-//! template's backend):
+//! The questions ask for what `WorkerBee`'s app can do, and for no less. Its server (of Python's standard library, in
+//! the template's backend):
 //!
 //! - answers the handshake as HTTP/1.0, which tungstenite's own handshake refuses; so the upgrade is hyper's, and the
 //!   accept key is compared here.
@@ -39,11 +39,11 @@ use super::tls::Trust;
 use super::{Subject, app};
 use crate::failure::{Failure, Mismatch};
 
-/// What the app puts before what it echoes.
+/// The text that the app puts before what it echoes.
 const PREFIX: &str = "echo:";
-/// How many numbered messages are sent.
+/// The number of numbered messages.
 const MESSAGES: usize = 100;
-/// How many of them are on their way at once: each must come back on its own connection.
+/// The number of messages that are sent at a time: each must come back on its own connection.
 const AT_ONCE: usize = 8;
 /// The longest message that the app's answer has room for.
 const LONGEST: usize = 65_535 - PREFIX.len();
@@ -52,16 +52,16 @@ const TOO_LONG: usize = 65_536;
 /// How long one connection may take.
 const TURN: Duration = Duration::from_secs(5);
 
-/// What was seen of the WebSocket.
+/// The observation of the WebSocket.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WebSocket {
-    /// Where it is.
+    /// Its URL.
     pub url: String,
     /// A short text.
     pub text: Turn,
     /// A binary message of every byte that is a character.
     pub binary: Turn,
-    /// How many of the numbered messages were echoed, each as its own, before one was not.
+    /// The number of numbered messages that were echoed, each as its own, before one was not.
     pub in_order: usize,
     /// The first one that was not, when there was one.
     pub out_of_order: Option<Turn>,
@@ -81,9 +81,9 @@ pub enum Turn {
         sent: usize,
         /// Bytes of the answer.
         answered: usize,
-        /// Whether the answer is the prefix and every byte that was sent.
+        /// True when the answer is the prefix and every byte that was sent.
         echoed: bool,
-        /// How it ended after the answer.
+        /// The end of the connection after the answer.
         end: End,
     },
     /// A verified handshake, then no answer: how it ended.
@@ -92,7 +92,7 @@ pub enum Turn {
     Refused(String),
 }
 
-/// How a connection ended.
+/// The end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
@@ -185,7 +185,7 @@ async fn upgrade(trust: &Trust, url: &str) -> Result<WebSocketStream<TokioIo<Upg
     Ok(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, None).await)
 }
 
-/// What a header says, which may be a list, and stand there more than once.
+/// Returns the values of a header, which may be a list and may be there more than once.
 fn values<'a, T>(response: &'a Response<T>, name: &HeaderName) -> Vec<&'a str> {
     let values = response.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim).collect()
@@ -253,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    /// What a server does with the message that it read.
+    /// The reaction of a server to the message that it read.
     enum Server {
         Answers(Vec<Message>),
         Ends,

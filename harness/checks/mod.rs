@@ -35,7 +35,7 @@ pub(crate) enum Judges {
 pub struct Check {
     /// Its name within the gate.
     pub name: String,
-    /// What it wants to see, in words; empty when only its failure says so.
+    /// The expected result, in words; empty when only its failure names it.
     pub expected: String,
     judges: Judges,
     judge: Arc<Judge>,
@@ -64,17 +64,18 @@ impl Check {
         self
     }
 
-    /// Whether it compares with files of the user's: its trial alone knows which.
+    /// Is true when it compares with files of the user's: its trial alone knows which.
     pub(crate) fn is_snapshot(&self) -> bool {
         self.judges == Judges::Shape
     }
 
-    /// Whether it compares what `WorkerBee` says both ways.
+    /// Is true when it compares `WorkerBee`'s answers over both transports.
     pub(crate) fn is_parity(&self) -> bool {
         self.judges == Judges::BothWays
     }
 
-    /// Whether only its trial can judge it: it knows whose snapshots are meant, and waits for both ways to ask.
+    /// Is true when only its trial can judge it: the trial knows whose snapshots are meant, and waits for both
+    /// transports.
     pub(crate) fn judged_by_trial_only(&self) -> bool {
         self.is_snapshot() || self.is_parity()
     }

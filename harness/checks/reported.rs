@@ -1,4 +1,4 @@
-//! What `WorkerBee` itself reports, under its own names.
+//! The checks that `WorkerBee` itself reports, under its own names.
 
 use serde::de::DeserializeOwned;
 
@@ -125,7 +125,7 @@ fn names(reply: &Reply) -> Vec<&str> {
     reply.checks.iter().map(|check| check.name.as_str()).collect()
 }
 
-/// What the answer says elsewhere about a red check.
+/// Returns the errors elsewhere in the answer that explain a red check.
 pub(super) fn details(reply: &Reply) -> String {
     let errors = ["/started/readiness/errors", "/profile_start/readiness/errors"].iter().find_map(|pointer| {
         let rest = serde_json::Value::Object(reply.rest.clone());

@@ -31,13 +31,13 @@ pub(crate) struct Plan {
     json: bool,
 }
 
-/// What would be run.
+/// The plan of a run.
 #[derive(Serialize)]
 struct Planned {
     /// The k1s under test.
     k1s_root: String,
     settings: Settings,
-    /// Where each setting's value comes from.
+    /// The source of each setting's value.
     from: Vec<Shown>,
     /// Of the stack; empty when it is not complete yet.
     versions: BTreeMap<String, String>,
@@ -56,10 +56,10 @@ struct Shown {
 
 #[derive(Serialize)]
 struct PlannedGate {
-    /// What the names of its trials start with.
+    /// The prefix of the names of its trials.
     name: String,
     gate: Gate,
-    /// By which way WorkerBee is asked.
+    /// The transport by which `WorkerBee` is asked.
     transport: Transport,
     project: String,
     /// The longest project name that works.

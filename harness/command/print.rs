@@ -1,4 +1,4 @@
-//! How every subcommand speaks: colours for terminals alone, JSON for programs, exit statuses that mean something.
+//! The output of all subcommands: colours for terminals alone, JSON for programs, exit statuses that mean something.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-/// What was looked at is not good.
+/// The exit status when what was examined is not good.
 pub(crate) const NOT_GOOD: u8 = 1;
 /// Red, and for the machine, the stack or the harness alone: k1s and `WorkerBee` need no looking at.
 pub(crate) const ENVIRONMENT: u8 = 5;
-/// What was asked for could not be done. 2 is clap's, for wrong usage.
+/// The exit status when the request could not be carried out. 2 is clap's, for wrong usage.
 pub(crate) const UNABLE: u8 = 3;
 
 pub(crate) const EXIT_CODES: &str = "\

@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{hosts, print, watch};
 
-/// How long the last lines of a run may take to be told after nextest has ended.
+/// How long the last lines of a run may take to be printed after nextest has ended.
 const LAST_LINES: Duration = Duration::from_secs(10);
 /// Files that a waiting trial holds open in nextest are three; over both transports there are some 650 trials.
 const FILES: u64 = 4096;

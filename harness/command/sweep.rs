@@ -70,7 +70,7 @@ fn suggest(cleanup: Result<Option<Value>, Failure>) {
     }
 }
 
-/// What somebody asked to keep is not left: it is shown, and goes when it is released.
+/// Prints the kept projects: they are not leftovers, and go when they are released.
 fn print_kept(remains: &[Remains]) {
     for one in remains {
         let (Some(kept), Some(owner)) = (&one.kept, one.owner) else { continue };

@@ -13,7 +13,7 @@ use k1s_profile_gates::signing::PublicKey;
 
 /// A file has changed, is missing or was added; or the signature is not that of the key.
 const UNSOUND: u8 = 1;
-/// What is listed is as it was, but the run was cut short, and some of it is not listed.
+/// The exit status when all listed files are unchanged, but the run was cut short, and some files are not listed.
 const INCOMPLETE: u8 = 4;
 
 #[derive(Args)]

@@ -18,9 +18,9 @@ use serde_json::json;
 
 use super::print;
 
-/// How often to look. A gate takes seconds.
+/// The interval at which the run is read: a gate takes seconds.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// What is over within this is not told line by line.
+/// The time within which a step that ends gets no line of its own.
 const MOMENT: Duration = Duration::from_secs(3);
 /// Without a terminal that is redrawn, how long a gate may say nothing new.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -103,9 +103,9 @@ pub(crate) fn end(run_dir: &Path) -> Result<(), Box<dyn Error>> {
     follow(run_dir, &mut End).map(drop)
 }
 
-/// How a run is told.
+/// A way to show a run.
 trait Teller {
-    /// How it stands.
+    /// Shows how the run stands.
     fn tell(&mut self, run: &RunReport);
     /// Its end, after the last time that it was told how it stands.
     fn end(&mut self, run: &RunReport);
@@ -154,7 +154,7 @@ struct Lines {
     known: BTreeMap<String, Known>,
 }
 
-/// What was last seen of a gate.
+/// The last known state of a gate.
 struct Known {
     said: String,
     since: Instant,

@@ -17,12 +17,12 @@ use crate::report::{GateReport, RunReport};
 use crate::summary::{NoRun, Outcome};
 use crate::tree::Identity;
 
-/// What differs between two runs.
+/// The differences between two runs.
 #[derive(Debug, Serialize)]
 pub struct Comparison {
     /// The two runs, the earlier one first as it was named.
     pub runs: [Side; 2],
-    /// How noise is judged.
+    /// The difference of times that counts as noise.
     pub noise: Noise,
     /// Versions and settings that differ: what may explain the rest.
     pub parts: Vec<Part>,
@@ -61,7 +61,7 @@ pub struct Part {
 pub struct Alone {
     /// The gate.
     pub gate: String,
-    /// Whether each run has it.
+    /// Its presence in the first run, and in the second.
     pub there: [bool; 2],
 }
 
@@ -72,7 +72,7 @@ pub struct Turned {
     pub check: String,
     /// `passed`, `failed` or `not judged`, in each run.
     pub verdicts: [&'static str; 2],
-    /// Why it is red now, when it is.
+    /// The reason why it is red now; none when it is green.
     pub why: Option<String>,
 }
 
@@ -96,7 +96,7 @@ impl Comparison {
         })
     }
 
-    /// Whether a gate, a verdict or a shape differs. A time is no proof: it is told, and does not count.
+    /// Is true when a gate, a verdict or a shape differs. Times prove nothing: they are shown, and do not count.
     pub fn differs(&self) -> bool {
         !self.alone.is_empty() || !self.verdicts.is_empty() || !self.shapes.is_empty()
     }

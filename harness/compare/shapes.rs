@@ -15,16 +15,16 @@ use crate::report::{GateReport, RunReport};
 pub struct Drift {
     /// The gate.
     pub gate: String,
-    /// What `WorkerBee` was asked, or what the harness looked at.
+    /// The question to `WorkerBee`, or the harness's observation.
     pub of: String,
-    /// What differs.
+    /// The differences.
     pub changes: Vec<Change>,
 }
 
 /// One difference between two shapes.
 #[derive(Debug, Serialize)]
 pub struct Change {
-    /// Where (RFC 6901, empty for all).
+    /// The place (RFC 6901, empty for all).
     pub pointer: String,
     /// The shape there in each run; none where there is nothing.
     pub shapes: [Option<Value>; 2],

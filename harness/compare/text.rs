@@ -72,7 +72,7 @@ pub(super) fn render(comparison: &Comparison) -> String {
     text
 }
 
-/// How noise was judged, in words.
+/// Describes the difference of times that counts as noise.
 pub(super) fn noise(comparison: &Comparison) -> String {
     let noise = comparison.noise;
     format!("more than {} % of the longer time and more than {} s", noise.percent, noise.seconds)

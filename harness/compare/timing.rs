@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use crate::report::GateReport;
 
-/// How noise is judged. Two runs are no statistics: a time has moved when it differs by more than a part of the longer
-/// one *and* by more than some seconds. What else the machine did counts too: beside a compiler on two cores, the same
-/// gates have taken 1.6 times as long. So a time that moved is a hint, and no difference between the runs.
+/// The difference of times that counts as noise. Two runs are no statistics: a time has moved when it differs by more
+/// than a part of the longer one *and* by more than some seconds. Other work on the machine counts too: beside a
+/// compiler on two cores, the same gates have taken 1.6 times as long. So a time that moved is a hint, and no
+/// difference between the runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Noise {
     /// Percent of the longer time.
@@ -35,7 +36,7 @@ pub struct Moved {
 }
 
 impl Noise {
-    /// Whether two times differ by more than noise.
+    /// Is true when two times differ by more than noise.
     pub fn exceeded(self, first: f64, second: f64) -> bool {
         let difference = (first - second).abs();
         difference > self.seconds && difference > first.max(second) * self.percent / 100.0

@@ -10,7 +10,7 @@ use super::table::{SETTINGS, Setting, Takes};
 use super::{Source, Table, Told, nearest};
 use crate::failure::Failure;
 
-/// What a file says.
+/// The values in a file.
 #[derive(Debug, Default)]
 pub(super) struct Values {
     /// By key.

@@ -1,4 +1,4 @@
-//! What a user sets: by variables of the environment and, where these say nothing, by a file `k1s-gates.toml`.
+//! The settings of the user: variables of the environment and, where these are not set, a file `k1s-gates.toml`.
 //!
 //! [`SETTINGS`] is the one table of all of it: the file's reader, its schema, its template and the page in the docs come from
 //! there. What a value means, and whether it can be meant, is for those to say who use it.
@@ -29,7 +29,7 @@ pub const FILE: &str = "k1s-gates.toml";
 /// The variable that names another one.
 const FILE_VARIABLE: &str = "K1S_GATES_CONFIG";
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -56,9 +56,9 @@ impl fmt::Display for Source {
 pub struct Told {
     /// The value as text; a list's items behind commas.
     pub text: String,
-    /// Where it comes from.
+    /// Its source.
     pub source: Source,
-    /// What its source calls it.
+    /// Its name in that source.
     name: String,
 }
 
@@ -89,7 +89,7 @@ impl Told {
 /// One of several tables of a name.
 #[derive(Debug)]
 pub struct Table {
-    /// Where it begins.
+    /// The place where it begins.
     pub source: Source,
     /// Its members by their keys.
     pub members: BTreeMap<&'static str, Told>,
@@ -141,7 +141,8 @@ impl Config {
         self.file.as_deref()
     }
 
-    /// What a variable is set to, or else the file's key in its place; an error when the setting takes no such value.
+    /// Returns the value of a variable, or else of the file's key in its place; an error when the setting takes no such
+    /// value.
     pub fn told(&self, variable: &str) -> Result<Option<Told>, Failure> {
         let (Some(setting), Some(told)) = (table::of(variable), self.unchecked(variable)) else { return Ok(None) };
         let fits = match setting.takes {
@@ -166,7 +167,7 @@ impl Config {
         set.or_else(|| self.in_file(variable))
     }
 
-    /// What the file says in a variable's place, whatever the variable says.
+    /// Returns the file's value in a variable's place, whatever the variable is set to.
     pub fn in_file(&self, variable: &str) -> Option<Told> {
         self.values.plain.get(table::of(variable)?.key).cloned()
     }
@@ -202,7 +203,8 @@ fn in_reach(start: &Path) -> Option<PathBuf> {
     within.map(|folder| folder.join(FILE)).find(|file| file.is_file())
 }
 
-/// What decides over a run that may be root's is this user's, root's, or of whoever owns the folder.
+/// Refuses a file that is neither this user's, nor root's, nor of whoever owns its folder: it decides over a run that
+/// may be root's.
 fn refuse_foreign(file: &Path) -> Result<(), Failure> {
     let owner = |path: &Path| std::fs::metadata(path).map(|about| about.uid()).ok();
     let Some(of_file) = owner(file) else { return Ok(()) };

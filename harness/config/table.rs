@@ -1,6 +1,6 @@
 //! The one table of settings.
 
-/// What a setting can be set to.
+/// The values that a setting can have.
 #[derive(Debug, Clone, Copy)]
 pub enum Takes {
     /// A text; what it has to be.
@@ -24,13 +24,13 @@ pub struct Setting {
     pub key: &'static str,
     /// Its variable; empty of what only the file can set.
     pub variable: &'static str,
-    /// What it can be set to.
+    /// The values that it can have.
     pub takes: Takes,
-    /// What counts when nobody sets it, in words or as a value.
+    /// The default, in words or as a value.
     pub default: &'static str,
     /// A value, as TOML in the file.
     pub example: &'static str,
-    /// What it means.
+    /// Its meaning.
     pub meaning: &'static str,
 }
 
@@ -209,7 +209,7 @@ pub const SETTINGS: [Setting; 28] = [
 ];
 
 impl Setting {
-    /// What it can be set to, in words.
+    /// Describes the values that it can have.
     pub fn words(&self) -> String {
         match self.takes {
             Takes::Text(what) => what.to_owned(),

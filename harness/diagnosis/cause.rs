@@ -12,27 +12,27 @@ use crate::failure::Failure;
 /// The most of a line that people read first.
 const LINE: usize = 300;
 
-/// What broke a gate.
+/// The diagnosis of a gate: what broke it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Diagnosis {
     /// The causes, in the order in which they came. Several are independent of each other.
     pub causes: Vec<Cause>,
-    /// What was read of the evidence to find them.
+    /// The evidence that was read to find them.
     pub read: Vec<PathBuf>,
 }
 
 /// One thing that broke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Cause {
-    /// What happened, such as `controller-0 exited with status 1 after 1.4 s`.
+    /// The event, such as `controller-0 exited with status 1 after 1.4 s`.
     pub what: String,
-    /// Why, as far as the evidence says: an exception with file and line, `WorkerBee`'s error, what was answered.
+    /// The reason, as far as the evidence shows it: an exception with file and line, `WorkerBee`'s error, an answer.
     pub why: Option<String>,
     /// The component of the profile that it happened to, if it was one.
     pub component: Option<String>,
-    /// Whose fault it is, as far as the evidence says.
+    /// The party at fault, as far as the evidence shows it.
     pub fault: Fault,
-    /// When, by the machine's clock.
+    /// The time, by the machine's clock.
     pub at: Option<Timestamp>,
     /// The files that show it, in the run's folder; the most telling one first.
     pub evidence: Vec<PathBuf>,
@@ -40,7 +40,7 @@ pub struct Cause {
     pub excerpt: Vec<String>,
     /// The checks that are red because of it.
     pub checks: Vec<String>,
-    /// Whether it kept the gate from going on.
+    /// True when it kept the gate from going on.
     pub stops_the_gate: bool,
 }
 
@@ -54,7 +54,8 @@ impl Diagnosis {
         self.causes.iter().find(is_it)
     }
 
-    /// Whose fault the gate's red is: k1s's as soon as one cause is, for that must not be missed.
+    /// Returns the party at fault for the gate's red checks: k1s as soon as one cause is its own, for that must not be
+    /// missed.
     pub fn fault(&self) -> Option<Fault> {
         self.causes.iter().map(|cause| cause.fault).min()
     }
@@ -82,7 +83,7 @@ impl Cause {
         }
     }
 
-    /// What happened and why, in a line.
+    /// Describes the event and its reason, in one line.
     pub fn headline(&self) -> String {
         let why = self.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
         let line = format!("{}{why}", self.what);
@@ -90,7 +91,7 @@ impl Cause {
         if line.chars().count() > LINE { line.chars().take(LINE - 1).chain(['…']).collect() } else { line.to_owned() }
     }
 
-    /// What follows from it, in a line; `read` is what was read where no cause was found.
+    /// Describes what follows from it, in one line; `read` is the evidence that was read where no cause was found.
     pub fn second_line(&self, read: &[PathBuf]) -> String {
         let shows = self.evidence.first().map(|file| format!("; see {}", file.display())).unwrap_or_default();
         let follows = match self.checks.len() {

@@ -1,4 +1,4 @@
-//! What a diagnosis reads of the evidence: the ends of components, logs, and what `WorkerBee` answered.
+//! The evidence that a diagnosis reads: the ends of components, logs, and `WorkerBee`'s answers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(super) const EXCERPT: usize = 20;
 pub(super) struct Clues<'a> {
     pub(super) evidence: &'a Evidence,
     pub(super) profile: Option<Profile>,
-    /// Whether the gate ran in a lane, on the stack that the harness provides.
+    /// True when the gate ran in a lane, on the stack that the harness provides.
     pub(super) in_lane: bool,
     pub(super) exits: Exits,
     /// The logs of containers, by component or by the app's name.

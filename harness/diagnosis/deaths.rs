@@ -78,7 +78,7 @@ fn never_begun(exit: &Exit, clues: &Clues<'_>) -> Option<String> {
     Some(format!("its requirements could not be installed: {error}"))
 }
 
-/// Whether a check is red because of this end.
+/// Is true when a check is red because of this end.
 pub(super) fn explains(cause: &Cause, red: &Red, clues: &Clues<'_>) -> bool {
     let stopped = clues.evidence.record.failure.as_ref();
     let not_reached = stopped.is_some_and(|stopped| stopped.what == red.failure.what);

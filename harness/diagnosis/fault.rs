@@ -1,4 +1,5 @@
-//! Whose fault a red is. k1s's, unless the evidence says otherwise: what is k1s's must not be taken for another's.
+//! The party at fault for a red check. It is k1s, unless the evidence shows otherwise: a fault of k1s's must not be put
+//! down to another.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Kind};
 
-/// Whose fault a red is, the one that must be looked at first before the others.
+/// The party at fault for a red check; the first ones must be examined before the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Fault {
     /// The k1s that is validated.
@@ -14,7 +15,7 @@ pub enum Fault {
     K1s,
     /// `WorkerBee`: what it answers, and what it leaves.
     WorkerBee,
-    /// What the harness provides: containerd, images, tools of a lane.
+    /// The software that the harness provides: containerd, images, tools of a lane.
     #[serde(rename = "stack")]
     Stack,
     /// The machine, its system and the run's settings.
@@ -26,7 +27,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether nobody need look at k1s or `WorkerBee` for it.
+    /// Is true when nobody needs to examine k1s or `WorkerBee` for it.
     pub fn is_of_the_environment(self) -> bool {
         matches!(self, Self::Stack | Self::Host | Self::Harness)
     }

@@ -27,7 +27,7 @@ use clues::Clues;
 pub struct Red {
     /// The check.
     pub check: Option<String>,
-    /// What it says.
+    /// Its failure.
     pub failure: Failure,
 }
 

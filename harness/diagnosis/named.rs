@@ -50,7 +50,7 @@ pub(super) fn component(text: &str, profile: Option<Profile>) -> Option<String> 
     by_name.chain(by_words).chain(by_port).min_by_key(|(at, _)| *at).map(|(_, name)| name)
 }
 
-/// Where a name stands as a word of its own.
+/// Finds the place where a name stands as a word of its own.
 pub(super) fn word(text: &str, name: &str) -> Option<usize> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.' || c == '/';
     text.match_indices(name).map(|(at, _)| at).find(|at| {

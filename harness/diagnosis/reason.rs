@@ -1,5 +1,5 @@
-//! Why a program ended, as its log says: the last exception of Python, the panic of a Go program, a record that calls itself
-//! fatal, or its last words.
+//! The reason why a program ended, by its log: the last exception of Python, the panic of a Go program, a record that
+//! calls itself fatal, or its last words.
 
 mod python;
 mod record;
@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::attest::provoked::is_provoked;
 
-/// How near to the end of the log that must stand which ended the program: a handled exception is further up.
+/// The number of lines at the end of a log that can name what ended the program: a handled exception is further up.
 const NEAR: usize = 12;
 
 /// A reason that a log gives.
@@ -21,7 +21,7 @@ pub(super) struct Reason {
     /// The index of the line with which it begins, and of that with which it ends.
     from: usize,
     at: usize,
-    /// Whether it can end a program; else it is an error that was only logged.
+    /// True when it can end a program; else it is an error that was only logged.
     is_fatal: bool,
 }
 
@@ -32,7 +32,7 @@ impl Display for Reason {
     }
 }
 
-/// What ended the program that has written these lines: what stands at their end.
+/// Finds the reason why the program that has written these lines ended: it stands at their end.
 pub(super) fn of_an_end(lines: &[String]) -> Option<Reason> {
     let all = all(lines);
     let near = |reason: &&Reason| lines.len() - reason.at <= NEAR;

@@ -1,4 +1,4 @@
-//! What is red where no component has ended: grouped by what it speaks of, with what the logs say to it.
+//! The red checks that no component's end explains: grouped by what they speak of, with what the logs say about it.
 
 use std::path::PathBuf;
 
@@ -14,10 +14,10 @@ const AT_ITSELF: usize = 3;
 /// Checks by which `WorkerBee` says that something does not work, without what.
 const FROM_OUTSIDE: [&str; 4] = ["ok", "profile-start", "components-running", "profile-status-after"];
 
-/// What a group of red checks has in common.
+/// The subject that a group of red checks has in common.
 #[derive(PartialEq)]
 enum Subject {
-    /// What kept the gate from going on: all that it did not reach says the same.
+    /// The failure that kept the gate from going on: all checks that it did not reach report the same.
     Stopped,
     /// containerd itself: without it nothing else can be right.
     Containerd,
@@ -63,7 +63,8 @@ fn subject(red: &Red, clues: &Clues<'_>) -> Subject {
     }
 }
 
-/// What is seen from outside belongs to the component that is seen not to work; without containerd nothing works.
+/// Moves red checks that saw a failure from outside alone into the group of the one component that does not work;
+/// without containerd, moves all into its group.
 fn absorb(groups: &mut Vec<(Subject, Vec<&Red>)>, has_died: bool) {
     if let Some(at) = groups.iter().position(|(subject, _)| *subject == Subject::Containerd) {
         let (subject, mut reds) = groups.remove(at);
@@ -171,7 +172,7 @@ fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
     cause
 }
 
-/// What a check says, without its own name before it.
+/// Returns the message of a check, without the check's own name before it.
 fn told(what: &str, check: &str) -> String {
     let what = what.lines().next().unwrap_or_default();
     let what = what.strip_prefix(check).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(what);
@@ -185,7 +186,7 @@ fn telling_line(text: &str) -> String {
     named::shortened(&super::log::plain(line.unwrap_or_default()))
 }
 
-/// What the log of a component that goes on has to say to it.
+/// Adds to a cause what the log of a component that goes on says about it.
 fn of_component(component: &str, is_silent: bool, cause: &mut Cause, clues: &Clues<'_>) {
     cause.component = Some(component.to_owned());
     if named::component(&cause.what, clues.profile).as_deref() != Some(component) {

@@ -1,4 +1,4 @@
-//! What a run needs in either mode: names, places, room; and the user's own parts.
+//! The conditions of a run in either mode: names, places, room; and the user's own parts.
 
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::workerbee::naming;
 /// Room that the evidence of a whole run takes, many times over.
 const EVIDENCE: u64 = 100_000_000;
 
-/// Which k1s is under test.
+/// Checks which k1s is under test.
 pub(super) fn k1s(settings: &Settings) -> Condition {
     Condition::of("k1s under test", k1s_under_test(settings).map_err(|failure| (failure.what, failure.remedy)))
 }
@@ -36,7 +36,7 @@ pub(super) fn names(settings: &Settings) -> Vec<Condition> {
     if long.is_empty() { vec![Condition::met("project names", "short enough for every profile")] } else { long }
 }
 
-/// Where trials meet their supervisor.
+/// Checks the folder in which trials meet their supervisor.
 pub(super) fn meeting() -> Condition {
     let found = runtime_dir().map(|folder| folder.display().to_string());
     Condition::of("meeting place", found.map_err(|failure| (failure.seen, failure.remedy)))

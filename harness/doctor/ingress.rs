@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::Condition;
 use crate::attest::listeners::{CADDY_ADMIN, servers_at};
 
-/// What `WorkerBee` keeps of its ingress, as far as it is wanted.
+/// The part of `WorkerBee`'s record of its ingress that is needed.
 #[derive(Deserialize)]
 struct Known {
     https_port: u16,
@@ -18,7 +18,7 @@ struct Known {
 
 const NAME: &str = "Caddy's admin port";
 
-/// Whether the ingress of this state root has the port for itself, or would have.
+/// Checks that the ingress of this state root has the admin port for itself, or would have it.
 pub(super) fn admin(state_root: &Path) -> Condition {
     let others = match servers_at(CADDY_ADMIN) {
         Ok(servers) => servers.saturating_sub(usize::from(is_up(state_root))),
@@ -27,7 +27,7 @@ pub(super) fn admin(state_root: &Path) -> Condition {
     judge(others, std::env::var("WORKERBEE_CADDY_IMAGE").ok().filter(|image| !image.is_empty()))
 }
 
-/// Which port an image of the user's gives it is the user's to know.
+/// Judges how many other servers are at that port; the port that an image of the user's gives it is the user's to know.
 fn judge(others: usize, image: Option<String>) -> Condition {
     let found = match (others, image) {
         (0, _) => Ok(format!("{CADDY_ADMIN}: no other server's")),
@@ -40,7 +40,7 @@ fn judge(others: usize, image: Option<String>) -> Condition {
     Condition::of(NAME, found)
 }
 
-/// Whether the state root's own ingress runs: its HTTPS port, which it keeps, is served.
+/// Is true when the state root's own ingress runs: its HTTPS port, which it keeps, is served.
 fn is_up(state_root: &Path) -> bool {
     let known = std::fs::read(state_root.join("global/ingress.json")).ok();
     let known: Option<Known> = known.and_then(|bytes| serde_json::from_slice(&bytes).ok());

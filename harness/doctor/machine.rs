@@ -1,4 +1,4 @@
-//! What lanes and the embedded stack need of the machine.
+//! The conditions that lanes and the embedded stack ask of the machine.
 
 use super::Condition;
 use crate::lane::{self, Settings};

@@ -1,4 +1,4 @@
-//! What a run needs of this machine: each condition with what was found and, where it is not met, a command to paste.
+//! The conditions of a run on this machine: each with what was found and, where it is not met, a command to paste.
 //!
 //! Nothing is changed, and root is not needed: what only root could find out is asked through `sudo -n` or is itself
 //! the condition that is not met.
@@ -15,13 +15,13 @@ use crate::stack::Options;
 /// One thing that a run needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Condition {
-    /// What is needed.
+    /// The name of the condition.
     pub name: String,
-    /// Whether it is there.
+    /// True when it is met.
     pub ok: bool,
-    /// What was found.
+    /// The finding.
     pub seen: String,
-    /// What to do, as a command where one does it; empty when it is met.
+    /// The advice, as a command where one does it; empty when it is met.
     pub remedy: String,
 }
 

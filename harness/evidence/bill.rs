@@ -1,4 +1,4 @@
-//! Where a gate's processor time went: by program, against what the kernel counted for the lane as a whole.
+//! The processor time of a gate: by program, compared with what the kernel counted for the lane as a whole.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct Bill {
     pub harness_seconds: f64,
     /// Each program, the costliest first.
     pub programs: Vec<Program>,
-    /// Why it is not the whole bill.
+    /// The reasons why it is not the whole bill.
     pub incomplete: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub struct Bill {
 pub struct Program {
     /// The name of its process, of which the kernel keeps 15 characters.
     pub name: String,
-    /// How many processes were started with it.
+    /// The number of processes that were started with it.
     pub starts: u64,
     /// Seconds of processor time, those of forks that never became another program among them.
     pub seconds: f64,
@@ -53,7 +53,7 @@ impl Bill {
         self.cgroup_seconds.unwrap_or(self.program_seconds)
     }
 
-    /// How many processes were started.
+    /// Returns the number of processes that were started.
     pub fn starts(&self) -> u64 {
         self.programs.iter().map(|program| program.starts).sum()
     }

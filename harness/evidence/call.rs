@@ -13,20 +13,21 @@ use crate::plan::Transport;
 /// The most of an answer that is read and kept. `WorkerBee`'s longest is 0.1 MB.
 pub(crate) const OUTPUT_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// Where an MCP result has what `WorkerBee` says of the call, and in that what its command line would print.
+/// The places in an MCP result: of `WorkerBee`'s account of the call and, within that, of what its command line would
+/// print.
 const ENVELOPE: &str = "/structuredContent";
 const DATA: &str = "/structuredContent/data";
 
 /// One call, as the record of its gate keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Call {
-    /// By which way it was made.
+    /// The transport that it was made over.
     pub transport: Transport,
     /// The command line, or the tool and its arguments; without secrets.
     pub command: Vec<String>,
     /// The raw answer, in the run's folder: standard output, or the result of the tool.
     pub file: PathBuf,
-    /// Where in that the answer is which both ways have in common (RFC 6901).
+    /// The place in that file of the answer which both transports have in common (RFC 6901).
     pub base: String,
     /// Raw standard error, when there was any.
     pub stderr: Option<PathBuf>,
@@ -34,11 +35,11 @@ pub struct Call {
     pub exit: Option<i32>,
     /// How long it took.
     pub seconds: f64,
-    /// Why there is no JSON, when there is none.
+    /// The reason why there is no JSON; none when there is.
     pub problem: Option<CallProblem>,
 }
 
-/// Why a call gave no JSON to look at.
+/// The reason why a call gave no JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum CallProblem {
@@ -47,7 +48,7 @@ pub enum CallProblem {
     NotStarted {
         /// The executable.
         bin: PathBuf,
-        /// What the system said.
+        /// The system's error message.
         error: String,
     },
     /// It did not end in time; a process was killed with its group.
@@ -61,7 +62,7 @@ pub enum CallProblem {
     /// The harness ended it, for nothing could come of it any more; a process was killed with its group.
     #[error("ended by the harness before its limit: {why}; last words: {}", words(last))]
     Ended {
-        /// What had happened.
+        /// The event because of which it was ended.
         why: String,
         /// The end of its standard error, or the last state that was seen.
         last: String,
@@ -69,9 +70,9 @@ pub enum CallProblem {
     /// It printed more than the harness reads.
     #[error("{bytes} bytes of output, of which the first {limit} are kept")]
     TooLong {
-        /// What it printed.
+        /// The size of its output.
         bytes: u64,
-        /// What is kept.
+        /// The size up to which output is kept.
         limit: u64,
     },
     /// It printed nothing.
@@ -83,7 +84,7 @@ pub enum CallProblem {
     /// Its output is no JSON.
     #[error("the output is not JSON: {error}; it starts with: {start}")]
     NotJson {
-        /// Where the parser stopped.
+        /// The parser's message, with the place where it stopped.
         error: String,
         /// The start of the output.
         start: String,
@@ -91,13 +92,13 @@ pub enum CallProblem {
     /// The evidence could not be written.
     #[error("the evidence could not be kept: {error}")]
     NotKept {
-        /// What the system said.
+        /// The system's error message.
         error: String,
     },
-    /// What only MCP can get wrong.
+    /// A problem that only MCP can have.
     #[error("{problem}")]
     Mcp {
-        /// What it is.
+        /// The problem.
         problem: McpProblem,
     },
 }
@@ -126,7 +127,7 @@ impl CallProblem {
         }
     }
 
-    /// What there should have been.
+    /// Describes what there should have been.
     pub fn expected(&self, call: &Call) -> String {
         match (self, call.transport) {
             (Self::Mcp { problem }, _) => problem.expected(),
@@ -135,7 +136,7 @@ impl CallProblem {
         }
     }
 
-    /// What to do about it.
+    /// Returns the advice on what to do about it.
     pub fn remedy(&self, call: &Call) -> String {
         match (self, call.transport) {
             (Self::Mcp { problem }, _) => problem.remedy(),
@@ -156,13 +157,13 @@ fn words(text: &str) -> &str {
     if text.is_empty() { "empty" } else { text }
 }
 
-/// How a call ended: well, or in words how not.
+/// The end of a call: good, or else how it ended, in words.
 pub struct Ending {
-    /// Whether it ended well, by all that its way has to say so.
+    /// True when it ended well, by all signs that its transport has.
     pub well: bool,
     /// Whether it ended well as far as it says so: not every answer has an `ok` of its own.
     pub fair: bool,
-    /// What was seen of that.
+    /// The signs, in words.
     pub seen: String,
 }
 
@@ -182,7 +183,7 @@ impl Call {
         }
     }
 
-    /// Where a result of MCP's has the answer: its data, or what says why there is none.
+    /// Returns the place of the answer in an MCP result: its data, or else the part that says why there is none.
     pub(crate) fn base_of(result: &Value) -> &'static str {
         let data = result.pointer(DATA).is_some_and(Value::is_object);
         if data && result.pointer(ENVELOPE).is_some_and(|envelope| envelope["ok"] == true) { DATA } else { ENVELOPE }
@@ -199,7 +200,7 @@ impl Call {
         self.answer(&whole).cloned()
     }
 
-    /// What a good end is, in words.
+    /// Describes a good end.
     pub fn good_end(transport: Transport) -> &'static str {
         match transport {
             Transport::Cli => "exit status 0 and \"ok\": true",

@@ -17,31 +17,31 @@ const JUNIT: &str = "junit.xml";
 pub const MANIFEST: &str = "manifest.json";
 /// The statement over the manifest.
 pub const STATEMENT: &str = "result.intoto.json";
-/// What the building of the stack prints.
+/// The output of building the stack.
 pub(crate) const STACK_LOG: &str = "stack.log";
-/// What the run's verdicts depend on besides its gates. Written once, before the first gate of the run counts as ended.
+/// The inputs of the run's verdicts besides its gates. Written once, before the first gate of the run counts as ended.
 pub(crate) const INPUTS: &str = "inputs.json";
-/// What was redacted where; of the run, and in the folder of each gate.
+/// The list of redactions; of the run, and in the folder of each gate.
 pub(crate) const REDACTIONS: &str = "redactions.json";
 
 /// The folders of the gates.
 pub(crate) const GATES: &str = "gates";
 /// The triages of the gates that failed.
 pub(crate) const TRIAGE: &str = "triage";
-/// Where the files of gates that were cut short are put, by the part of the run that left them.
+/// The folder for the files of gates that were cut short, by the part of the run that left them.
 pub(crate) const INTERRUPTED: &str = "interrupted";
 
 /// The record of a gate, in its folder.
 pub(crate) const RECORD: &str = "record.json";
-/// Where the processor time of a gate's lane went, in its folder. Written by the lane when the gate's process has ended.
+/// The processor time of a gate's lane, in the gate's folder. Written by the lane when the gate's process has ended.
 pub(crate) const BILL: &str = "bill.json";
-/// What a gate is doing, in its folder until the record is there.
+/// The progress of a gate, in its folder until the record is there.
 pub(crate) const PROGRESS: &str = "progress.json";
-/// What a gate's process was told to do, in its folder.
+/// The task that a gate's process was given, in the gate's folder.
 pub(crate) const SPEC: &str = "spec.json";
-/// What a gate's process printed, in its folder.
+/// The output of a gate's process, in the gate's folder.
 pub(crate) const GATE_LOG: &str = "gate.log";
-/// What a gate's environment printed that could not be prepared, in its folder.
+/// The output of an environment that could not be prepared, in the gate's folder.
 pub(crate) const ENVIRONMENT_LOG: &str = "ground.log";
 /// Written into a gate's folder by a lane that stays.
 pub(crate) const KEPT: &str = "kept.json";
@@ -50,7 +50,7 @@ pub(crate) const OBSERVATIONS: &str = "seen";
 /// The index of a triage in its folder, for programs; for people it ends in `.txt`.
 pub(crate) const INDEX: &str = "index.json";
 
-/// What the names of files start with that are being written.
+/// The prefix of the names of files that are being written.
 pub(crate) const UNFINISHED: &str = ".part-";
 
 /// Files that are made from the others and can be made again: no evidence, and not covered.
@@ -58,7 +58,7 @@ pub(crate) const VIEWS: [&str; 2] = [REPORT, JUNIT];
 /// Files of the run as a whole, which are written anew before each manifest.
 pub(crate) const OF_THE_RUN: [&str; 4] = [SUMMARY, SUMMARY_TEXT, STACK_LOG, REDACTIONS];
 
-/// What a gate's triage has taken, and what the runbook calls it in the run's folder.
+/// The files that a gate's triage captures, each with the runbook's name for it in the run's folder.
 pub(crate) const CAPTURES: [(&str, &str); 4] = [
     ("mcp-status.json", "mcp-status-failed.json"),
     ("ingress-status.json", "ingress-status-failed.json"),
@@ -66,7 +66,7 @@ pub(crate) const CAPTURES: [(&str, &str); 4] = [
     ("projects.json", "projects-failed.json"),
 ];
 
-/// Whether a file is of the run as a whole, and not of one of its gates.
+/// Is true when a file belongs to the run as a whole, and not to one of its gates.
 pub(crate) fn of_the_run(file: &Path) -> bool {
     let captures = CAPTURES.iter().map(|(_, named)| named);
     OF_THE_RUN.iter().chain([&INPUTS]).chain(captures).any(|name| Path::new(name) == file)
@@ -79,20 +79,20 @@ pub(crate) fn files(run_dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Where a gate keeps its record and its log.
+/// Returns the folder in which a gate keeps its record and its log.
 pub(crate) fn gate_folder(key: GateKey) -> PathBuf {
     let way = (key.transport == Transport::Mcp).then(|| MCP.to_owned());
     let name: Vec<String> = [key.gate.slug()].into_iter().chain(way).chain(key.times()).collect();
     Path::new(GATES).join(name.join("."))
 }
 
-/// What is added to the name of a gate's folder when it asks through MCP.
+/// The suffix of a gate's folder when it asks through MCP.
 const MCP: &str = "mcp";
 
-/// What is added to the name of a gate's folder that was set aside after a conflict.
+/// The suffix of a gate's folder that was set aside after a conflict.
 pub(crate) const SET_ASIDE: &str = "conflict";
 
-/// Whose folder it is, and whether it was set aside: of names that [`gate_folder`] makes.
+/// Finds the gate that a folder belongs to, and whether it was set aside: for names that [`gate_folder`] makes.
 pub(crate) fn gate_of_folder(name: &str) -> Option<(GateKey, bool)> {
     let (name, set_aside) = match name.strip_suffix(SET_ASIDE).and_then(|name| name.strip_suffix('.')) {
         Some(name) => (name, true),
@@ -112,13 +112,13 @@ pub(crate) fn gate_of_folder(name: &str) -> Option<(GateKey, bool)> {
     Some((key, set_aside))
 }
 
-/// Where the triage of a gate lies, by the gate's own folder (`gates/<gate>`): a folder that is set aside takes its
-/// triage with it.
+/// Returns the folder of a gate's triage, by the gate's own folder (`gates/<gate>`): a folder that is set aside takes
+/// its triage with it.
 pub(crate) fn triage_folder(gate_folder: &Path) -> PathBuf {
     Path::new(TRIAGE).join(gate_folder.file_name().unwrap_or_default())
 }
 
-/// Where a file of a gate's folder is now, when it was written under another name of that folder.
+/// Returns the present place of a file of a gate's folder that was written under another name of that folder.
 pub(crate) fn moved(file: &Path, folder: &Path) -> Option<PathBuf> {
     let mut parts = file.components();
     let first: PathBuf = parts.by_ref().take(2).collect();

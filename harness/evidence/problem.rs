@@ -1,23 +1,23 @@
-//! Why a call through MCP gave nothing to look at.
+//! The reasons why a call through MCP gave no answer that can be judged.
 
 use serde::{Deserialize, Serialize};
 
-/// What only MCP can get wrong.
+/// A problem that only MCP can have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum McpProblem {
     /// No daemon answers.
     #[error("no MCP server answers at {url}: {error}")]
     NotReached {
-        /// Where it should.
+        /// The URL at which it should.
         url: String,
-        /// What the client said.
+        /// The client's error message.
         error: String,
     },
     /// The list of tools has another shape than MCP's.
     #[error("the list of tools cannot be read: {error}")]
     ToolsUnreadable {
-        /// Where the parser stopped.
+        /// The parser's message, with the place where it stopped.
         error: String,
     },
     /// Drift: a tool is gone.
@@ -61,7 +61,7 @@ pub enum McpProblem {
     DaemonGone {
         /// The tool.
         tool: String,
-        /// What the client said.
+        /// The client's error message.
         error: String,
         /// The last state that was seen.
         last: String,
@@ -69,7 +69,7 @@ pub enum McpProblem {
     /// Text and structured content are not the same.
     #[error("the text says {text}, the structured content {structured}, first at `{at}`")]
     Disagree {
-        /// Where they begin to differ (RFC 6901).
+        /// The place where they begin to differ (RFC 6901).
         at: String,
         /// The text.
         text: String,
@@ -104,7 +104,7 @@ impl McpProblem {
         }
     }
 
-    /// What there should have been.
+    /// Describes what there should have been.
     pub fn expected(&self) -> String {
         match self {
             Self::NotReached { url, .. } => format!("WorkerBee's MCP server at {url}"),
@@ -119,7 +119,7 @@ impl McpProblem {
         }
     }
 
-    /// What to do about it.
+    /// Returns the advice on what to do about it.
     pub fn remedy(&self) -> String {
         match self {
             Self::NotReached { .. } | Self::DaemonGone { .. } => {

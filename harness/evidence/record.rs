@@ -1,4 +1,4 @@
-//! What is known of one gate: its calls, what the harness saw for itself, its phases.
+//! The record of one gate: its calls, the harness's own observations, its phases.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ use crate::tree::Identity;
 /// The record of one gate, `gates/<gate>/record.json` in the run's folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
-    /// Which run of which gate.
+    /// The gate, and which run of it.
     #[serde(flatten)]
     pub key: GateKey,
-    /// By which ways the gates of its run ask.
+    /// The transports over which the gates of its run ask.
     pub transports: Transports,
     /// The part of the run that ran it, from 1: a run that was resumed has several.
     pub part: usize,
@@ -33,19 +33,20 @@ pub struct Record {
     pub seconds: f64,
     /// `WorkerBee`'s calls, by what they were for.
     pub calls: BTreeMap<String, Call>,
-    /// What the harness saw for itself, by what it looked at.
+    /// The harness's own observations, by name.
     pub observations: BTreeMap<String, Observation>,
-    /// Where the time went.
+    /// The phases, with the time that each took.
     pub phases: Vec<Phase>,
-    /// What ended this gate in its project and need not in another one.
+    /// The conflict that ended this gate in its project and need not in another one.
     pub conflict: Option<Conflict>,
-    /// What is not checked and yet not as it should be: a gate that passed is called flaky for it.
+    /// Irregularities that no check judges: a gate that passed is called flaky for them.
     pub noticed: Vec<String>,
     /// The folder of the run of this gate that ended in a conflict, when this is the rerun in a fresh project.
     pub rerun_of: Option<PathBuf>,
-    /// Whether its project stays, as its user asked for (`K1S_GATES_KEEP=failed`): then nothing was stopped or purged.
+    /// True when its project stays, as its user asked for (`K1S_GATES_KEEP=failed`): then nothing was stopped or
+    /// purged.
     pub project_kept: bool,
-    /// What kept the gate from going on, if anything did.
+    /// The failure that kept the gate from going on, if one did.
     pub failure: Option<Failure>,
     /// The k1s under test.
     pub k1s_root: Option<Identity>,
@@ -54,7 +55,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Whether a file in the run's folder is this gate's own, beside those of its folder.
+    /// Is true when a file in the run's folder is this gate's own, besides those of its folder.
     pub fn owns(&self, file: &Path) -> bool {
         // What a gate keeps beside its calls' output has its project's name before its own.
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -70,7 +71,7 @@ impl Record {
 /// when a compare-and-swap in etcd was lost. On a shared host also a port that another start has taken meanwhile.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Conflict {
-    /// Why.
+    /// Its cause.
     pub cause: Cause,
     /// Of a 409: who held the lease, another than controller 0 when any did at any time.
     pub leader: Option<String>,
@@ -86,7 +87,7 @@ impl std::fmt::Display for Conflict {
     }
 }
 
-/// Why a gate ended in a conflict.
+/// The cause of a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
@@ -94,7 +95,7 @@ pub enum Cause {
     NotLeader,
     /// Controller 0 held it all along: a compare-and-swap in etcd was lost.
     ResourceVersionConflict,
-    /// Who led could not be read.
+    /// The leader could not be read.
     Unknown,
     /// No 409: `WorkerBee` picks ports by looking for free ones, and another process on the host was quicker.
     PortTaken,
@@ -115,16 +116,16 @@ impl std::fmt::Display for Cause {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Observation {
-    /// What it saw, as JSON in the run's folder.
+    /// The result, as JSON in the run's folder.
     Seen(PathBuf),
-    /// Why it could not look.
+    /// The reason why it could not be made.
     Failed(Failure),
 }
 
 /// A part of a gate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Phase {
-    /// What was done.
+    /// The name of what was done.
     pub name: String,
     /// Seconds after the gate began.
     pub at: f64,
@@ -132,18 +133,18 @@ pub struct Phase {
     pub seconds: f64,
 }
 
-/// What a gate has done so far, `gates/<gate>/progress.json` in the run's folder until the record is there.
+/// The progress of a gate, `gates/<gate>/progress.json` in the run's folder until the record is there.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Progress {
     /// Its own project.
     pub project: String,
     /// When it began.
     pub started: String,
-    /// What it is doing now.
+    /// The phase that it is in now.
     pub doing: String,
     /// Seconds after the gate began.
     pub since: f64,
-    /// What it has done.
+    /// The phases that it has finished.
     pub phases: Vec<Phase>,
 }
 
@@ -156,7 +157,7 @@ pub struct Evidence {
     pub file: PathBuf,
     /// The record.
     pub record: Record,
-    /// What was read of it since this was last asked.
+    /// The parts of it that were read since the last question.
     read: Mutex<Vec<Reading>>,
 }
 
@@ -196,7 +197,7 @@ impl Evidence {
         Self { run_dir: run_dir.to_owned(), file: run_dir.join(file), record, read: Mutex::default() }
     }
 
-    /// What was read since this was last asked: what a check that has just judged stands on.
+    /// Takes the list of what was read since this was last asked: the evidence of the check that has just judged.
     pub fn readings(&self) -> Vec<Reading> {
         std::mem::take(&mut *self.read.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -230,7 +231,7 @@ impl Evidence {
         self.file.strip_prefix(&self.run_dir).unwrap_or(&self.file)
     }
 
-    /// Where a file is in the run's folder now.
+    /// Returns the present place of a file in the run's folder.
     pub(crate) fn moved(&self, file: &Path) -> PathBuf {
         let folder = self.file.parent().and_then(|folder| folder.strip_prefix(&self.run_dir).ok());
         let folder = folder.filter(|folder| folder.starts_with(GATES));
@@ -287,7 +288,7 @@ impl Evidence {
         call.answer(&whole).cloned().ok_or_else(|| Self::lacks(label, &call.base, &whole, &self.path(call)))
     }
 
-    /// How a call ended.
+    /// Judges how a call ended.
     pub fn ending(&self, label: &str) -> Result<Ending, Failure> {
         Ok(self.call(label)?.ending(&self.whole(label)?))
     }
@@ -322,7 +323,7 @@ impl Evidence {
         })
     }
 
-    /// What the harness saw for itself when it looked at `name`, and the file that says so.
+    /// Reads the observation `name`, and returns it with the file that holds it.
     pub fn observation<T: DeserializeOwned>(&self, name: &str) -> Result<(T, PathBuf), Failure> {
         let file = match self.record.observations.get(name) {
             Some(Observation::Seen(file)) => self.locate(file, ""),
@@ -363,7 +364,7 @@ impl Evidence {
     }
 }
 
-/// How to look at a kept project, and how to remove it.
+/// Names the commands that inspect a kept project and remove it.
 pub fn kept_project_hint(project: &str) -> String {
     format!("`k1s-gates enter {project}` to inspect it, `k1s-gates release {project}` to remove it")
 }

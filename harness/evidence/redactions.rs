@@ -1,4 +1,4 @@
-//! What was redacted where: `redactions.json` of a gate, and of the run.
+//! The list of redactions: `redactions.json` of a gate, and of the run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::{GATES, REDACTIONS, moved};
 use super::redact::Redaction;
 
-/// What was redacted, by file.
+/// The redactions, by file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Redactions {
     /// Files in the run's folder, each with what was replaced in it. A file without a secret is not named.

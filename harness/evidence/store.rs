@@ -17,7 +17,7 @@ pub struct Store {
     folder: Arc<Folder>,
     redactor: Redactor,
     redactions: Arc<Mutex<Redactions>>,
-    /// Where the redactions are written down, each time that there are others.
+    /// The file that lists the redactions, written each time that there are others.
     log: Option<PathBuf>,
 }
 
@@ -43,7 +43,7 @@ impl Store {
         Self { log: Some(file), ..self }
     }
 
-    /// What was redacted in the files that this store wrote.
+    /// Returns the redactions in the files that this store wrote.
     pub fn redactions(&self) -> Redactions {
         self.redactions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// What was looked at when a gate failed, and where to begin.
+/// The triage of a failed gate: what was captured, and where to begin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Triage {
-    /// Which gate.
+    /// The name of the gate.
     pub(crate) gate: String,
     /// Its project.
     pub(crate) project: String,
-    /// Whether all was still up when it was looked at.
+    /// The moment at which it was captured, in words: whether all was still up.
     pub(crate) taken: String,
-    /// What was red, and which file to read first for it.
+    /// The things that were red, each with the file to read first for it.
     pub(crate) red: Vec<Red>,
-    /// What was looked at.
+    /// The captures.
     pub(crate) items: Vec<Item>,
 }
 
@@ -25,24 +25,24 @@ pub(crate) struct Triage {
 pub(crate) struct Red {
     /// The check; none when the gate could not go on.
     pub(crate) check: Option<String>,
-    /// What it says, in a line.
+    /// Its message, in one line.
     pub(crate) what: String,
     /// The file of the triage to read first, in the run's folder.
     pub(crate) first: Option<PathBuf>,
-    /// What the verdict itself stands on.
+    /// The evidence of the verdict itself.
     pub(crate) evidence: Option<PathBuf>,
 }
 
 /// One look.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Item {
-    /// What it was to show.
+    /// The description of what it shows.
     pub(crate) shows: String,
     /// The files that it left, in the run's folder.
     pub(crate) files: Vec<PathBuf>,
-    /// What is striking in them.
+    /// The striking parts of these files.
     pub(crate) found: Vec<String>,
-    /// Why it could not be taken, or is not all.
+    /// The reason why it could not be taken, or is not complete.
     pub(crate) problem: Option<String>,
 }
 

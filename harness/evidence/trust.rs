@@ -172,7 +172,7 @@ impl Trust {
         Err(refused(shown, why, remedy))
     }
 
-    /// Who else is in a group; none when it is as good as private.
+    /// Names another user in a group; none when it is as good as private.
     fn others_in(&self, group: u32, accounts: &Accounts) -> Option<String> {
         if !accounts.groups.iter().any(|(id, _)| *id == group) {
             return Some(format!("group {group}, of which /etc/group says nothing"));

@@ -1,4 +1,4 @@
-//! What agents ask beside what the command line can be asked too: `agent::…`, of gates that ask through MCP.
+//! The questions that agents ask besides those of the command line: `agent::…`, of gates that ask through MCP.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(super) async fn begin(session: &mut Session<'_>) -> Result<(), Failure> {
     session.inquire(SESSION, &file, Request::SessionStart).await.map(drop)
 }
 
-/// What an agent asks of a profile that it has validated.
+/// Asks what an agent asks of a profile that it has validated.
 pub(super) async fn ask(session: &mut Session<'_>, answer: &Value) -> Result<(), Failure> {
     if session.key.transport != Transport::Mcp {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What the harness looks at for itself while a profile is alive: `attest::…`, one check per look.
+//! The harness's own observations of a live profile: `attest::…`, one check per observation.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! How a gate asks `WorkerBee`: by its way, on the command line or through the MCP server.
+//! The calls of a gate to `WorkerBee`: over its transport, the command line or the MCP server.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use crate::workerbee::mcp::Mcp;
 use crate::workerbee::naming;
 use crate::workerbee::request::Request;
 
-/// How often it is looked at what a call through MCP has come to.
+/// The interval at which the state of the project is read during a call through MCP.
 const INTERVAL: Duration = Duration::from_secs(2);
-/// What the MCP server offers, as it was seen.
+/// The observation of what the MCP server offers.
 pub(super) const TOOLS: &str = "mcp-tools";
 
 impl Session<'_> {
@@ -103,14 +103,14 @@ impl Session<'_> {
         Ok(mcp)
     }
 
-    /// Where the daemon says that its MCP server is.
+    /// Returns the MCP server's address, by the daemon's status.
     pub(super) fn mcp_url(&self) -> String {
         let said = self.record.calls.get("mcp-status-after").and_then(|call| self.answer(call));
         let url = said.as_ref().and_then(|said| said.get("mcp_url")?.as_str());
         url.unwrap_or("an unknown address").to_owned()
     }
 
-    /// What there is of the project by now.
+    /// Describes what there is of the project by now.
     async fn state(&self) -> Option<String> {
         let namespace = naming::namespace(&self.environment.as_ref()?.state_root, &self.spec.project);
         let look = async {

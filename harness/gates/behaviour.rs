@@ -1,4 +1,4 @@
-//! What k1s does when it is asked: `attest::…`, one check per probe. Nothing that is deployed is changed by it.
+//! The behaviour of k1s when it is asked: `attest::…`, one check per probe. Nothing that is deployed is changed by it.
 
 use super::outside;
 use super::session::Session;
@@ -16,7 +16,7 @@ const OBJECTS: &str = "attest::objects";
 const RBAC: &str = "attest::rbac";
 const REFUSALS: &str = "attest::refusals";
 
-/// What came of all of it.
+/// The observations of k1s's behaviour.
 pub(super) struct Behaviour {
     controllers: Result<controllers::Controllers, Failure>,
     refusals: Result<refusals::Refusals, Failure>,

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// What is more than a clock that is being drawn right, which is done by 0.5 ms in a second.
+/// The smallest change that counts as setting a clock, and not as the gradual correction by 0.5 ms in a second.
 const STEP: Duration = Duration::from_secs(1);
 
 /// Both clocks, as they were when they were last compared.

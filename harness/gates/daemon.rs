@@ -121,7 +121,7 @@ pub(super) fn end(session: &Session<'_>) -> Result<(), Failure> {
 /// `WorkerBee`'s code where another program has the daemon's port.
 const PORT_TAKEN: &str = "MCP_PORT_IN_USE";
 
-/// Why a daemon is not accepted, with what `WorkerBee` said when it was restarted.
+/// Returns the failure of a daemon that is not accepted, with `WorkerBee`'s error from its restart.
 pub(super) fn not_ready(status: &McpStatus, restart: Option<&Value>) -> Failure {
     let error = restart.and_then(|said| {
         ["/error", "/start/error"].iter().find_map(|pointer| said.pointer(pointer).filter(|error| error.is_object()))

@@ -12,7 +12,7 @@ use crate::evidence::call::{Call, CallProblem};
 use crate::failure::Failure;
 use crate::plan::{Profile, Transport};
 
-/// How long `WorkerBee` has to say so itself.
+/// How long `WorkerBee` has to report the failure itself.
 const GRACE: Duration = Duration::from_secs(2);
 /// The ends that were observed.
 const EXITS: &str = "component-exits";
@@ -37,7 +37,8 @@ impl Session<'_> {
         }
     }
 
-    /// How `WorkerBee` is asked: on the command line where its MCP daemon was ended with the call.
+    /// Returns the transport by which `WorkerBee` is asked: the command line where its MCP daemon was ended with the
+    /// call.
     pub(super) fn asks_over(&self) -> Transport {
         if self.cut.is_some() { Transport::Cli } else { self.key.transport }
     }
@@ -49,7 +50,7 @@ impl Session<'_> {
     }
 }
 
-/// Whether the call was ended.
+/// Is true when the call was ended.
 pub(super) fn was_ended(session: &Session<'_>) -> bool {
     session.record.calls.get(LABEL).is_some_and(|call| ended(call).is_some())
 }
@@ -61,8 +62,8 @@ fn ended(call: &Call) -> Option<&str> {
     }
 }
 
-/// Where the call was ended: says so in the record, and frees the project's lock. The gate then goes on to
-/// triage and teardown, for nothing is left to be observed.
+/// Returns true when the call was ended; then it notes that in the record, and frees the project's lock. The gate then
+/// goes on to triage and teardown, for nothing is left to be observed.
 pub(super) fn has_struck(session: &mut Session<'_>) -> Result<bool, Failure> {
     let Some(call) = session.record.calls.get(LABEL) else { return Ok(false) };
     let (Some(why), file) = (ended(call).map(str::to_owned), call.file.clone()) else { return Ok(false) };

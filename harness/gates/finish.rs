@@ -37,7 +37,7 @@ pub(super) async fn refuse_existing(session: &Session<'_>) -> Result<(), Failure
 /// The daemon, asked once more when all else has been looked at.
 const DAEMON: &str = "mcp-status-at-the-end";
 
-/// What there is before the project is made, and what makes something the project's.
+/// The things on the machine before the project is made, and the names by which the project's own are recognized.
 pub(super) struct Baseline {
     owner: Owner,
     before: Scan,

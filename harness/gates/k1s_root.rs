@@ -22,9 +22,9 @@ struct Found {
     path: PathBuf,
     /// The tree that the run's verdicts name.
     named: Option<Identity>,
-    /// What a k1s root has and this one has not.
+    /// The parts of a k1s root that this one does not have.
     lacks: Vec<String>,
-    /// How many files were read again.
+    /// The number of files that were read again.
     compared: usize,
     /// Those that are not as the run has written them down.
     changed: Vec<Changed>,

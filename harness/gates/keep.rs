@@ -5,8 +5,8 @@ use crate::failure::Failure;
 use crate::ledger;
 use crate::workerbee::naming;
 
-/// Whether the project is to stay: something is red, it is this gate's own, and it is still there. A gate that met a
-/// 409 is run once more: it has not failed yet.
+/// Is true when the project is to stay: something is red, it is this gate's own, and it is still there. A gate that met
+/// a 409 is run once more: it has not failed yet.
 pub(super) fn is_due(session: &Session<'_>) -> bool {
     let own = session.owns_project || !session.shares_its_host();
     let rerun_to_come = session.record.conflict.is_some() && session.spec.rerun_of.is_none();

@@ -1,4 +1,4 @@
-//! What is seen of a live profile from outside it: through its ingress, by its APIs, and on disk.
+//! The observations of a live profile from outside it: through its ingress, by its APIs, and on disk.
 
 use super::session::Session;
 use tokio::sync::{Notify, Semaphore};
@@ -70,7 +70,7 @@ pub(super) async fn observe(session: &mut Session<'_>, subject: &Subject, looked
     Ok(())
 }
 
-/// Whether a gate deploys applications.
+/// Is true when a gate deploys applications.
 pub(super) fn has_apps(gate: Gate) -> bool {
     matches!(gate, Gate::Workload(_))
 }

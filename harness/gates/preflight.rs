@@ -218,7 +218,7 @@ fn name_budget(session: &mut Session<'_>) -> Result<(), Failure> {
     session.observe("name-budget", Ok(rooms))
 }
 
-/// What there is under the name of a gate's project before the gate.
+/// The things that exist under the name of a gate's project before the gate.
 #[derive(Debug, Serialize, Deserialize)]
 struct Usage {
     gate: Gate,

@@ -10,8 +10,8 @@ use crate::evidence::layout::{files, triage_folder};
 use crate::evidence::{Kind, Learned, Observation, Place};
 use crate::failure::{Failure, Mismatch};
 
-/// Where `WorkerBee` keeps secrets in clear, in a project's folder, and where in these files the rules must find some.
-/// A file in which they find none is one that has changed, and whose secrets would go by unseen.
+/// The files in a project's folder in which `WorkerBee` keeps secrets in clear, and the places in them where the rules
+/// must find some. A file in which they find none has changed, and its secrets would go unnoticed.
 const SOURCES: [(&str, &[&str]); 3] = [
     ("profiles/k1s-profile.json", &["/admin_token", "/apishim_token", "/read_token"]),
     ("profiles/tokens.json", &["/admin_token", "/apishim_token", "/read_token"]),
@@ -19,16 +19,16 @@ const SOURCES: [(&str, &[&str]); 3] = [
 ];
 const IDENTITY: &str = "secrets/age/keys.txt";
 
-/// What the gate knows to be secret, and where it was looked for.
+/// The secrets that the gate knows, and the files in which they were searched for.
 #[derive(Debug, Serialize, Deserialize)]
 struct Observed {
-    /// What was learned from `WorkerBee`'s files.
+    /// The secrets that were learned from `WorkerBee`'s files.
     known: Vec<Learned>,
     /// The evidence of this gate that was looked through.
     scanned: Vec<PathBuf>,
-    /// Where something secret stands all the same.
+    /// The places where something secret stands all the same.
     left: Vec<Left>,
-    /// Whether the user has allowed `WorkerBee` to do without an age identity.
+    /// True when the user has allowed `WorkerBee` to do without an age identity.
     plaintext: bool,
 }
 
@@ -134,7 +134,7 @@ fn none_in_evidence() -> Check {
 
 const SECRETS: &str = "secrets";
 
-/// What the rules should have found in a file and did not.
+/// Checks that the rules found the secrets at these places of a file.
 fn missing(seen: &Observed, file: &str, pointers: &[&str]) -> Result<(), Mismatch> {
     let learned = seen.known.iter().find(|known| Path::new(&known.file) == Path::new(file));
     let Some(learned) = learned else { return Err(Mismatch::new(format!("{file} was not read"), &seen.known)) };

@@ -26,15 +26,15 @@ pub(super) struct Session<'a> {
     pub(super) spec: &'a Spec,
     pub(super) record: Record,
     pub(super) store: Store,
-    /// Whether the project is this gate's own: known of none before it was seen not to exist.
+    /// True when the project is this gate's own: false until it was observed not to exist yet.
     pub(super) owns_project: bool,
-    /// What was looked at when something went wrong.
+    /// The triage, once something went wrong.
     pub(super) triage: Option<Triage>,
     pub(super) environment: Option<Environment>,
     pub(super) mcp: Option<Mcp>,
     /// Follows the ends of the profile's components until the gate stops them.
     pub(super) exits: Option<ExitWatch>,
-    /// What made it useless to go on, when the gate went on to its end all the same.
+    /// The failure that made it useless to go on, when the gate went on to its end all the same.
     pub(super) cut: Option<Failure>,
     begin: Instant,
     clock: Clock,
@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// What a failure of the ground stands on lies in the lane, and would go with it.
+    /// Copies the evidence of a failed environment out of the lane, with which it would go.
     fn take_over(&self, mut failure: Failure) -> Failure {
         if let Some(bytes) = failure.evidence.as_ref().and_then(|file| std::fs::read(file).ok()) {
             let kept = self.store.write(&self.spec.folder().join(layout::ENVIRONMENT_LOG), &bytes);
@@ -278,7 +278,7 @@ impl<'a> Session<'a> {
         Ok(token)
     }
 
-    /// Whether other gates use the same ports.
+    /// Is true when other gates use the same ports.
     pub(super) fn shares_its_host(&self) -> bool {
         matches!(self.spec.settings.mode, Mode::External(_))
     }

@@ -1,4 +1,4 @@
-//! What both gates of a profile do: an own project, one start at a time, `validate`, and the end.
+//! The sequence of both gates of a profile: an own project, one start at a time, `validate`, and the end.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a lane or a gate is about to create, written into the ledger before.
+//! The ledger's entries of what a lane or a gate is about to create, written before it does.
 
 use std::path::PathBuf;
 

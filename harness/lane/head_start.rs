@@ -13,7 +13,7 @@ use crate::ledger::cgroup_mounts;
 
 /// The share of controller 0 among the containers of its project, of which each other one has 1.
 const TIMES: u32 = 20;
-/// How often to look for the container: it is there half a second before the next one.
+/// The interval at which the container is searched for: it is there half a second before the next one.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Waits for the container and raises its share. Runs until it is done, or dropped.

@@ -1,4 +1,4 @@
-//! How a lane and a gate's process are started: as all parts of the harness, from this same executable.
+//! The start of a lane and of a gate's process: as of all parts of the harness, from this same executable.
 
 use std::io::Seek as _;
 use std::path::PathBuf;
@@ -38,8 +38,8 @@ pub(crate) fn in_lane() -> Result<tokio::process::Command, Failure> {
     Ok(command)
 }
 
-/// Whether a lane could be made ready on this machine that needs these folders of it: tried out, as a run's supervisor
-/// would, who has no terminal. A ticket of sudo's counts for the terminal alone on which it was had.
+/// Checks that a lane which needs these folders of the machine could be made ready on it: tried out, as a run's
+/// supervisor would, who has no terminal. A ticket of sudo's counts only for the terminal on which it was given.
 pub(crate) fn can_hold(folders: &[PathBuf]) -> Result<(), Failure> {
     let untried = |seen: String| {
         Failure::new("a lane could not be tried out")

@@ -1,4 +1,4 @@
-//! What a run stands on, besides the versions of the parts: for who reads its report later, elsewhere.
+//! The machine that a run ran on, for those who read its report later, elsewhere.
 
 use std::collections::BTreeMap;
 use std::path::Path;

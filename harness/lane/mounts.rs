@@ -15,9 +15,9 @@ use rustix::mount::{
 use crate::failure::Failure;
 use crate::ledger::cgroup_mounts;
 
-/// What a lane lays something of its own over.
+/// The folders that a lane covers with its own.
 const COVERED: [&str; 2] = ["/run", "/var/lib"];
-/// What CNI, podman, nerdctl and containerd write below /var/lib.
+/// The folders below /var/lib that CNI, podman, nerdctl and containerd write to.
 const WRITTEN: [&str; 6] = ["buildkit", "cni", "containerd", "containers", "nerdctl", "docker"];
 /// The host's own configuration of the tools that a lane runs. Where one is empty, the tool's own defaults hold.
 const CONFIGURATIONS: [&str; 6] =
@@ -26,7 +26,7 @@ const CONFIGURATIONS: [&str; 6] =
 const POLICY: &str = r#"{"default": [{"type": "insecureAcceptAnything"}]}"#;
 /// Short names of images are those of Docker's registry, as on Debian.
 const REGISTRIES: &str = "unqualified-search-registries = [\"docker.io\"]\n";
-/// Where systems without /usr/bin have their tools: links below /run.
+/// The links below /run at which systems without /usr/bin have their tools.
 const SYSTEMS: [&str; 2] = ["/run/current-system", "/run/booted-system"];
 
 /// An address for documentation (RFC 5737) on the lane's loopback, with nothing behind it. Not 127.0.0.1: containers
@@ -86,7 +86,7 @@ fn hold(needed: &[PathBuf]) -> io::Result<Vec<(PathBuf, OwnedFd)>> {
     Ok(held)
 }
 
-/// Whether a folder lies below what a lane covers. That itself is never brought back.
+/// Is true when a folder lies below one that a lane covers. The covered folder itself is never brought back.
 fn is_covered(folder: &Path) -> bool {
     COVERED.iter().any(|covered| folder.starts_with(covered) && folder != Path::new(covered))
 }

@@ -31,7 +31,8 @@ fn of_the_stack(stack: &Stack) -> Vec<PathBuf> {
     [stack.images.clone()].into_iter().chain(nerdctl).chain(stack.path.iter().cloned()).collect()
 }
 
-/// Where a program of a Python environment lies, and the Python that the environment was made with.
+/// Returns the folders of a program of a Python environment, of the environment, and of the Python that it was made
+/// with.
 fn environments(program: &Path) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for program in [Some(program.to_owned()), program.canonicalize().ok()].into_iter().flatten() {

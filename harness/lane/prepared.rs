@@ -1,4 +1,5 @@
-//! What every gate of a run stands on: the embedded stack, or the user's own parts, checked before any gate starts.
+//! The parts that every gate of a run needs: the embedded stack, or the user's own parts, checked before any gate
+//! starts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,13 +15,13 @@ use crate::failure::Failure;
 use crate::stack::{self, Stack, StackError};
 use crate::tree::{self, Identity, Listing};
 
-/// What every gate of the run stands on.
+/// The parts that every gate of the run needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
     pub(crate) stack: Option<Stack>,
     pub(crate) workerbee: PathBuf,
     pub(crate) k1s_root: PathBuf,
-    /// What is in the k1s root, read once for all that is said of it.
+    /// The identity of the k1s root, read once for all that is said of it.
     pub(crate) k1s: Identity,
     pub(crate) listing: Arc<Listing>,
     pub(crate) versions: BTreeMap<String, String>,
@@ -45,7 +46,7 @@ impl Prepared {
     }
 }
 
-/// What the chosen k1s root lacks.
+/// Lists what the chosen k1s root lacks.
 fn unfit(settings: &Settings) -> Vec<&'static str> {
     settings.trees.k1s.path.as_deref().map(tree::lacks).unwrap_or_default()
 }

@@ -59,7 +59,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// What a gate's lane costs. A command's is nobody's business.
+/// The meter of a gate's lane, with the cgroups of its containers; none in the lane of a user's command.
 struct Metered(Option<(Meter, Vec<String>)>);
 
 impl Metered {

@@ -1,4 +1,4 @@
-//! What a run is told by its environment. The runbook's variables keep their names and their meaning.
+//! The settings that a run reads from its environment. The runbook's variables keep their names and their meaning.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::workerbee::naming;
 pub struct Settings {
     /// `RUN_DIR`: where the evidence goes.
     pub run_dir: PathBuf,
-    /// Whether `RUN_DIR` is set: else the run makes a folder of its own.
+    /// True when `RUN_DIR` is set: else the run makes a folder of its own.
     pub names_its_folder: bool,
     /// `WB_PROJECT_BASE`: what the projects' names start with.
     pub base: String,
@@ -26,7 +26,7 @@ pub struct Settings {
     pub single_project: Option<String>,
     /// `WB_HA_PROJECT`: the project of the workload gate of k1s-ha-min.
     pub ha_project: Option<String>,
-    /// Whose containerd and `WorkerBee` are used.
+    /// The mode: whose containerd and `WorkerBee` are used.
     pub mode: Mode,
     /// The k1s under test and the `WorkerBee` that tests it, in either mode.
     pub trees: Trees,
@@ -44,11 +44,11 @@ pub struct Settings {
     pub keep_failed: bool,
     /// `K1S_GATES_FAIL_FAST=off`: whether a call goes on that a component's death has made useless.
     pub fail_fast: bool,
-    /// How long each operation may take.
+    /// The time that each operation may take.
     pub limits: Limits,
 }
 
-/// Whose containerd and `WorkerBee` a run uses.
+/// The mode of a run: whose containerd and `WorkerBee` it uses.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
@@ -76,7 +76,7 @@ pub(crate) const MCP_HOST: &str = "127.0.0.1";
 /// The port of the daemon in the runbook.
 pub(crate) const MCP_PORT: u16 = 8765;
 
-/// What the folders of runs are called before their time, as in the runbook.
+/// The prefix of the names of runs' folders, before their time, as in the runbook.
 pub(crate) const RUN_DIR_PREFIX: &str = "workerbee-k1s-profile-validation-";
 
 /// The folder of a run that names none: the runbook's, by the time.
@@ -85,7 +85,7 @@ pub(crate) fn default_run_dir() -> PathBuf {
     std::env::temp_dir().join(format!("{RUN_DIR_PREFIX}{stamp}"))
 }
 
-/// How long each operation may take; those of the runbook, in seconds.
+/// The time that each operation may take; the runbook's limits, in seconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Limits {
     /// Any call that only asks.
@@ -235,8 +235,8 @@ fn refuse_unreadable_paths() -> Result<(), Failure> {
     })
 }
 
-/// What is mounted into containers, or stands in a PATH and in configurations: there these characters end a path. And
-/// what follows from HOME alone.
+/// Refuses paths that cannot be mounted into containers, or cannot stand in a PATH and in configurations: there these
+/// characters end a path. Paths that follow from HOME alone are among them.
 fn refuse_unmountable_paths() -> Result<(), Failure> {
     let cache = crate::stack::Options::from_env().cache;
     let ledger = crate::ledger::folder();

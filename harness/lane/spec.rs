@@ -1,5 +1,5 @@
-//! What one part of the harness hands to the next, on its standard input: a file could be another by the time that it is
-//! read, by root.
+//! The task that one part of the harness hands to the next, on its standard input: a file could be replaced before root
+//! reads it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _};
@@ -18,7 +18,7 @@ use crate::tree::Identity;
 /// The most that a specification may take.
 const SIZE: u64 = 1024 * 1024;
 
-/// What a lane or a gate's process has to do.
+/// The task of a lane or of a gate's process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Spec {
     /// The gate, or a command of the user's.
@@ -33,11 +33,11 @@ pub(crate) struct Spec {
     pub workerbee: PathBuf,
     /// The k1s root.
     pub k1s_root: PathBuf,
-    /// What is in it, as the run's verdicts name it; none of a command of the user's.
+    /// The identity of the k1s root, as the run's verdicts name it; none for a command of the user's.
     pub k1s: Option<Identity>,
     /// The folder of the gate's run that ended in a conflict, when this is the rerun.
     pub rerun_of: Option<PathBuf>,
-    /// Where the ledger says what is about to be created.
+    /// The ledger's entry of what is about to be created.
     pub entry: PathBuf,
     /// The embedded stack, in a lane.
     pub stack: Option<Stack>,
@@ -45,7 +45,7 @@ pub(crate) struct Spec {
     pub versions: BTreeMap<String, String>,
 }
 
-/// What is done on the prepared environment.
+/// The work that is done in the prepared environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Work {
@@ -98,7 +98,7 @@ impl Spec {
     }
 }
 
-/// Whether a project is one that a gate of this run has written down.
+/// Is true when a project is one that a gate of this run has written down.
 pub(crate) fn is_ours(run_dir: &Path, project: &str) -> bool {
     let folders = std::fs::read_dir(run_dir.join(layout::GATES)).into_iter().flatten().flatten();
     let spec = |entry: std::fs::DirEntry| -> Option<Spec> {

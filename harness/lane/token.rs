@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 
 /// The name under which runs on one host find each other.
 const NAME: &str = "k1s-profile-gates/start";
-/// How often to look whether the host's token is free. A start takes seconds.
+/// The interval at which the host's token is asked for: a start takes seconds.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Held from before a profile starts until it is up. Let go when dropped, and by the kernel when its holder dies.

@@ -12,7 +12,7 @@ use crate::process::done_within;
 /// How long root's `rmdir` may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Where cgroups are mounted: one place, or one per controller in version 1.
+/// Returns the mount points of cgroups: one, or one per controller in version 1.
 pub(crate) fn mounts() -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     mounts

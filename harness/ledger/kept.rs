@@ -14,10 +14,10 @@ use super::{Entry, entries, folder, read, settle, write};
 use crate::failure::Failure;
 use crate::process::done_within;
 
-/// How long a lane may take to its end.
+/// How long a lane may take to end.
 const ENDING: Duration = Duration::from_secs(10);
 
-/// What is written down of a kept project.
+/// The ledger's notes of a kept project.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Kept {
     /// Since when.
@@ -63,7 +63,7 @@ pub(crate) fn keep(
 }
 
 impl Kept {
-    /// Whether there is still something that is kept: a lane that has ended keeps nothing.
+    /// Is true when there is still something that is kept: a lane that has ended keeps nothing.
     pub(super) fn holds(&self) -> bool {
         self.lane.is_none_or(|lane| lane.first_process().is_some())
     }
@@ -158,7 +158,7 @@ fn find(name: &str) -> Result<(PathBuf, Entry, Kept), Failure> {
     }
 }
 
-/// Whether a project of that name is still kept.
+/// Is true when a project of that name is still kept.
 pub fn is_kept(project: &str) -> bool {
     let same = |entry: &Entry| entry.project == project && entry.kept.as_ref().is_some_and(Kept::holds);
     entries(&folder()).iter().filter_map(|(_, entry)| entry.as_ref()).any(same)

@@ -35,7 +35,7 @@ pub(crate) struct Ledger {
     _sign: Option<fs::File>,
 }
 
-/// What one gate may leave.
+/// An entry of the ledger: what one gate may leave.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
     owner: Owner,
@@ -56,7 +56,7 @@ impl Entry {
     }
 }
 
-/// What a run that is no more has left.
+/// The leftovers of a run that is no more.
 #[derive(Debug, Serialize)]
 pub struct Remains {
     /// The project's name.
@@ -65,7 +65,7 @@ pub struct Remains {
     pub owner: Option<Owner>,
     /// Seconds since it was written down.
     pub age: u64,
-    /// What is there, in words.
+    /// The things that are there, in words.
     pub left: Vec<String>,
     /// Set when its user asked to keep it: then it is no remains, and no sweep removes it.
     pub kept: Option<Kept>,
@@ -73,21 +73,21 @@ pub struct Remains {
     entry: PathBuf,
 }
 
-/// What a gate is about to create.
+/// The things that a gate is about to create.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     /// The projects; the first gives the entry its name.
     pub(crate) projects: &'a [String],
     /// `WorkerBee`'s state root, of which the names of namespaces are made.
     pub(crate) state_root: &'a Path,
-    /// How to reach the project when it is not made in a lane.
+    /// The access to the project when it is not made in a lane.
     pub(crate) on_host: Option<OnHost<'a>>,
 }
 
 /// A project of the user's own `WorkerBee`.
 #[derive(Debug)]
 pub(crate) struct OnHost<'a> {
-    /// How to call it.
+    /// The command line to call it by.
     pub(crate) cli: &'a crate::workerbee::cli::Cli,
     /// containerd's socket.
     pub(crate) address: &'a Path,
@@ -102,7 +102,7 @@ impl Ledger {
         Ok(Self { folder, _sign: sign })
     }
 
-    /// Where the entry of a project of this process is.
+    /// Returns the file of the entry of a project of this process.
     pub(crate) fn entry(&self, project: &str) -> PathBuf {
         self.folder.join(format!("{}-{project}.json", Owner::this_process().pid))
     }
@@ -223,7 +223,7 @@ fn not_in_use(path: &Path, mut cgroups: Vec<String>) -> Vec<String> {
     cgroups
 }
 
-/// What runs that are no more have left, and what their users asked to keep.
+/// Lists the leftovers of runs that are no more, and the projects that their users asked to keep.
 pub async fn remains() -> Vec<Remains> {
     let mut remains = Vec::new();
     for (path, entry) in entries(&folder()) {
@@ -300,7 +300,7 @@ fn read(path: &Path) -> Option<Entry> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-/// Where the ledger is.
+/// Returns the folder of the ledger.
 pub(crate) fn folder() -> PathBuf {
     let base = dirs::state_dir().or_else(dirs::cache_dir).unwrap_or_else(std::env::temp_dir);
     base.join("k1s-profile-gates/ledger")

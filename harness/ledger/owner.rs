@@ -1,4 +1,4 @@
-//! Whose an entry is: a process, by its number and its start, as a number alone is reused.
+//! The owner of an entry: a process, by its number and its start, as a number alone is reused.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
@@ -24,13 +24,14 @@ impl Owner {
         Self { pid, start: start_time(pid).unwrap_or_default() }
     }
 
-    /// Whether it still runs, as far as its number tells: in this PID namespace.
+    /// Is true when it still runs, as far as its number tells: in this PID namespace.
     fn is_alive(self) -> bool {
         start_time(self.pid) == Some(self.start)
     }
 
-    /// Whether the process that wrote entries into that ledger still runs, in whatever PID namespace: two containers may
-    /// share a ledger, and then know nothing of each other's processes. It holds its sign locked while it lives.
+    /// Is true when the process that wrote entries into that ledger still runs, in whatever PID namespace: two
+    /// containers may share a ledger, and then know nothing of each other's processes. A process holds its sign of life
+    /// locked while it lives.
     pub(super) fn is_alive_in(self, ledger: &Path) -> bool {
         let Ok(sign) = File::open(self.sign(ledger)) else { return self.is_alive() };
         match flock(&sign, FlockOperation::NonBlockingLockShared) {
@@ -68,7 +69,7 @@ impl Owner {
     }
 }
 
-/// How the names of signs of life end.
+/// The extension of signs of life.
 const SIGN: &str = "owner";
 
 /// Removes the signs of processes that are no more.

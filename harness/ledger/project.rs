@@ -28,16 +28,16 @@ const ENDING: Duration = Duration::from_secs(10);
 /// The file in a project's folder that says whose it is. No clock says that: it may have been set meanwhile.
 const MARK: &str = ".k1s-profile-gates";
 
-/// What `WorkerBee` says of the purge, beside the entry.
+/// The file with `WorkerBee`'s answer to the purge, beside the entry.
 const PURGE: &str = "profile-purge.json";
 
 /// A project that a gate is about to create on the user's own containerd.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Project {
     name: String,
-    /// What its folder's mark says: random, and nobody else's.
+    /// The text of its folder's mark: random, and nobody else's.
     mark: String,
-    /// How to call the `WorkerBee` that made it.
+    /// The `WorkerBee` that made it.
     bin: PathBuf,
     privilege: String,
     state_root: PathBuf,
@@ -73,7 +73,7 @@ impl Project {
         naming::namespace(&self.state_root, &self.name)
     }
 
-    /// What is there of it, in words.
+    /// Lists what is there of it, in words.
     pub(super) async fn left(&self) -> Result<Vec<String>, Failure> {
         // WorkerBee makes the folder before any container, and the harness removes it after the namespace: without it
         // there is nothing, and nobody needs to be asked who may not answer.
@@ -179,7 +179,7 @@ impl Project {
         (said.unwrap_or_else(|| format!("exit {:?}", call.exit)), store.root().join(PURGE))
     }
 
-    /// What bears the project's name but not its mark, or belongs to another project, is not ours.
+    /// Refuses a project whose folder does not have the mark, or whose containers belong to another project.
     async fn refuse_others(&self) -> Result<(), Failure> {
         let refused = |seen: String| {
             Failure::new(format!("the project `{}` is not the one that was written down", self.name))
@@ -210,7 +210,8 @@ impl Project {
         entries.into_iter().any(|entry| entry.file_name() != MARK)
     }
 
-    /// What the purge has left outside of the folder would be nobody's any more without the entry.
+    /// Refuses to give up the entry while the purge has left something outside of the folder: without the entry, that
+    /// would be nobody's.
     fn refuse_residue(&self, observations: &Observations) -> Result<(), Failure> {
         // What cannot be looked at, without root, says nothing.
         let seen = observations
@@ -231,7 +232,7 @@ impl Project {
         }
     }
 
-    /// What is mounted in the folder would be deleted with it.
+    /// Refuses to delete a folder in which something is mounted: that would be deleted with it.
     fn refuse_mounts(&self) -> Result<(), Failure> {
         let unread = |error: procfs::ProcError| self.stays(&format!("/proc/self/mountinfo cannot be read: {error}"));
         let mounts = Process::myself().and_then(|own| own.mountinfo()).map_err(unread)?;
@@ -261,7 +262,7 @@ impl Project {
     }
 }
 
-/// Where it is kept what `WorkerBee` said to the purge of an entry's project.
+/// Returns the folder that keeps `WorkerBee`'s answers to the purge of an entry's project.
 pub(super) fn purges_of(entry: &Path) -> PathBuf {
     entry.with_extension("purge")
 }
@@ -298,7 +299,7 @@ mod tests {
         Project { name, mark, bin, privilege, state_root: state_root.to_owned(), k1s_root, address }
     }
 
-    /// Why it would not be removed.
+    /// Returns the reason why it would not be removed.
     async fn refusal(project: &Project) -> String {
         project.refuse_others().await.unwrap_err().to_string()
     }

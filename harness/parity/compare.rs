@@ -65,7 +65,7 @@ fn named(value: Value, project: &str) -> Value {
     }
 }
 
-/// Where two values differ.
+/// A place where two values differ.
 struct Difference {
     pointer: String,
     cli: String,

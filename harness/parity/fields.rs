@@ -6,23 +6,23 @@ use std::fmt;
 use crate::attest::residue::Kind;
 use crate::plan::{Gate, Profile};
 
-/// Where a field is.
+/// The source of a field.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     /// In the answer to a call.
     Call(Cow<'static, str>),
-    /// In what the harness saw for itself.
+    /// The harness's own observation.
     Observation(Cow<'static, str>),
 }
 
-/// How two values are compared.
+/// The way in which two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
     /// As they are, but for the project's name.
     Value,
     /// By members, types, and the values that are the same in every honest run: the rest a run chooses.
     Shape,
-    /// How the call ended, in the terms of its way.
+    /// By how the call ended, in the terms of its transport.
     Ending,
 }
 
@@ -67,7 +67,7 @@ const WORKLOAD: [(&str, &str); 8] = [
     ("exports-answer", "/exports"),
 ];
 
-/// What is compared of a gate.
+/// Lists the fields of a gate that are compared.
 pub(super) fn of(gate: Gate) -> Vec<Field> {
     match gate {
         Gate::Preflight => [
@@ -105,7 +105,7 @@ pub(super) fn of(gate: Gate) -> Vec<Field> {
     }
 }
 
-/// What both gates of a profile have.
+/// Lists the fields that both gates of a profile have.
 fn validation(profile: Profile) -> Vec<Field> {
     let mut fields = vec![
         ending("validate"),

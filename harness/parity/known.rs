@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 pub struct Known {
     /// In the answers to which questions; `*` for all.
     pub answers: &'static str,
-    /// Where in them (RFC 6901, `*` for any member); what is below it too.
+    /// The place in them (RFC 6901, `*` for any member), with what is below it.
     pub pointer: &'static str,
-    /// What the command line says.
+    /// The command line's answer.
     pub cli: &'static str,
-    /// What MCP says.
+    /// MCP's answer.
     pub mcp: &'static str,
-    /// Why that is so.
+    /// The reason for it.
     pub why: &'static str,
 }
 
@@ -75,7 +75,7 @@ pub const KNOWN: &[Known] = &[
     },
 ];
 
-/// Why a part of an answer may differ.
+/// Finds the reason why a part of an answer may differ.
 pub(super) fn why(answer: &str, pointer: &str) -> Option<&'static str> {
     let of = |known: &&Known| is_or_below(pointer, known.pointer) && ["*", answer].contains(&known.answers);
     KNOWN.iter().find(of).map(|known| known.why)

@@ -40,7 +40,8 @@ pub(crate) fn checks(gate: Gate) -> Vec<Check> {
     fields::of(gate).into_iter().map(of).chain([coverage]).collect()
 }
 
-/// What the checks of both ways read is what is compared: a check that reads something new needs a field.
+/// Checks that everything is compared that the checks of both transports read: a check that reads something new needs a
+/// field.
 fn coverage(cli: &Evidence) -> Result<(), Failure> {
     let mcp = cli.counterpart()?;
     let gate = cli.record.key.gate;
@@ -78,7 +79,7 @@ fn coverage(cli: &Evidence) -> Result<(), Failure> {
         .remedy("see why the gate lacks it; of a new check, name what it reads in harness/parity/fields.rs"))
 }
 
-/// What the checks that both ways have in common read of one.
+/// Lists the parts of one's evidence that are read by the checks which both transports have in common.
 fn readings(gate: Gate, evidence: &Evidence) -> Vec<Reading> {
     let kept = evidence.readings();
     let checks = gates::checks(gate, Transport::Cli).into_iter().filter(|check| !check.is_snapshot());
@@ -92,7 +93,7 @@ fn readings(gate: Gate, evidence: &Evidence) -> Vec<Reading> {
     read
 }
 
-/// Whose file it is, and the part of the answer in it.
+/// Finds the call or observation that a file belongs to, and the part of the answer in it.
 fn source(evidence: &Evidence, reading: &Reading) -> Option<(Source, String)> {
     let record = &evidence.record;
     let is = |file: &Path| evidence.moved(file) == reading.file;

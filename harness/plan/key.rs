@@ -7,9 +7,9 @@ use super::{Gate, Transport};
 /// A gate that is run once: a retry or a stress iteration is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GateKey {
-    /// Which gate.
+    /// The gate.
     pub gate: Gate,
-    /// By which way `WorkerBee` is asked.
+    /// The transport by which `WorkerBee` is asked.
     pub transport: Transport,
     /// The iteration of a stress run, from 1.
     pub iteration: u32,
@@ -26,7 +26,8 @@ impl GateKey {
         Self { gate, transport, iteration: 1, attempt: 1 }
     }
 
-    /// Whether this is a later attempt at the same: what counts then. An iteration is no attempt: each counts.
+    /// Is true when this is a later attempt at the same: then only the later one counts. An iteration is no attempt:
+    /// each counts.
     pub fn replaces(self, other: Self) -> bool {
         Self { attempt: self.attempt, ..other } == self && self.attempt > other.attempt
     }

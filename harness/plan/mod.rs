@@ -31,7 +31,7 @@ pub enum Gate {
     Workload(Profile),
 }
 
-/// Which of the run's settings names the project of a gate.
+/// The one of the run's settings that names the project of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProjectSetting {
     /// `WB_PROJECT`, the same for all such gates, or else the project base.
@@ -42,7 +42,7 @@ pub(crate) enum ProjectSetting {
     Ha,
 }
 
-/// What a gate has, besides what it does and what is checked of it (`gates/`).
+/// The properties of a gate, besides what it does and what is checked of it (`gates/`).
 struct Row {
     gate: Gate,
     /// The letters of its project: of the command line, and of MCP.
@@ -85,13 +85,13 @@ impl Gate {
         ROWS.iter().find(|row| row.gate == self)
     }
 
-    /// Which setting names its project.
+    /// Returns the setting that names its project.
     pub(crate) fn project_setting(self) -> ProjectSetting {
         self.row().map_or(ProjectSetting::Shared, |row| row.project)
     }
 
-    /// Whether it applies to a profile whose controllers elect a leader: then its profile should start on a machine that
-    /// does nothing else.
+    /// Is true when it applies to a profile whose controllers elect a leader: then its profile should start on a
+    /// machine that does nothing else.
     pub fn suffers_from_company(self) -> bool {
         matches!(self, Self::Workload(profile) if profile.elects_leader())
     }

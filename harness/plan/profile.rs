@@ -28,16 +28,16 @@ pub enum Component {
     Controller(u8),
 }
 
-/// What a profile has.
+/// The properties of a profile.
 struct Row {
     profile: Profile,
     name: &'static str,
     /// Its services besides k1s's own, in the order in which `WorkerBee` starts them.
     services: &'static [Component],
     controllers: u8,
-    /// Whether its controllers elect a leader.
+    /// True when its controllers elect a leader.
     elects_leader: bool,
-    /// Whether k1s mirrors deployments, services and ingresses into its API.
+    /// True when k1s mirrors deployments, services and ingresses into its API.
     mirrors_resources: bool,
 }
 
@@ -99,17 +99,17 @@ impl Profile {
         self.row().name
     }
 
-    /// Whether its controllers elect a leader.
+    /// Is true when its controllers elect a leader.
     pub fn elects_leader(self) -> bool {
         self.row().elects_leader
     }
 
-    /// Whether k1s mirrors deployments, services and ingresses into its API.
+    /// Is true when k1s mirrors deployments, services and ingresses into its API.
     pub fn mirrors_resources(self) -> bool {
         self.row().mirrors_resources
     }
 
-    /// What it is made of, in the order in which `WorkerBee` starts it.
+    /// Lists its components, in the order in which `WorkerBee` starts them.
     pub fn components(self) -> Vec<Component> {
         let row = self.row();
         let controllers = (0..row.controllers).map(Component::Controller);
@@ -134,7 +134,7 @@ impl Component {
         }
     }
 
-    /// Whether another component reaches it by its container name, which must then be a valid DNS label.
+    /// Is true when another component reaches it by its container name, which must then be a valid DNS label.
     ///
     /// Controllers and the API shim get such an address too, but k1s starts and serves without ever using it.
     pub fn reached_by_name(self) -> bool {

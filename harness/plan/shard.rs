@@ -18,7 +18,7 @@ pub const SHARD_VARIABLE: &str = "K1S_GATES_SHARD";
 /// of them would run the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shard {
-    /// Which one, from 1.
+    /// Its number, from 1.
     pub index: usize,
     /// Of how many.
     pub count: usize,
@@ -36,7 +36,7 @@ impl Shard {
         told.map(|told| told.parse("a number and a count, such as 2/8, from 1 to the count")).transpose()
     }
 
-    /// Which of these gates belong to this shard, each of them to exactly one of the `count`: the longest gates are dealt
+    /// Selects the gates of this shard; each gate belongs to exactly one of the `count`: the longest gates are dealt
     /// out first, each to the shard that has least to do.
     pub fn of(self, gates: &[Gate]) -> Vec<Gate> {
         let mut gates = gates.to_vec();

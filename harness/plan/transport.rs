@@ -55,7 +55,7 @@ pub enum Transports {
 pub struct UnknownTransport(pub String);
 
 impl Transports {
-    /// What is set: names of trials depend on it.
+    /// Reads the transports that are set: names of trials depend on them.
     pub fn from_env() -> Result<Self, Failure> {
         let told = config::get()?.told(VARIABLE)?;
         Ok(told.map(|told| told.parse("cli, mcp or both")).transpose()?.unwrap_or_default())
@@ -70,7 +70,8 @@ impl Transports {
         }
     }
 
-    /// What the trials of a gate start with: its name, whichever way it is asked, and beside the other way with that.
+    /// Returns the prefix of a gate's trials: the gate's name, and where both transports are used, `::mcp` after it for
+    /// MCP.
     pub fn name(self, gate: Gate, transport: Transport) -> String {
         match (self, transport) {
             (Self::Both, Transport::Mcp) => format!("{gate}::mcp"),

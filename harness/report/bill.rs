@@ -1,4 +1,4 @@
-//! Where the processor time of the gates went, by program.
+//! The processor time of the gates, by program.
 
 use maud::{Markup, html};
 

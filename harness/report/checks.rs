@@ -116,7 +116,7 @@ fn as_expected(run: &RunReport, verdict: &Verdict) -> Markup {
     }
 }
 
-/// What the gate has left: calls and looks, each with its file.
+/// Renders the evidence that the gate has left: calls and observations, each with its file.
 fn files(run: &RunReport, room: &Room, record: &Record) -> Markup {
     let number = record.calls.len() + record.observations.len();
     html! {

@@ -1,4 +1,4 @@
-//! What the run stood on.
+//! The environment of the run.
 
 use maud::{Markup, html};
 

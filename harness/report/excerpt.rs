@@ -11,16 +11,16 @@ use serde_json::Value;
 use super::run::RunReport;
 use crate::evidence::{Reading, Redactor, folder, outline};
 
-/// How much of a file is shown.
+/// The size up to which a file is shown.
 const BEGINNING: usize = 20_000;
-/// How much of a part that a check has read.
+/// The size up to which a part that a check has read is shown.
 const PART: usize = 4_000;
 /// A larger file is not searched for parts.
 const SEARCHED: u64 = 2_000_000;
-/// How much evidence a page holds in all: beyond it, links alone.
+/// The size of all evidence that a page holds: beyond it, links alone.
 const ALL: usize = 6_000_000;
 
-/// What would end the path of a link, or be none.
+/// Characters that would end the path of a link, or may not be in one.
 const RESERVED: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');
 
@@ -70,7 +70,7 @@ pub(super) fn part(run: &RunReport, room: &Room, reading: &Reading) -> Markup {
     folded(&title, &shown(run, room, &reading.file, text.as_bytes(), text.len() as u64, PART))
 }
 
-/// What a check saw, in one line.
+/// Returns what a check saw, in one line.
 pub(super) fn seen(run: &RunReport, reading: &Reading) -> Option<String> {
     value(run, reading).map(|value| visible(&outline(&value)))
 }

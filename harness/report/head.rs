@@ -33,7 +33,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
     }
 }
 
-/// What is said of a run as a whole.
+/// Returns the word for the state of a run as a whole.
 pub fn word(state: State) -> &'static str {
     match state {
         State::Passed => "Passed",
@@ -63,7 +63,7 @@ fn sign_large(state: State) -> Markup {
 }
 
 impl RunReport {
-    /// How many checks were judged, and how many of them passed.
+    /// Counts the checks that passed, failed, and were not judged.
     fn checks(&self) -> (usize, usize, usize) {
         let of = |outcome: &Outcome| self.gates.iter().map(|gate| gate.summary.count(outcome)).sum::<usize>();
         let failed = self.gates.iter().map(|gate| gate.summary.failures().count()).sum();
@@ -96,7 +96,7 @@ fn lead(run: &RunReport) -> Markup {
     }
 }
 
-/// What the green checks stand on: `WorkerBee`'s word, or what the harness saw for itself.
+/// Renders what the green checks rest on: `WorkerBee`'s word, or the harness's own observations.
 fn sureness(run: &RunReport) -> Markup {
     let (mut own, mut answers) = (0, 0);
     for gate in &run.gates {

@@ -1,4 +1,4 @@
-//! What every page has: its head, its style, its script, its foot.
+//! The parts of every page: its head, its style, its script, its foot.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

@@ -1,4 +1,4 @@
-//! What each profile was made of while it was alive: routes in front, components, who led.
+//! The parts of each profile while it was alive: routes in front, components, leaders.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! What a report is made of: the run's summary, and per gate its record, or as far as it got.
+//! The data of a report: the run's summary, and per gate its record, or as far as it got.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::workerbee::reply::ProfileStatus;
 pub struct RunReport {
     /// The folder, where it is now.
     pub dir: PathBuf,
-    /// What is known of its gates.
+    /// The summary of its gates.
     pub summary: Summary,
     /// The gates, in the order of the runbook.
     pub gates: Vec<GateReport>,
@@ -25,15 +25,15 @@ pub struct RunReport {
 pub struct GateReport {
     /// Its name, with the attempt when it was retried.
     pub name: String,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Whether its evidence is that of an earlier part of the run.
+    /// True when its evidence is that of an earlier part of the run.
     pub kept: bool,
-    /// What is known of it.
+    /// Its summary.
     pub summary: GateSummary,
     /// Its record, when it has ended.
     pub record: Option<Record>,
-    /// How far it is, or was when it was cut short.
+    /// Its progress, or how far it was when it was cut short.
     pub progress: Option<Progress>,
     /// The record of its first run, when that ended in a conflict.
     pub conflict: Option<Record>,
@@ -76,7 +76,7 @@ impl RunReport {
         (since(self.summary.started, moment) - paused.sum::<f64>()).max(0.0)
     }
 
-    /// How long the run took; until its last sign of life when it has not ended.
+    /// Returns how long the run took; until its last sign of life when it has not ended.
     pub(super) fn seconds(&self) -> f64 {
         let ends = self.gates.iter().filter_map(|gate| gate.summary.ended);
         let last = ends.chain(self.gates.iter().filter_map(GateReport::last_sign)).map(|moment| self.at(moment));
@@ -103,14 +103,14 @@ impl GateReport {
         phases
     }
 
-    /// How long it has been running, or took; empty while it waits.
+    /// Returns how long it has been running, or took; empty while it waits.
     pub fn elapsed(&self) -> String {
         let Some(began) = self.summary.began else { return String::new() };
         let ended = self.summary.ended.unwrap_or_else(jiff::Timestamp::now);
         seconds(ended.duration_since(began).as_secs_f64().max(0.0))
     }
 
-    /// Where it stands, in a line: what it is doing, or what came of it, and whether that was in an earlier part.
+    /// Describes its state in a line: what it is doing, or its result, and whether that is of an earlier part.
     pub fn standing(&self) -> String {
         let came = self.came();
         if self.kept { format!("{came} (kept from part {} of the run)", self.summary.part) } else { came }
@@ -134,7 +134,7 @@ impl GateReport {
         }
     }
 
-    /// What it is doing, and since when.
+    /// Returns what it is doing, and since when.
     pub fn doing(&self) -> Option<(jiff::Timestamp, &str)> {
         let progress = self.progress.as_ref()?;
         let began: jiff::Timestamp = progress.started.parse().ok()?;
@@ -145,7 +145,7 @@ impl GateReport {
         self.doing().map(|(since, _)| since).or(self.summary.began)
     }
 
-    /// What `WorkerBee` said of the profile while it was alive: components, leader, routes.
+    /// Reads `WorkerBee`'s account of the profile while it was alive: components, leader, routes.
     pub(super) fn profile_status(&self, run: &RunReport) -> Option<ProfileStatus> {
         let record = self.record.as_ref()?;
         let answer = |label: &str| -> Option<serde_json::Value> {

@@ -1,4 +1,4 @@
-//! Where the time went: what ran side by side, and what each gate did when.
+//! The timeline: what ran side by side, and what each gate did when.
 
 use maud::{Markup, html};
 

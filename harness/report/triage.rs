@@ -1,4 +1,4 @@
-//! What went wrong, first: one entry for each cause, not for each check that it turned red.
+//! The failures of a run, first on the page: one entry for each cause, not for each check that it turned red.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,9 +19,9 @@ struct Cause<'a> {
     gate: &'a GateReport,
     failure: &'a Failure,
     checks: Vec<&'a str>,
-    /// Whether it is the first of its gate.
+    /// True when it is the first of its gate.
     leads: bool,
-    /// What the diagnosis says of it.
+    /// The diagnosis of it.
     told: Option<&'a diagnosis::Cause>,
 }
 
@@ -80,7 +80,8 @@ fn diagnosed(gate: &GateReport) -> Vec<Cause<'_>> {
     gate.summary.diagnosis.causes.iter().enumerate().filter_map(cause).collect()
 }
 
-/// What broke, why and whose fault it is; then the end of the component's log, and what follows, folded.
+/// Renders a diagnosis: what broke, why and whose fault it is; then the end of the component's log, and what follows,
+/// folded.
 fn diagnosis_of(run: &RunReport, gate: &GateReport, told: &diagnosis::Cause) -> Markup {
     html! {
         p.cause { (visible(&told.second_line(&gate.summary.diagnosis.read))) "." }
@@ -153,7 +154,7 @@ fn headline(failure: &Failure) -> Markup {
     prose(&letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default())
 }
 
-/// What the gate looked at when it failed: what to read first, and all that there is with what was striking.
+/// Renders the triage of a failed gate: what to read first, and all captures with what was striking in them.
 fn looked_at(run: &RunReport, room: &Room, cause: &Cause<'_>) -> Markup {
     let index = triage_folder(&cause.gate.summary.folder).join(INDEX);
     let read = folder::read(&run.dir, &index).ok().and_then(|bytes| serde_json::from_slice::<Triage>(&bytes).ok());

@@ -14,17 +14,17 @@ const LEVEL: i32 = 15;
 /// A bundle that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Bundled {
-    /// Where.
+    /// The file that was written.
     pub file: PathBuf,
     /// How many files it holds.
     pub files: usize,
-    /// How large they are, in bytes.
+    /// The size of these files, in bytes.
     pub content: u64,
-    /// How large it is, in bytes.
+    /// The size of the bundle, in bytes.
     pub size: u64,
 }
 
-/// Why there is no bundle.
+/// The reason why there is no bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// A file holds what looks like a secret.
@@ -36,9 +36,9 @@ pub enum BundleError {
     Secret {
         /// The file, in the run's folder.
         file: PathBuf,
-        /// What kind of secret.
+        /// The kind of the secret.
         kind: Kind,
-        /// Where in the file.
+        /// Its place in the file.
         place: Place,
     },
     /// It is no regular file: packed, it could lead out of the folder.
@@ -53,9 +53,9 @@ pub enum BundleError {
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! What a run's folder says of its gates: how far each came, and what its checks say of what it left.
+//! The gates in a run's folder: how far each came, and the verdicts over its evidence.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use crate::summary::{GateState, GateSummary, Outcome, Stage, Summary, Verdict};
 /// One run of a gate.
 #[derive(Debug)]
 pub struct GateResult {
-    /// Which gate, by which way, and which attempt at it.
+    /// The gate, its transport, and which attempt at it.
     pub key: GateKey,
-    /// By which ways the gates of its run ask.
+    /// The transports over which the gates of its run ask.
     pub transports: Transports,
-    /// How far it came.
+    /// The stage that it reached.
     pub state: Stage,
     /// Its folder in the run's folder.
     pub folder: PathBuf,
-    /// Whether it ended in a conflict and was run again: its folder was set aside.
+    /// True when it ended in a conflict and was run again: its folder was set aside.
     pub set_aside: bool,
-    /// What it left, when it left a record.
+    /// Its evidence; none when it left no record.
     pub evidence: Option<Evidence>,
-    /// What its checks say of that.
+    /// The verdicts of its checks over that evidence.
     pub verdicts: Vec<Verdict>,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult
     found
 }
 
-/// By which ways a run asked of which no gate has left a record.
+/// Returns the transports of a run of which no gate has left a record.
 fn transports(mut seen: impl Iterator<Item = Transport> + Clone) -> Transports {
     match (seen.clone().any(|one| one == Transport::Cli), seen.any(|one| one == Transport::Mcp)) {
         (true, true) => Transports::Both,
@@ -79,7 +79,7 @@ fn result(run_dir: &Path, key: GateKey, folder: PathBuf, set_aside: bool, state:
     GateResult { key, transports: Transports::default(), state, folder, set_aside, evidence, verdicts }
 }
 
-/// What the checks say of a gate's evidence; each that is judged rests on the record too.
+/// Judges a gate's evidence; each verdict rests on the record too.
 fn judged(evidence: &Evidence) -> Vec<Verdict> {
     let mut verdicts = Verdict::all(evidence);
     for verdict in verdicts.iter_mut().filter(|verdict| verdict.outcome != Outcome::Unjudged) {
@@ -115,7 +115,7 @@ impl GateResult {
         Redactor::default().value(&diagnosis::of(evidence, &red)).unwrap_or_default()
     }
 
-    /// What the names of its trials start with.
+    /// Returns the prefix of the names of its trials.
     pub fn gate_name(&self) -> String {
         self.transports.name(self.key.gate, self.key.transport)
     }
@@ -130,7 +130,7 @@ impl GateResult {
             .map(|verdict| self.key.name(&format!("{}::{}", self.gate_name(), verdict.check)))
     }
 
-    /// Whether a file of the run's folder is this gate's own.
+    /// Is true when a file of the run's folder is this gate's own.
     pub fn owns(&self, file: &Path) -> bool {
         let own = [self.folder.clone(), triage_folder(&self.folder)];
         own.iter().any(|folder| file.starts_with(folder))

@@ -18,7 +18,7 @@ use crate::suite::checks_of_run;
 use crate::summary::{Outcome, Stage, Verdict};
 use crate::tree::Identity;
 
-/// Why there is no report.
+/// The reason why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum JunitError {
     /// The folder holds no gates.
@@ -29,7 +29,7 @@ pub enum JunitError {
     Unreadable {
         /// The folder.
         run_dir: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The report cannot be serialized.
@@ -70,7 +70,8 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
     Ok(report.to_string()?)
 }
 
-/// What is in the evidence is redacted; what is said about it, once more: text by text, so that XML stays XML.
+/// Redacts a text that is written about the evidence; the evidence itself is redacted already. Text by text, so that
+/// XML stays XML.
 fn clean(text: &str) -> String {
     Redactor::default().text(text)
 }
@@ -87,7 +88,7 @@ fn at_work(mut spans: Vec<(f64, f64)>) -> f64 {
     spans.into_iter().fold((0.0, f64::MIN), add).0
 }
 
-/// When a gate began and ended, in seconds since the epoch.
+/// Returns when a gate began and ended, in seconds since the epoch.
 fn span(gate: &GateResult) -> Option<(f64, f64)> {
     let record = &gate.evidence.as_ref()?.record;
     let begin = record.started.parse::<jiff::Timestamp>().ok()?.as_millisecond();
@@ -205,7 +206,7 @@ fn skipped(why: &str) -> TestCaseStatus {
     status
 }
 
-/// What readers show in a list.
+/// Returns the line that readers show in a list.
 fn one_line(failure: &Failure) -> String {
     let what = failure.what.lines().next().unwrap_or_default();
     let seen = failure.seen.lines().next().unwrap_or_default();
@@ -232,7 +233,7 @@ fn attachments(run_dir: &Path, failure: &Failure, verdict: &Verdict) -> String {
     files.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What a check said in an earlier run of its gate: a flaky failure when it is green now.
+/// Adds what a check said in an earlier run of its gate: a flaky failure when it is green now.
 fn rerun(status: &mut TestCaseStatus, earlier: &GateResult, check: &str) {
     let verdict = earlier.verdicts.iter().find(|verdict| verdict.check == check);
     let Some(failure) = verdict.and_then(Verdict::failure) else { return };

@@ -13,7 +13,7 @@ use crate::evidence::layout::{MANIFEST, files, of_the_run};
 use crate::summary::{GateState, Stage};
 use crate::tree::Identity;
 
-/// What manifests of this form call themselves.
+/// The name of manifests of this form.
 pub(super) const FORMAT: &str = "k1s-profile-gates/manifest/v1";
 /// `manifest.json` of a run.
 ///
@@ -25,9 +25,9 @@ pub struct Manifest {
     pub format: String,
     /// When it was written, RFC 3339.
     pub written: String,
-    /// Whether the run is over: nothing is written after this.
+    /// True when the run is over: nothing is written after this.
     pub over: bool,
-    /// When the run was resumed, RFC 3339, each time.
+    /// The times at which the run was resumed, RFC 3339.
     pub resumed: Vec<String>,
     /// The k1s under test; none when no gate could begin.
     pub k1s_root: Option<Identity>,
@@ -37,16 +37,16 @@ pub struct Manifest {
     pub files: Vec<Entry>,
 }
 
-/// How a run stands when it is sealed.
+/// The state of a run when it is sealed.
 #[derive(Debug, Clone, Default)]
 pub struct Standing {
     /// The gates that were asked for, and how far each came.
     pub gates: Vec<GateState>,
     /// The k1s under test, as soon as it is known.
     pub k1s_root: Option<Identity>,
-    /// When the run was resumed, each time.
+    /// The times at which the run was resumed.
     pub resumed: Vec<String>,
-    /// Whether it is over.
+    /// True when it is over.
     pub over: bool,
 }
 
@@ -71,7 +71,7 @@ impl Manifest {
         serde_json::from_slice(&folder::read(run_dir, Path::new(MANIFEST))?).map_err(Into::into)
     }
 
-    /// What a run's folder holds now.
+    /// Builds the manifest of what a run's folder holds now, and returns the gates with it.
     pub(super) fn of(run_dir: &Path, standing: &Standing) -> (Self, Vec<GateResult>) {
         let gates = gates_with(run_dir, &standing.gates);
         let files = files(run_dir).into_iter();

@@ -30,7 +30,7 @@ pub struct Merged {
     pub store: Store,
 }
 
-/// Why shards cannot be joined. Nothing is written then.
+/// The reason why shards cannot be joined. Nothing is written then.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
     /// A folder without a run.
@@ -94,7 +94,7 @@ pub enum MergeError {
     File {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
     /// Evidence that cannot be written.

@@ -1,4 +1,4 @@
-//! What is said over all files of a run: who made them, that they are as they were, and what follows from them.
+//! The results over all files of a run: who made them, that they are as they were, and what follows from them.
 
 mod bundle;
 mod folder;

@@ -67,7 +67,7 @@ pub struct TestResult {
     /// `FAILED` when any check is red, any gate has not ended, or there are no checks; `WARNED` when all are green and
     /// a gate had to be run twice; `PASSED` otherwise.
     pub result: String,
-    /// What was run: the k1s under test, and the specification of each gate.
+    /// The things that were run: the k1s under test, and the specification of each gate.
     pub configuration: Vec<Resource>,
     /// Checks that are green.
     pub passed_tests: Vec<String>,
@@ -107,7 +107,7 @@ impl Statement {
         Envelope::new(PAYLOAD_TYPE, &payload, signer)
     }
 
-    /// Whether it is of the kind that this harness writes.
+    /// Is true when it is of the kind that this harness writes.
     pub(super) fn is_known(&self) -> bool {
         self.kind == STATEMENT_TYPE && self.predicate_type == PREDICATE_TYPE
     }

@@ -1,4 +1,4 @@
-//! Whether a run's folder is as it was when its manifest was written, and who says so.
+//! The verification of a run's folder: whether it is as it was when its manifest was written, and who says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,15 +14,15 @@ use crate::evidence::layout::{MANIFEST, OF_THE_RUN, STATEMENT, VIEWS};
 use crate::signing::{Envelope, PublicKey};
 use crate::summary::{GateState, Stage};
 
-/// What was found in a run's folder.
+/// The result of verifying a run's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub struct Verification {
-    /// What the statement says of the run: `PASSED`, `WARNED` or `FAILED`. Not a verdict over the files.
+    /// The run's result by the statement: `PASSED`, `WARNED` or `FAILED`; not a verdict over the files.
     pub result: Option<String>,
-    /// Who has signed the statement.
+    /// The signature of the statement.
     pub signature: Seal,
-    /// How many files are as they were.
+    /// The number of files that are as they were.
     pub unchanged: usize,
     /// Files that are not as they were, or no longer regular files.
     pub changed: BTreeSet<String>,
@@ -36,11 +36,11 @@ pub struct Verification {
     pub views: BTreeSet<String>,
     /// Gates that had not ended.
     pub unfinished: BTreeSet<String>,
-    /// When the run was resumed, each time.
+    /// The times at which the run was resumed.
     pub resumed: Vec<String>,
     /// Gates that were kept when it was resumed, with the part of the run that ran each.
     pub kept: BTreeMap<String, usize>,
-    /// What is wrong with manifest and statement themselves.
+    /// The defects of manifest and statement themselves.
     pub broken: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ pub enum Seal {
     Unsigned,
 }
 
-/// Why nothing can be said.
+/// The reason why nothing can be verified.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// There is no manifest.
@@ -76,9 +76,9 @@ pub enum VerifyError {
         file.display()
     )]
     NoManifest {
-        /// Where it should be.
+        /// The path at which it should be.
         file: PathBuf,
-        /// What the system or the parser said.
+        /// The error of the system or of the parser.
         source: std::io::Error,
     },
     /// It is of another form.
@@ -86,19 +86,19 @@ pub enum VerifyError {
     Format {
         /// The file.
         file: PathBuf,
-        /// What it calls itself.
+        /// The form that it names.
         found: String,
     },
 }
 
 impl Verification {
-    /// Whether every file is as it was, and signed by the given key when one was given.
+    /// Is true when every file is as it was, and signed by the given key when one was given.
     pub fn is_sound(&self) -> bool {
         let none = [&self.changed, &self.missing, &self.added].into_iter().all(BTreeSet::is_empty);
         none && self.broken.is_empty() && !matches!(self.signature, Seal::Bad { .. })
     }
 
-    /// Whether the run came to its end, so that all of it is covered.
+    /// Is true when the run came to its end, so that all of it is covered.
     pub fn is_complete(&self) -> bool {
         self.unfinished.is_empty() && self.uncovered.is_empty()
     }

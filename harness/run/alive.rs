@@ -1,5 +1,5 @@
-//! Whether a run is alive: its supervisor holds a lock on the run's folder, which the kernel lets go when it ends,
-//! whatever ends it. The folder itself is locked: nothing is left in it.
+//! The sign that a run is alive: its supervisor holds a lock on the run's folder, which the kernel releases when the
+//! supervisor ends for whatever reason. The folder itself is locked: no file is left in it.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
-/// How long a run may take to its end after nextest's: its supervisor seals the folder.
+/// How long a run may take to end after nextest: its supervisor seals the folder.
 const MOMENT: Duration = Duration::from_secs(5);
 
 /// Held by a supervisor for as long as it lives.
@@ -25,12 +25,12 @@ pub(super) enum Alive {
     Name(UnixListener),
 }
 
-/// Whether a lock was refused for what holds it, and not because there are none: some file systems know none.
+/// Is true when a lock was refused because it is held, and not because there are none: some file systems know none.
 pub(super) fn is_supported(error: Errno) -> bool {
     ![Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS, Errno::NOLCK, Errno::INVAL].contains(&error)
 }
 
-/// What stands for the lock of a folder that cannot be locked.
+/// Returns the socket that stands for the lock of a folder that cannot be locked.
 fn name_of(folder: &File) -> std::io::Result<SocketAddr> {
     let about = folder.metadata()?;
     SocketAddr::from_abstract_name(format!("k1s-profile-gates/run/{}-{}", about.dev(), about.ino()))
@@ -62,7 +62,7 @@ impl Alive {
     }
 }
 
-/// Whether a supervisor of a run in that folder lives.
+/// Is true when a supervisor of a run in that folder lives.
 pub fn is_alive(run_dir: &Path) -> bool {
     // Let go again as soon as this is answered. Shared: two that look are not in each other's way.
     open(run_dir).is_ok_and(|folder| match flock(&folder, FlockOperation::NonBlockingLockShared) {

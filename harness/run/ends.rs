@@ -1,4 +1,4 @@
-//! What ends a process of the run: a signal, or the end of another process.
+//! The events that end a process of the run: a signal, or the end of another process.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;

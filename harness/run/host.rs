@@ -9,8 +9,8 @@ use crate::failure::Failure;
 use crate::lane::{Environment, Mode, Settings};
 use crate::workerbee::cli::Cli;
 
-/// What `WorkerBee`'s own `cleanup` would remove: its dry run, which it makes by default. Nothing of it is the harness's.
-/// None in the embedded mode, where there is no host to clean up.
+/// Returns what `WorkerBee`'s own `cleanup` would remove: its dry run, which it makes by default. Nothing of it is the
+/// harness's. None in the embedded mode, where there is no host to clean up.
 pub async fn cleanup_dry_run() -> Result<Option<Value>, Failure> {
     let settings = Settings::from_env()?;
     let (Mode::External(external), Some(bin)) = (&settings.mode, settings.trees.workerbee.path.clone()) else {

@@ -1,4 +1,4 @@
-//! What a run's verdicts depend on besides its gates: two parts of one run must stand on the same.
+//! The inputs of a run's verdicts besides its gates: two parts of one run must have the same.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ impl Inputs {
         Self(BTreeMap::from([("settings".to_owned(), values(settings).into_iter().collect())]))
     }
 
-    /// What is another now, of the kinds of which something is known now.
+    /// Lists the inputs that have changed, of the kinds of which something is known now.
     pub(super) fn changes(&self, now: &Self) -> Vec<Change> {
         let named = |inputs: &Self| -> BTreeMap<String, String> {
             let named = |kind: &String, (name, value): &(String, String)| (format!("{kind}: {name}"), value.clone());
@@ -161,7 +161,7 @@ fn images(folder: &Path) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What the user's own `WorkerBee` is told by variables, without secrets.
+/// Returns the variables that the user's own `WorkerBee` reads, without secrets.
 fn environment() -> BTreeMap<String, String> {
     let own = |name: &str| name.starts_with("WORKERBEE_") && !name.starts_with("WORKERBEE_CONTAINERD_");
     let variables = std::env::vars_os()

@@ -1,4 +1,4 @@
-//! What identifies a run: its trials are processes that know nothing of each other but this.
+//! The identity of a run: its trials are processes that know nothing of each other but this.
 
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream;
@@ -35,7 +35,8 @@ impl RunKey {
         Ok(Self { name, folder: runtime_dir()?, owner })
     }
 
-    /// Where the supervisor listens. Not in the run's folder: a socket's path has 107 bytes at most.
+    /// Returns the path of the socket at which the supervisor listens. It is not in the run's folder: a socket's path
+    /// has 107 bytes at most.
     pub(super) fn socket(&self) -> PathBuf {
         self.file("sock")
     }
@@ -80,7 +81,7 @@ fn parent_of(pid: i32) -> Option<i32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// How long a supervisor that has no socket may still be about to make it: far longer than a trial waits for it.
+/// How long a supervisor without a socket may still be about to make it: far longer than a trial waits for it.
 const NO_SOCKET: Duration = Duration::from_hours(1);
 
 /// Removes the files of runs whose supervisor is no more: nobody answers at their socket, or none was ever made.

@@ -1,4 +1,4 @@
-//! How the supervisor and the reaper are started: as all parts of the harness, from this same executable.
+//! The start of the supervisor and of the reaper: as of all parts of the harness, from this same executable.
 
 use std::ffi::OsStr;
 use std::path::Path;

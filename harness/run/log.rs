@@ -1,4 +1,4 @@
-//! What a gate's process prints: kept line by line, without secrets.
+//! The output of a gate's process: kept line by line, without secrets.
 
 use std::io::{PipeReader, Read as _};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::evidence::Store;
 /// The most that is kept: a process that prints without end has said enough by then.
 const LIMIT: usize = 1024 * 1024;
 
-/// How many lines are last words.
+/// The number of lines that count as last words.
 const LAST: usize = 8;
 
 /// Follows a process's output until nobody can write to it any more: then tells its last words, which may be all that

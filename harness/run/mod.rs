@@ -54,7 +54,7 @@ pub async fn sweep() -> Vec<(Remains, Failure)> {
     ledger::sweep().await
 }
 
-/// Whether trials can meet their supervisor: the folder that they meet in, or why it cannot be used.
+/// Returns the folder in which trials meet their supervisor, or why it cannot be used.
 pub fn runtime_dir() -> Result<std::path::PathBuf, Failure> {
     key::runtime_dir()
 }

@@ -1,4 +1,4 @@
-//! What a run's folder holds before a run begins in it: nothing, or a run that is resumed.
+//! The previous run in a run's folder: none, or one that is resumed.
 //!
 //! A gate is *finished* when it has left a record and the manifest lists it as ended: its verdict stands, whatever it is.
 //! All else was cut short, and is run anew. What cannot be resumed is refused before anything is run or written.
@@ -26,7 +26,7 @@ pub(super) struct PreviousRun {
     pub(super) summary: Summary,
     /// The gates that are kept.
     finished: Vec<GateResult>,
-    /// What its gates stood on; none when none had ended.
+    /// The inputs of its gates; none when none had ended.
     inputs: Option<Inputs>,
 }
 
@@ -83,7 +83,7 @@ impl PreviousRun {
             .remedy(format!("put back what has changed, {ANOTHER}")))
     }
 
-    /// What was redacted in the files that are kept.
+    /// Returns the redactions in the files that are kept.
     pub(super) fn redactions(&self, run_dir: &Path) -> Redactions {
         let read = folder::read(run_dir, Path::new(REDACTIONS)).ok();
         let mut known: Redactions = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
@@ -111,7 +111,7 @@ impl PreviousRun {
     }
 }
 
-/// Whose the folder is.
+/// Returns the failure that names the run by which the folder is in use.
 pub(super) fn in_use(run_dir: &Path) -> Failure {
     let part = Summary::load(run_dir).ok().and_then(|mut summary| summary.parts.pop());
     let owner = part.map_or_else(

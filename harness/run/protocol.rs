@@ -1,4 +1,4 @@
-//! What trials and supervisor say to each other: one JSON document a line.
+//! The messages between trials and supervisor: one JSON document a line.
 
 use std::path::PathBuf;
 
@@ -11,13 +11,13 @@ use crate::summary::Verdict;
 /// The longest line that either side reads, in bytes: verdicts hold excerpts of logs.
 pub(super) const LINE: u64 = 16 * 1024 * 1024;
 
-/// What a trial has to say.
+/// A message of a trial.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Request {
     /// The gate whose evidence it needs.
     Gate(GateKey),
-    /// What it came to, for the run's summary.
+    /// Its verdict, for the run's summary.
     Verdict(GateKey, Box<Verdict>),
 }
 

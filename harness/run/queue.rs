@@ -1,4 +1,4 @@
-//! Whose turn it is: as many gates side by side as there are lanes, the one with the highest priority first.
+//! The order of the gates: as many side by side as there are lanes, the one with the highest priority first.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use crate::plan::GateKey;
 
 /// The trials of a run start within a moment of each other: once none has come for this long, the queue is complete.
 const GATHER: Duration = Duration::from_millis(500);
-/// How often a waiting gate looks. A gate takes seconds at least.
+/// The interval at which a waiting gate asks whether it is its turn: a gate takes seconds at least.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The gates that wait.

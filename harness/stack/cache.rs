@@ -24,10 +24,10 @@ pub(super) const TAG: &str = "CACHEDIR.TAG";
 pub(super) const LOCK: &str = "lock";
 /// The folder of what recipes printed.
 pub(super) const LOGS: &str = "logs";
-/// What is remembered of the user's tools.
+/// The file that remembers the user's tools.
 pub(super) const TOOLS: &str = "tools.json";
 
-/// Where the stack is kept.
+/// The folder of the stack.
 #[derive(Debug, Clone)]
 pub(super) struct Cache {
     folder: PathBuf,
@@ -55,7 +55,7 @@ impl Cache {
         &self.folder
     }
 
-    /// What is remembered of the user's tools.
+    /// Returns the file that remembers the user's tools.
     pub(super) fn tools(&self) -> PathBuf {
         self.folder.join(TOOLS)
     }

@@ -1,5 +1,5 @@
-//! What the stack has made in its cache folder, written down before it is made: nothing else in there is ever removed,
-//! and a folder that holds something else already never becomes a cache.
+//! The list of what the stack has made in its cache folder, written down before it is made: nothing else in there is
+//! ever removed, and a folder that holds something else already never becomes a cache.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use super::error::StackError;
 /// The list's name in the cache folder.
 pub(super) const CONTENTS: &str = "k1s-gates-stack.json";
 
-/// What the names of files start with that are being written.
+/// The prefix of the names of files that are being written.
 const UNFINISHED: &str = ".tmp";
 
 /// The text of the tag by which backups know a cache.
@@ -27,8 +27,8 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// What is the stack's in a folder. One that is not there or empty may become a cache; any other without a list is
-    /// somebody's own.
+    /// Reads the list of what is the stack's in a folder. A folder that is not there or empty may become a cache; any
+    /// other without a list is somebody's own.
     pub(super) fn of(folder: &Path) -> Result<Self, StackError> {
         let list = folder.join(CONTENTS);
         match fs::read(&list) {
@@ -65,7 +65,7 @@ impl Contents {
         Err(StackError::NotACache { folder: folder.to_owned(), others })
     }
 
-    /// Whether something in the folder is the stack's.
+    /// Returns the names of what is the stack's in the folder.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }

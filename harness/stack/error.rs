@@ -1,11 +1,11 @@
-//! What can go wrong while the stack is prepared, and what to do about it.
+//! The errors of preparing the stack, each with what to do about it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::requirement::Unmet;
 
-/// Why there is no stack.
+/// The reason why there is no stack.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StackError {
@@ -20,7 +20,7 @@ pub enum StackError {
     StepFailed {
         /// Name of the step.
         step: String,
-        /// How its recipe ended.
+        /// The exit status of its recipe, in words.
         status: String,
         /// Everything that it printed.
         log: PathBuf,
@@ -35,7 +35,7 @@ pub enum StackError {
     OutputMissing {
         /// Name of the step.
         step: String,
-        /// What it should have made.
+        /// The output that it should have made.
         output: PathBuf,
         /// Everything that it printed.
         log: PathBuf,
@@ -43,11 +43,11 @@ pub enum StackError {
     /// Packages were installed, and a tool is still not there.
     #[error("after installing {packages} there is still no {}; the log: less {}", tools.join(", "), log.display())]
     StillMissing {
-        /// What was installed.
+        /// The packages that were installed.
         packages: String,
-        /// What is missing nevertheless.
+        /// The tools that are missing nevertheless.
         tools: Vec<String>,
-        /// What apt-get printed.
+        /// The output of apt-get.
         log: PathBuf,
     },
     /// Something is mounted in a folder that is to be removed; removing it would reach into what is mounted.
@@ -64,7 +64,7 @@ pub enum StackError {
     NotACache {
         /// The folder.
         folder: PathBuf,
-        /// What is in it that the stack did not make.
+        /// The files in it that the stack did not make.
         others: Vec<String>,
     },
     /// The cache could not be read or written.
@@ -73,11 +73,11 @@ pub enum StackError {
         path.display()
     )]
     Io {
-        /// What was tried.
+        /// The operation.
         doing: &'static str,
         /// On what.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! What this machine offers to whoever builds.
+//! The means that this machine offers to whoever builds.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,26 +13,26 @@ use crate::process::done_within;
 /// How long a Python may take to say whether it can make environments.
 const PYTHON: Duration = Duration::from_mins(1);
 
-/// What is asked of the machine.
+/// The needs of a build from the machine.
 #[derive(Debug, Default)]
 pub(super) struct Needs {
     /// Tools that Debian packages would bring.
     pub(super) tools: Vec<Missing>,
-    /// Whether a virtual environment is to be made.
+    /// True when a virtual environment is to be made.
     pub(super) python: bool,
-    /// Whether cargo-nextest is to be built.
+    /// True when cargo-nextest is to be built.
     pub(super) cargo: bool,
-    /// Whether the images are to be built.
+    /// True when the images are to be built.
     pub(super) images: bool,
 }
 
-/// How these needs are met.
+/// The means by which these needs are met.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) privilege: Privilege,
     pub(super) python: Option<PathBuf>,
     pub(super) cargo: Option<PathBuf>,
-    /// What is to be installed first.
+    /// The packages to install first.
     pub(super) packages: Vec<String>,
 }
 

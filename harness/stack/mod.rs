@@ -29,7 +29,7 @@ pub use requirement::Unmet;
 use crate::tree::Trees;
 use plan::Plan;
 
-/// What a caller wants of the stack.
+/// The options with which a caller asks for the stack.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The folder that everything is kept in.
@@ -38,7 +38,7 @@ pub struct Options {
     pub k1s_root: Option<PathBuf>,
     /// A `WorkerBee` to use instead of the pinned one.
     pub workerbee_bin: Option<PathBuf>,
-    /// Whether cargo-nextest is wanted, too.
+    /// True when cargo-nextest is wanted, too.
     pub nextest: bool,
 }
 
@@ -61,7 +61,7 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// Where everything is.
+/// The paths of the stack's parts.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Stack {
     /// The `WorkerBee` command.
@@ -92,7 +92,7 @@ impl Stack {
     }
 }
 
-/// What happens while the stack is prepared.
+/// An event while the stack is prepared.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Progress {
@@ -105,7 +105,7 @@ pub enum Progress {
     Started {
         /// Its name.
         step: String,
-        /// What it brings.
+        /// The description of what it brings.
         what: String,
     },
     /// A step has ended well.
@@ -134,7 +134,7 @@ impl fmt::Display for Progress {
 pub struct Todo {
     /// Its name.
     pub step: String,
-    /// What it would bring.
+    /// The description of what it would bring.
     pub what: String,
 }
 
@@ -146,7 +146,7 @@ pub fn ensure(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<S
     Plan::new(options)?.carry_out(progress)
 }
 
-/// Whether a `WorkerBee` of the user's own can be run.
+/// Checks that a `WorkerBee` of the user's own can be run.
 pub fn check_workerbee(program: &Path) -> Result<(), StackError> {
     refuse(requirement::program("WORKERBEE_BIN", program).into_iter().collect())
 }
@@ -165,7 +165,7 @@ pub fn users_versions(workerbee: &Path, k1s_root: &Path, limit: std::time::Durat
     told.chain(plan::project_version(k1s_root).map(|version| ("k1s".to_owned(), version))).collect()
 }
 
-/// What is asked of this machine before anything can be built, and is not there: all of it, each with its remedy.
+/// Lists what is asked of this machine before anything can be built, and is not there: all of it, each with its remedy.
 pub fn unmet(options: &Options) -> Vec<Unmet> {
     let examined = Plan::new(options).and_then(|mut plan| {
         plan.learn();
@@ -192,8 +192,8 @@ pub fn find(options: &Options) -> Option<Stack> {
     Plan::new(options).ok()?.stack()
 }
 
-/// What [`ensure`] would do, in its order; nothing is changed. Tools that no run has looked at yet are asked for their
-/// version.
+/// Lists what [`ensure`] would do, in its order; nothing is changed. Tools that no run has examined yet are asked for
+/// their version.
 pub fn missing(options: &Options) -> Result<Vec<Todo>, StackError> {
     cache::Cache::new(&options.cache).examine()?;
     let mut plan = Plan::new(options)?;

@@ -12,7 +12,7 @@ const NERDCTL_SUM: &str = "h1:eXBu4HddMEXtLmZsJncfvOiJ6a8DemOzWhOxypNIEG0=";
 const SOPS: &str = "3.13.3";
 /// Its least compiler is `requirement::MIN_CARGO`.
 const NEXTEST: &str = "0.9.151";
-/// What the go.mod of nerdctl (1.24.3) and of sops (1.25.8) ask for.
+/// The version of Go that the go.mod of nerdctl (1.24.3) and of sops (1.25.8) ask for.
 pub(super) const MIN_GO: &str = "1.25.8";
 /// The Debian release that the images are made of. The recipe knows its Python, 3.11.
 const SUITE: &str = "bookworm";

@@ -18,7 +18,7 @@ use super::{Options, Progress, Stack, Todo, absolute, parts, variable, version};
 const PACKAGES: &str = "packages";
 const INSTALL: &str = include_str!("recipes/packages.sh");
 const NERDCTL_VARIABLE: &str = "WORKERBEE_NERDCTL_BIN";
-/// What the gates run by name: the user's when there is one, else the stack's.
+/// The tools that the gates run by name: the user's when there is one, else the stack's.
 const NERDCTL: &str = "nerdctl";
 const SOPS: &str = "sops";
 const NEXTEST: &str = "cargo-nextest";
@@ -150,7 +150,7 @@ impl Plan {
         parts::images(&self.cache, &self.root())
     }
 
-    /// What is still to be done, in order.
+    /// Lists the steps that are still to be done, in order.
     pub(super) fn missing(&self) -> Vec<Todo> {
         let mut todo = Vec::new();
         let packages = requirement::packages(&requirement::missing_tools(&self.folders));
@@ -328,7 +328,7 @@ fn install(packages: &[String]) -> String {
     format!("Debian packages: {}", packages.join(" "))
 }
 
-/// Where cargo looks for its subcommands besides PATH.
+/// Returns the folder in which cargo searches for its subcommands besides PATH.
 fn cargo_folder() -> Vec<PathBuf> {
     let home = variable("CARGO_HOME").or_else(|| Some(variable("HOME")?.join(".cargo")));
     home.into_iter().map(|home| home.join("bin")).collect()

@@ -8,7 +8,7 @@ use crate::process::done_within;
 /// How long sudo may take to say whether it needs a password: it may ask a directory service.
 const SUDO: Duration = Duration::from_secs(30);
 
-/// How this process gets things done that need root.
+/// The way in which this process gets things done that need root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Privilege {
     /// It is root.

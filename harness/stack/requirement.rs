@@ -1,4 +1,4 @@
-//! What the machine must have before anything is built.
+//! The requirements on the machine before anything is built.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub enum Unmet {
     /// Something needs root, and `sudo` asks for a password or is not there.
     #[error("{what} needs root, and `sudo -n true` fails")]
     Root {
-        /// What needs it.
+        /// The operation that needs it.
         what: String,
         /// A command that does it.
         remedy: String,
@@ -30,7 +30,7 @@ pub enum Unmet {
     K1sRoot {
         /// The folder.
         path: PathBuf,
-        /// What it should have.
+        /// The part that is missing.
         lacks: &'static str,
     },
     /// A variable names a program that cannot be run.
@@ -38,13 +38,13 @@ pub enum Unmet {
     Program {
         /// The variable.
         variable: &'static str,
-        /// What it names.
+        /// The path that it names.
         path: PathBuf,
     },
     /// No Python that can make virtual environments.
     #[error("no Python >= {MIN_PYTHON} with venv and ensurepip under the names {}", names.join(", "))]
     Python {
-        /// What was tried.
+        /// The names that were tried.
         names: Vec<String>,
     },
     /// cargo is missing or too old to build cargo-nextest.
@@ -61,7 +61,7 @@ pub(super) const MIN_PYTHON: &str = "3.11";
 pub(super) const MIN_CARGO: &str = "1.91";
 
 impl Unmet {
-    /// What to do about it: a command to paste.
+    /// Returns the advice on what to do about it: a command to paste.
     pub fn remedy(&self) -> String {
         match self {
             Self::Tools { packages, .. } => {
@@ -80,12 +80,12 @@ impl Unmet {
     }
 }
 
-/// What a k1s root lacks.
+/// Lists what a k1s root lacks.
 pub(super) fn k1s_root(path: &Path) -> Vec<Unmet> {
     tree::lacks(path).into_iter().map(|lacks| Unmet::K1sRoot { path: path.to_path_buf(), lacks }).collect()
 }
 
-/// Whether a program that a variable names can be run.
+/// Checks that a program that a variable names can be run.
 pub(super) fn program(variable: &'static str, path: &Path) -> Option<Unmet> {
     (!tool::is_executable(path)).then(|| Unmet::Program { variable, path: path.to_path_buf() })
 }

@@ -28,7 +28,7 @@ const TAIL: usize = 20;
 pub(super) struct Step {
     /// Names the folder and the log.
     pub(super) name: &'static str,
-    /// What the user is told.
+    /// The description that the user reads.
     pub(super) what: String,
     /// A shell script. It is told its folder as OUT.
     pub(super) recipe: &'static str,
@@ -38,24 +38,25 @@ pub(super) struct Step {
     pub(super) files: Vec<(&'static str, String)>,
     /// Variables of the recipe that only say where something is.
     pub(super) places: Vec<(&'static str, OsString)>,
-    /// What must be in the folder in the end.
+    /// The files and folders that must be in the folder in the end.
     pub(super) outputs: Vec<&'static str>,
     /// Versions that are known beforehand.
     pub(super) versions: Vec<(&'static str, String)>,
     /// Programs in the folder that are asked for theirs.
     pub(super) probes: Vec<(&'static str, &'static str)>,
-    /// Whether the recipe must run as root.
+    /// True when the recipe must run as root.
     pub(super) as_root: bool,
 }
 
-/// Where, when and from what a step was made. It is written last: a folder without it is not complete.
+/// The provenance of a step: where, when and from what it was made. It is written last: a folder without it is not
+/// complete.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Provenance {
     name: String,
     inputs: String,
     started: jiff::Timestamp,
     seconds: f64,
-    /// What it brings.
+    /// The versions of what it brings.
     pub(super) versions: BTreeMap<String, String>,
     host: BTreeMap<String, String>,
 }
@@ -267,7 +268,7 @@ fn tail(log: &Path) -> String {
     lines[lines.len().saturating_sub(TAIL)..].join("\n")
 }
 
-/// What a reader of the provenance wants to know of the machine.
+/// Describes the machine, for readers of the provenance.
 fn host() -> BTreeMap<String, String> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let release = read("/etc/os-release");

@@ -14,7 +14,7 @@ use super::error::StackError;
 use super::{cache, version};
 use crate::process::within;
 
-/// Where system tools are, also when the user's PATH leaves these out.
+/// The folders of system tools, used also when the user's PATH leaves these out.
 pub(super) const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
 /// The folders of a PATH, without those of the cache: what the stack built is not the user's.
@@ -30,7 +30,7 @@ pub(super) fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
     folders.iter().map(|folder| folder.join(name)).find(|path| is_executable(path))
 }
 
-/// Whether there is a file that may be run.
+/// Is true when there is a file that may be run.
 pub(super) fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.is_file() && file.mode() & 0o111 != 0)
 }
@@ -52,7 +52,7 @@ pub(super) fn ask_within(tool: &Path, arguments: &[&str], limit: Duration) -> Op
     output.status.success().then(|| version::in_text(&String::from_utf8_lossy(&output.stdout)))?
 }
 
-/// What is remembered of the user's tools, so that asking for the stack starts no process.
+/// The memory of the user's tools, so that asking for the stack starts no process.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Memory {
     tools: BTreeMap<PathBuf, Remembered>,
@@ -69,7 +69,7 @@ struct Remembered {
 }
 
 impl Memory {
-    /// What an earlier run remembered; nothing when there was none.
+    /// Reads what an earlier run remembered; nothing when there was none.
     pub(super) fn load(file: &Path) -> Self {
         fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
@@ -91,7 +91,7 @@ impl Memory {
         self.remembered(tool)?.version.as_deref()
     }
 
-    /// Whether the tool was asked before, whatever it said.
+    /// Is true when the tool was asked before, whatever it said.
     pub(super) fn knows(&self, tool: &Path) -> bool {
         self.remembered(tool).is_some()
     }

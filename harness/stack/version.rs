@@ -9,7 +9,7 @@ pub(super) fn in_text(text: &str) -> Option<String> {
     })
 }
 
-/// Whether `found` is `wanted` or newer. Numbers count, whatever follows them (`~ds1`, `rc1`) does not.
+/// Is true when `found` is `wanted` or newer. Numbers count, whatever follows them (`~ds1`, `rc1`) does not.
 pub(super) fn at_least(found: &str, wanted: &str) -> bool {
     numbers(found) >= numbers(wanted)
 }

@@ -1,4 +1,4 @@
-//! How a run becomes known, step by step.
+//! The changes by which the summary of a run grows, step by step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -127,7 +127,8 @@ impl Summary {
         }
     }
 
-    /// What a trial says of a check that only it can judge: one of the consumer's own, or a comparison with snapshots.
+    /// Notes the verdict of a trial on a check that only it can judge: one of the consumer's own, or a comparison with
+    /// snapshots. Returns true when it was noted.
     pub(crate) fn note_verdict(&mut self, key: GateKey, verdict: Verdict) -> bool {
         let run_dir = self.run_dir.clone();
         let (part, transports) = (self.part(), self.transports);

@@ -1,4 +1,4 @@
-//! What is known of one gate, and the verdicts of its checks.
+//! The summary of one gate, and the verdicts of its checks.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,10 @@ use crate::failure::Failure;
 use crate::plan::{GateKey, Transports};
 use crate::suite::checks_of_run;
 
-/// What is known of one gate.
+/// The summary of one gate.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GateSummary {
-    /// Which run of which gate.
+    /// The gate, and which run of it.
     #[serde(flatten)]
     pub key: GateKey,
     /// The part of the run that ran it, from 1; an earlier one than the last when it was kept.
@@ -25,7 +25,7 @@ pub struct GateSummary {
     pub folder: PathBuf,
     /// Its own project.
     pub project: String,
-    /// How often it was run: once, unless something is wrong.
+    /// The number of its runs: one, unless something is wrong.
     pub runs: u32,
     /// When a trial first asked for it.
     pub asked: Timestamp,
@@ -37,18 +37,19 @@ pub struct GateSummary {
     pub seconds: f64,
     /// Its checks, in the order of the runbook.
     pub checks: Vec<Verdict>,
-    /// Why it could not be run.
+    /// The reason why it could not be run.
     pub failure: Option<Failure>,
-    /// What broke it, why, whose fault that is, and which checks are red because of it.
+    /// The diagnosis: what broke it, why, whose fault that is, and which checks are red because of it.
     #[serde(default)]
     pub diagnosis: Diagnosis,
-    /// Why a gate that passed is not to be trusted blindly: a conflict on its first run, or what was noticed in it.
+    /// The reason why a gate that passed is not to be trusted blindly: a conflict on its first run, or what was noticed
+    /// in it.
     pub flaky: Option<String>,
-    /// Whether its project stays, as its user asked for.
+    /// True when its project stays, as its user asked for.
     pub project_kept: bool,
-    /// What became of it in earlier parts of the run, when it is run anew.
+    /// Its result in earlier parts of the run, when it is run anew.
     pub again: Option<String>,
-    /// Where the processor time of its lane went; none of a gate that had no lane or whose lane was killed.
+    /// The processor time of its lane; none of a gate that had no lane or whose lane was killed.
     pub bill: Option<Bill>,
 }
 
@@ -57,9 +58,9 @@ pub struct GateSummary {
 pub struct Verdict {
     /// Its name within the gate.
     pub check: String,
-    /// What it wants to see; empty when only its failure says so.
+    /// The expected result, in words; empty when only its failure names it.
     pub expected: String,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: Outcome,
     /// Of a red one, whose fault it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +69,7 @@ pub struct Verdict {
     pub read: Vec<Reading>,
 }
 
-/// What came of a check.
+/// The outcome of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -92,7 +93,7 @@ impl GateSummary {
         self.checks.iter().filter_map(|verdict| Some((verdict.check.as_str(), verdict.failure()?)))
     }
 
-    /// How many checks came out so.
+    /// Counts the checks that have this outcome.
     pub fn count(&self, outcome: &Outcome) -> usize {
         self.checks.iter().filter(|verdict| verdict.outcome == *outcome).count()
     }
@@ -209,7 +210,7 @@ impl Verdict {
         Self::new(check, outcome, evidence.readings())
     }
 
-    /// Why the check is red, when it is.
+    /// Returns the reason why the check is red; none when it is not.
     pub fn failure(&self) -> Option<&Failure> {
         match &self.outcome {
             Outcome::Failed(failure) => Some(failure),
@@ -222,7 +223,7 @@ impl Verdict {
     }
 }
 
-/// Whether only its trial can judge a check: a comparison, or one of the consumer's own.
+/// Is true when only its trial can judge a check: a comparison, or one of the consumer's own.
 pub(super) fn judged_by_trial_only(key: GateKey, transports: Transports, check: &str) -> bool {
     let known = checks_of_run(key.gate, key.transport, transports).into_iter().find(|known| known.name == check);
     known.is_none_or(|known| known.judged_by_trial_only())

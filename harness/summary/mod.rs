@@ -23,7 +23,7 @@ use crate::lane::Mode;
 use crate::plan::{Gate, GateKey, Shard, Transport, Transports};
 use crate::tree::Identity;
 
-/// What `run.json` says.
+/// The contents of `run.json`.
 #[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Summary {
     /// The version of the harness.
@@ -34,11 +34,11 @@ pub struct Summary {
     pub started: Timestamp,
     /// When it ended; none while it runs, and of one that was killed.
     pub ended: Option<Timestamp>,
-    /// What the projects' names start with.
+    /// The prefix of the projects' names.
     pub project_base: String,
-    /// Whose containerd and `WorkerBee`.
+    /// The mode: whose containerd and `WorkerBee` are used.
     pub mode: Mode,
-    /// By which ways `WorkerBee` is asked.
+    /// The transports by which `WorkerBee` is asked.
     pub transports: Transports,
     /// How many gates may run side by side.
     pub lanes: usize,
@@ -60,7 +60,7 @@ pub struct Summary {
     pub gates: BTreeMap<String, GateSummary>,
 }
 
-/// Where a gate stands.
+/// The state of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -105,7 +105,7 @@ impl Summary {
         gates
     }
 
-    /// Where a gate stands.
+    /// Returns the state of a gate.
     pub fn state(&self, gate: &GateSummary) -> State {
         match (gate.ended, gate.began) {
             (Some(_), _) if gate.passed() => State::Passed,
@@ -127,7 +127,7 @@ impl Summary {
             .collect()
     }
 
-    /// Whether all that is red is so for the machine, the stack or the harness: nobody need look at k1s for it.
+    /// Is true when all red is due to the machine, the stack or the harness: nobody needs to examine k1s for it.
     pub fn is_of_the_environment(&self) -> bool {
         let retried = self.retried();
         let red = self
@@ -179,12 +179,12 @@ impl Summary {
         self.parts.len().max(1)
     }
 
-    /// Whether a gate's evidence is that of an earlier part.
+    /// Is true when a gate's evidence is that of an earlier part.
     pub fn is_kept(&self, gate: &GateSummary) -> bool {
         gate.ended.is_some() && gate.part < self.part()
     }
 
-    /// When it was not alive: from the last sign of a part to the start of the next one.
+    /// Returns the times in which it was not alive: from the last sign of a part to the start of the next one.
     pub fn pauses(&self) -> Vec<(Timestamp, Timestamp)> {
         let last_sign = |(at, part): (usize, &Part)| {
             let gates = self.gates.values().filter(|gate| gate.part == at + 1);
@@ -195,7 +195,7 @@ impl Summary {
         self.parts.iter().enumerate().filter_map(last_sign).collect()
     }
 
-    /// How often a gate was run or is to be by one way, in all iterations, attempts and parts.
+    /// Counts the runs of a gate over one transport, past and still to come, in all iterations, attempts and parts.
     pub(crate) fn runs_of(&self, gate: Gate, transport: Transport) -> u32 {
         let same = |known: &&GateSummary| (known.key.gate, known.key.transport) == (gate, transport);
         self.gates.values().filter(same).map(|known| known.runs.max(1)).sum()
@@ -210,7 +210,7 @@ impl Summary {
         self.parts.iter().skip(1).map(of_part).collect()
     }
 
-    /// What is known of a gate.
+    /// Returns the summary of a gate.
     pub(crate) fn gate(&self, key: GateKey) -> Option<&GateSummary> {
         self.gates.get(&self.name(key))
     }

@@ -16,11 +16,11 @@ pub struct Part {
     pub supervisor: Owner,
     /// The command that started it.
     pub command: Vec<String>,
-    /// What the names of its projects start with.
+    /// The prefix of the names of its projects.
     pub project_base: String,
-    /// How many gates it kept from earlier parts.
+    /// The number of gates that it kept from earlier parts.
     pub kept: usize,
-    /// How many gates it has begun.
+    /// The number of gates that it has begun.
     pub begun: usize,
 }
 

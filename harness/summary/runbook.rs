@@ -9,7 +9,7 @@ use crate::evidence::Evidence;
 use crate::evidence::layout::RECORD;
 use crate::plan::Gate;
 
-/// What the runbook says of a gate's answer; nothing of one that left none.
+/// Returns the runbook's lines about a gate's answer; none for a gate that left no answer.
 pub(super) fn lines(run_dir: &Path, gate: &GateSummary) -> Vec<String> {
     let record = run_dir.join(&gate.folder).join(RECORD);
     let Ok(evidence) = Evidence::load(run_dir, &record) else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! Which k1s and which `WorkerBee` a run uses, where no variable names them.
+//! The choice of the k1s and of the `WorkerBee` that a run uses, where no variable names them.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -22,11 +22,11 @@ pub struct Trees {
 /// A path, and how it was chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
-    /// Where it is; none when the stack provides it.
+    /// Its place; none when the stack provides it.
     pub path: Option<PathBuf>,
-    /// How it was chosen.
+    /// The way in which it was chosen.
     pub origin: Origin,
-    /// What was in reach and is not used, in words.
+    /// The trees that were in reach and are not used, in words.
     pub unused: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Choice {
     }
 }
 
-/// How a tree was chosen: by the first of these that is there.
+/// The way in which a tree was chosen: the first of these that is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
@@ -74,7 +74,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where trees are looked for.
+/// The places in which trees are searched for.
 pub struct Reach<'a> {
     /// A variable of the environment; an empty one counts as unset.
     pub variable: &'a dyn Fn(&str) -> Option<OsString>,
@@ -191,7 +191,7 @@ fn is_trusted(folder: &Path, beside: &Path) -> bool {
     of_folder == 0 || of_folder == rustix::process::geteuid().as_raw() || Some(of_folder) == owner(beside)
 }
 
-/// Whether a folder is a k1s checkout, as `WorkerBee` tells one.
+/// Is true when a folder is a k1s checkout, as `WorkerBee` recognizes one.
 fn is_k1s(folder: &Path) -> bool {
     folder.join("src/ae").is_dir() && folder.join("pyproject.toml").is_file()
 }

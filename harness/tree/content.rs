@@ -13,16 +13,16 @@ use sha2::{Digest as _, Sha256};
 /// The largest file that is read, in bytes: no source is longer, and some files have no end.
 const LARGEST: u64 = 1 << 28;
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
     /// This digest.
     Digest(String),
     /// Not read, and why; what is known of it all the same counts as its content.
     Unread {
-        /// Why.
+        /// The reason.
         why: String,
-        /// What counts in place of its content; none when it does not count.
+        /// The text that counts in place of its content; none when it does not count.
         counts: Option<String>,
     },
 }
@@ -78,7 +78,7 @@ fn large(about: &std::fs::Metadata) -> Content {
     Content::Unread { why: format!("larger than {} MB: its size and time count", LARGEST >> 20), counts: Some(counts) }
 }
 
-/// What a file is that has no content of its own.
+/// Names the kind of a file that has no content of its own.
 fn special(about: &std::fs::Metadata) -> Option<&'static str> {
     let kind = about.file_type();
     let kinds = [

@@ -1,4 +1,4 @@
-//! What git says of a checkout, without letting the checkout run anything as somebody else.
+//! The answers of git about a checkout, without letting the checkout run anything as somebody else.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -73,7 +73,7 @@ fn told(mut git: Command, root: &Path, arguments: &[&str]) -> Command {
     git
 }
 
-/// What a command prints when it ends well and in time.
+/// Returns the output of a command that ends well and in time.
 fn output(mut command: Command) -> Option<Vec<u8>> {
     let output = within(command.stdin(Stdio::null()), LIMIT).ok()?;
     output.status.success().then_some(output.stdout)

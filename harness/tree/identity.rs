@@ -1,4 +1,4 @@
-//! Which tree it is, in a form that a verdict can name.
+//! The identity of a tree, in a form that a verdict can name.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,24 +15,24 @@ use super::listing::Listing;
 pub struct Identity {
     /// Its folder.
     pub path: PathBuf,
-    /// How it was chosen.
+    /// The way in which it was chosen.
     pub origin: Origin,
     /// The commit that is checked out; none when git does not track it.
     pub commit: Option<String>,
-    /// Whether files differ from that commit; none when that is not known.
+    /// True when files differ from that commit; none when that is not known.
     pub dirty: Option<bool>,
     /// The SHA-256 over the names and contents of all files that count.
     pub digest: String,
-    /// How many files these are.
+    /// The number of these files.
     pub files: usize,
     /// Other k1s roots that were in reach.
     pub unused: Vec<String>,
 }
 
-/// What a k1s root has besides its folder `src/ae`.
+/// The files that a k1s root has besides its folder `src/ae`.
 pub const K1S_FILES: [&str; 2] = ["pyproject.toml", "requirements.txt"];
 
-/// What a folder lacks that a k1s root has.
+/// Lists what a folder lacks that a k1s root has.
 pub fn lacks(root: &Path) -> Vec<&'static str> {
     let code = (!root.join("src/ae").is_dir()).then_some("folder src/ae");
     code.into_iter().chain(K1S_FILES.into_iter().filter(|file| !root.join(file).is_file())).collect()

@@ -14,18 +14,18 @@ use walkdir::WalkDir;
 use super::content::{self, Content, hexadecimal, name_of};
 use super::git::{self, Question};
 
-/// What is in a tree.
+/// The contents of a tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The files that count, by their names, with the digest of the content or what stands for it.
     pub files: BTreeMap<String, String>,
-    /// What does not count, by its name, with the reason.
+    /// The files that do not count, by their names, with the reason.
     pub passed_over: BTreeMap<String, String>,
-    /// Whether git tracks the tree's code: then its commit says something of it.
+    /// True when git tracks the tree's code: then its commit says something of it.
     pub tracked: bool,
 }
 
-/// What tools keep beside code, at any depth.
+/// The folders and files that tools keep beside code, at any depth.
 const NO_CODE: [&str; 10] = [
     ".git",
     ".hg",
@@ -38,15 +38,15 @@ const NO_CODE: [&str; 10] = [
     "__pycache__",
     "node_modules",
 ];
-/// What a k1s in use writes at its root, where git does not say what it ignores.
+/// The folders that a k1s in use writes at its root, where git does not say what it ignores.
 const IN_USE: [&str; 8] = ["artifacts", "build", "dist", "runs", "state", "target", "tmp", "venv"];
-/// Where the code of k1s is.
+/// The folder of k1s's code.
 const CODE: &str = "src/ae";
-/// How many files behind links that lead out of the tree are read.
+/// The largest number of files that are read behind links which lead out of the tree.
 const BEHIND_LINKS: usize = 20_000;
-/// How deep checkouts may lie in one another.
+/// The largest depth at which checkouts may lie in one another.
 const DEEPEST: usize = 16;
-/// How many names are given of what git ignores.
+/// The largest number of names that are given of what git ignores.
 const IGNORED: usize = 200;
 
 impl Listing {
@@ -79,7 +79,7 @@ impl Listing {
         hexadecimal(all)
     }
 
-    /// What these files hold now: the same names, read again. A name that is no UTF-8 is left out.
+    /// Reads the files of these names again, and returns what they hold now. A name that is no UTF-8 is left out.
     pub(crate) fn again<'a>(root: &Path, names: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
         let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
         let plain = names.filter(|name| !name.contains("\\x"));
@@ -182,7 +182,7 @@ impl Reader {
         self.without.iter().any(|folder| path.starts_with(folder))
     }
 
-    /// Whether a file lies in a cache (`CACHEDIR.TAG`) or in the folder of a run.
+    /// Is true when a file lies in a cache (`CACHEDIR.TAG`) or in the folder of a run.
     fn is_marked(&mut self, folder: &Path, path: &Path) -> bool {
         let above = path.ancestors().skip(1).take_while(|at| *at != folder && at.starts_with(folder));
         let above: Vec<PathBuf> = above.map(Path::to_owned).collect();
@@ -257,14 +257,14 @@ impl Reader {
     }
 }
 
-/// What stands for a file that git tracks and that was deleted.
+/// The text that stands for a file that git tracks and that was deleted.
 const NOT_THERE: &str = "not there";
 
 fn leads_to(link: &Path) -> String {
     std::fs::read_link(link).map_or_else(|error| error.to_string(), |target| format!("link to {}", name_of(&target)))
 }
 
-/// What stands for one file of a tree.
+/// Returns the text that stands for one file of a tree.
 fn held(root: &Path, path: &Path) -> String {
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => NOT_THERE.to_owned(),
@@ -281,7 +281,7 @@ fn is_kept_by_a_tool(path: &Path) -> bool {
     path.components().any(|part| NO_CODE.iter().any(|name| part.as_os_str() == *name))
 }
 
-/// Whether a path leads into a file system that the kernel makes up.
+/// Is true when a path leads into a file system that the kernel makes up.
 fn is_the_kernels(path: &Path) -> bool {
     ["/proc", "/sys", "/dev"].iter().any(|folder| path.starts_with(folder))
 }

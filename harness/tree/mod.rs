@@ -18,5 +18,5 @@ pub use listing::Listing;
 
 /// The kind of input that the files of the k1s root are.
 pub(crate) const FILES: &str = "k1s root";
-/// What is in the k1s root and does not count: told, and never compared.
+/// The kind of inputs that are in the k1s root and do not count: named, and never compared.
 pub(crate) const PASSED_OVER: &str = "k1s root, passed over";

@@ -13,7 +13,7 @@ use crate::evidence::Store;
 use crate::evidence::call::{Call, CallProblem, OUTPUT_LIMIT};
 use crate::plan::Transport;
 
-/// How to call `WorkerBee` for one project.
+/// The calls of `WorkerBee`'s command line for one project.
 #[derive(Debug, Clone)]
 pub struct Cli {
     /// The `workerbee` executable.
@@ -28,7 +28,7 @@ pub struct Cli {
     pub privilege: String,
     /// Environment on top of the harness's own.
     pub env: Vec<(String, String)>,
-    /// Whether that is all of its environment.
+    /// True when that is all of its environment.
     pub hermetic: bool,
 }
 

@@ -54,7 +54,7 @@ pub fn owner_of_host(place: &str) -> Option<&str> {
     Some(owner)
 }
 
-/// What the keys of a profile start with in its etcd (`AE_ETCD_PREFIX`), without the slash that follows.
+/// Returns the prefix of a profile's keys in its etcd (`AE_ETCD_PREFIX`), without the slash that follows.
 pub fn etcd_prefix(project: &str, profile: Profile) -> String {
     format!("k1s/workerbee/{project}/{profile}")
 }

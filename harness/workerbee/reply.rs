@@ -13,7 +13,7 @@ pub struct Reply {
     pub ok: Option<bool>,
     /// Its own checks, by name.
     pub checks: Vec<ReportedCheck>,
-    /// What went wrong, when the call failed.
+    /// The error, when the call failed.
     pub error: Option<ReportedError>,
     /// All else.
     #[serde(flatten)]
@@ -36,21 +36,21 @@ pub struct ReportedCheck {
 pub struct ReportedError {
     /// A code such as `SOPS_REQUIRED`.
     pub code: Option<String>,
-    /// What happened.
+    /// The error message.
     pub message: Option<String>,
-    /// What `WorkerBee` advises.
+    /// `WorkerBee`'s advice.
     pub remediation: Option<String>,
 }
 
-/// What `profile status` and the `status` of a startup validation say of the profile's containers.
+/// The account of a profile's containers in `profile status` and in the `status` of a startup validation.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ProfileStatus {
-    /// Whether every container is listed.
+    /// True when every container is listed.
     pub running: bool,
     /// The containers.
     pub components: Vec<ComponentStatus>,
-    /// Who holds the lease (k1s-ha-min).
+    /// The controller that holds the lease (k1s-ha-min).
     pub leader: Option<Leader>,
     /// The profile's record.
     pub profile: ProfileRecord,
@@ -100,11 +100,11 @@ pub struct ComponentStatus {
     pub name: String,
     /// etcd, nats, apishim or controller.
     pub role: String,
-    /// Whether it is listed as running.
+    /// True when it is listed as running.
     pub running: bool,
     /// containerd's id.
     pub container_id: Option<String>,
-    /// Where it is reached from the host.
+    /// Its URL from the host.
     pub url: Option<String>,
 }
 
@@ -124,7 +124,7 @@ pub struct Leader {
 pub struct ProfileRecord {
     /// The HTTPS routes, by their purpose; one entry, `profile`, is no URL but the profile's name.
     pub ingress_urls: BTreeMap<String, String>,
-    /// Where controller 0 is reached.
+    /// The URL of controller 0.
     pub controller_url: Option<String>,
     /// The containers.
     pub components: Vec<ComponentStatus>,
@@ -134,11 +134,11 @@ pub struct ProfileRecord {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct McpStatus {
-    /// Whether the daemon runs.
+    /// True when the daemon runs.
     pub running: bool,
     /// Its container runtime.
     pub runtime: Option<String>,
-    /// Where it listens.
+    /// The URL at which it listens.
     pub mcp_url: Option<String>,
     /// The state root that it serves.
     pub state_root: Option<String>,
@@ -152,9 +152,9 @@ pub struct McpStatus {
 pub struct Dashboard {
     /// Whether it runs.
     pub running: bool,
-    /// Whether Caddy answers on its HTTPS port.
+    /// True when Caddy answers on its HTTPS port.
     pub https_running: bool,
-    /// Whether the CA is exported.
+    /// True when the CA is exported.
     pub ca_ready: bool,
     /// The fingerprint of the CA.
     pub ca_sha256: Option<String>,
@@ -168,7 +168,7 @@ pub struct Dashboard {
 pub struct HealthProbe {
     /// Its verdict.
     pub ok: bool,
-    /// Whether the certificate was verified.
+    /// True when the certificate was verified.
     pub tls_verified: bool,
     /// The HTTP status that it got.
     pub status: Option<u16>,

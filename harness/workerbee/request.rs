@@ -1,4 +1,4 @@
-//! What `WorkerBee` can be asked both ways, in the words of each: the one table of them.
+//! The requests that `WorkerBee` takes over both transports, in the words of each: the one table of them.
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,7 @@ pub enum Request<'a> {
     Projects,
     /// Its ingress and CA.
     IngressStatus,
-    /// What a cleanup would remove.
+    /// A dry run of the cleanup: it lists what a cleanup would remove.
     CleanupDryRun,
     /// Starts a profile and checks it, within seconds that `WorkerBee` counts.
     Validate(Profile, u64),
@@ -30,7 +30,7 @@ pub enum Request<'a> {
     Logs(&'a str),
     /// Begins the session of an agent.
     SessionStart,
-    /// What the profile's API says of its workload; without its name, for the same reason.
+    /// The status of the profile's workload by its API; without the profile's name, for the same reason.
     WorkloadStatus,
     /// Asks a URL by way of the ingress.
     IngressProbe(&'a str),

@@ -18,9 +18,9 @@ pub(crate) struct Fault {
     /// `<area>/<name>`: where its file is.
     #[serde(skip)]
     pub(crate) name: String,
-    /// What a developer got wrong.
+    /// The mistake of a developer.
     pub(crate) mistake: String,
-    /// What kind of thing goes wrong for it.
+    /// The kind of thing that goes wrong because of it.
     pub(crate) kind: Kind,
     /// The gate that must catch it.
     gate: String,
@@ -36,16 +36,16 @@ pub(crate) struct Fault {
     /// The checks that go red, and words that the message of each has.
     #[serde(default)]
     pub(crate) red: BTreeMap<String, String>,
-    /// Whether what the row names is expected, and was not seen yet: its gate has still to be run.
+    /// True when what the row names is expected, and was not observed yet: its gate has still to be run.
     #[serde(default)]
     pub(crate) to_be_run: bool,
-    /// Why nothing sees it yet, though something could: then all is green.
+    /// The reason why nothing detects it yet, though something could: then all is green.
     pub(crate) slips: Option<String>,
-    /// Why no gate can see it: then all is green.
+    /// The reason why no gate can detect it: then all is green.
     pub(crate) out_of_reach: Option<String>,
 }
 
-/// What goes wrong.
+/// The kind of thing that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
@@ -100,7 +100,7 @@ impl Fault {
         Gate::ALL.into_iter().find(|gate| gate.to_string() == self.gate)
     }
 
-    /// What is wrong with the row itself.
+    /// Lists what is wrong with the row itself.
     pub(crate) fn defects(&self) -> Vec<String> {
         let name = &self.name;
         let Some(gate) = self.known_gate() else { return vec![format!("{name}: no gate `{}`", self.gate)] };

@@ -1,4 +1,4 @@
-//! Which faults are run: none unless they are asked for, all, or a few that a seed draws.
+//! The choice of the faults that are run: none unless they are asked for, all, or a few that a seed draws.
 
 use std::collections::BTreeSet;
 

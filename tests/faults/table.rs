@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::fault::{Fault, Kind};
 
-/// How many there must be.
+/// The smallest number of them that there must be.
 const LEAST: usize = 60;
 
 /// There are enough of them, and the docs have the present ones.

@@ -55,7 +55,7 @@ fn check(row: &Row) -> Result<(), Failed> {
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n\n{printed}", wrong.join("\n")).into()) }
 }
 
-/// What is wrong with what the doctor says of a condition.
+/// Returns how the doctor's finding on a condition differs from the expected one; none when it does not.
 fn differs(doctor: &Output, condition: &str, expected: Expected) -> Option<String> {
     let conditions: Vec<serde_json::Value> = serde_json::from_slice(&doctor.stdout).unwrap_or_default();
     let Some(found) = conditions.iter().find(|one| one["name"] == condition) else {

@@ -1,6 +1,6 @@
 //! The hosts.
 
-/// What a host is expected to be.
+/// The expected finding on a host.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Expected {
     /// Nothing is in the way.
@@ -16,15 +16,15 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// In words, what is to come of it.
     pub(crate) expected: &'static str,
-    /// How it is laid around this one: a script of sh's.
+    /// The script (of sh's) that lays the host around this one.
     pub(crate) host: &'static str,
-    /// What the program is started through.
+    /// The command that the program is started through.
     pub(crate) through: &'static str,
     /// Variables; `HOST` in one is the row's own folder.
     pub(crate) variables: &'static [(&'static str, &'static str)],
     /// Conditions of the doctor's.
     pub(crate) doctor: &'static [(&'static str, Expected)],
-    /// What a real gate comes to; none where no gate is run.
+    /// The expected result of a real gate; none where no gate is run.
     pub(crate) gate: Option<Expected>,
     /// Commands that are to refuse `RUN_DIR`.
     pub(crate) commands: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! What an interrupted run's folder still says.
+//! The evidence that an interrupted run's folder still holds.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use k1s_profile_gates::results::{junit, verify};
 use serde_json::Value;
 use walkdir::WalkDir;
 
-/// What is wrong with the evidence, one line each.
+/// Lists what is wrong with the evidence, one line each.
 pub(crate) fn faults(run_dir: &Path) -> Vec<String> {
     let mut wrong = Vec::new();
     match std::fs::read(run_dir.join("run.json")).map(|bytes| serde_json::from_slice::<Value>(&bytes)) {

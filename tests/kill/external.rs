@@ -11,13 +11,13 @@ use crate::stand_in::{SEEDS, script};
 
 const SCRIPT: &str = include_str!("external.sh");
 
-/// How a run is ended: supervisor, gate and trial at once.
+/// The way in which a run is ended: supervisor, gate and trial at once.
 pub(crate) struct End {
     /// The signal.
     pub(crate) signal: &'static str,
-    /// What the gate is at.
+    /// The phase of the gate at which that happens.
     pub(crate) phase: &'static str,
-    /// By which way it asks.
+    /// The transport over which it asks.
     pub(crate) transport: &'static str,
     /// `reaper`, when that is killed too.
     pub(crate) also: &'static str,

@@ -35,7 +35,7 @@ use residue::Host;
 
 /// How long a run may take to be gone once nextest is.
 const GONE: Duration = Duration::from_secs(10);
-/// How long nextest may take to its end, which is the gate's when only a trial was killed.
+/// How long nextest may take to end, which is the gate's end when only a trial was killed.
 const OVER: Duration = Duration::from_mins(3);
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! Where and how a run is cut short: drawn from a seed, so that a bad draw can be drawn again.
+//! The points at which a run is cut short, and how: drawn from a seed, so that a bad draw can be drawn again.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-/// Whom the signal is sent to.
+/// The processes that the signal is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Victim {
     /// One of nextest's processes, each a trial.
@@ -17,14 +17,14 @@ pub(crate) enum Victim {
     Nextest,
     /// All of the run's processes outside of lanes, and the lanes' first ones.
     All,
-    /// What a terminal sends to: Ctrl-C for an interrupt, closed for a hang-up.
+    /// The processes that a terminal sends to: Ctrl-C for an interrupt, closed for a hang-up.
     Terminal,
 }
 
 const VICTIMS: [Victim; 5] = [Victim::Trial, Victim::Supervisor, Victim::Nextest, Victim::All, Victim::Terminal];
 const SIGNALS: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::KILL];
 
-/// What the gate is at, and for how many milliseconds it may have been at it.
+/// The phases of a gate, each with the number of milliseconds that it may have lasted by then.
 const PHASES: [(&str, u64); 8] = [
     ("ground", 300),
     ("mcp-restart", 2000),
@@ -48,7 +48,7 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    /// Whether the one that cleans up was killed too: then the next start does it, or a sweep.
+    /// Is true when the process that cleans up was killed too: then the next start does it, or a sweep.
     pub(crate) fn leaves_the_sweep(&self) -> bool {
         self.signal == Signal::KILL && matches!(self.victim, Victim::Supervisor | Victim::All)
     }
@@ -62,7 +62,7 @@ impl fmt::Display for Point {
     }
 }
 
-/// How many points: 5 have each victim and each signal, 20 each signal for each victim.
+/// Returns the number of points: 5 have each victim and each signal, 20 each signal for each victim.
 pub(crate) fn number() -> usize {
     variable("K1S_GATES_KILL_POINTS").unwrap_or(5)
 }

@@ -1,4 +1,4 @@
-//! What a run has left on the host.
+//! The residue of a run on the host.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use k1s_profile_gates::workerbee::naming;
 use procfs::process::all_processes;
 use walkdir::WalkDir;
 
-/// What the host has that no run may change: mounts, links, firewall rules, listeners.
+/// The parts of the host that no run may change: mounts, links, firewall rules, listeners.
 #[derive(Debug)]
 pub(crate) struct Host(BTreeSet<String>);
 
@@ -32,7 +32,7 @@ impl Host {
         Self(seen)
     }
 
-    /// What has come and what has gone since.
+    /// Lists what has come and what has gone since.
     fn changes(&self) -> Vec<String> {
         let now = Self::look();
         let come = now.0.difference(&self.0).map(|one| format!("come: {one}"));
@@ -50,7 +50,8 @@ pub(crate) fn look(folder: &Path, project: &str, before: &Host) -> Vec<String> {
     left
 }
 
-/// What is left for a sweep when the supervisor could not: empty cgroups, the ledger, files by which the run met.
+/// Lists the residue that a sweep has to remove when the supervisor could not: empty cgroups, the ledger, the files of
+/// the run's sockets.
 pub(crate) fn for_the_sweep(folder: &Path, project: &str) -> Vec<String> {
     let mut left: Vec<String> = cgroups(project).iter().map(|path| format!("cgroup {}", path.display())).collect();
     let files = ["runtime", "state"].into_iter().flat_map(|name| files(&folder.join(name)));

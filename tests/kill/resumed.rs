@@ -50,7 +50,7 @@ pub(crate) fn killed_and_resumed() -> Result<(), Failed> {
     crate::verdict(&run, &wrong)
 }
 
-/// Whose it was and how old it is.
+/// Checks that the sweep shows whose it was and how old it is; returns the sweep's output when it does not.
 fn shown_by_the_sweep(run: &Nested) -> Option<String> {
     let output = Command::new(env!("CARGO_BIN_EXE_k1s-gates"))
         .arg("sweep")

@@ -1,4 +1,4 @@
-//! How a run is cut short.
+//! The ways to cut a run short.
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 

@@ -13,7 +13,7 @@ use crate::evidence_fixture::EvidenceFixture;
 use crate::sealed::{RunDir, STARTUP, WORKLOAD};
 use crate::verify::{attempt_2, noticed, red, rerun, statement};
 
-/// What a report must keep to, so that all of Jenkins, GitLab and GitHub's reporters read it alike.
+/// Checks the rules that a report must keep to, so that all of Jenkins, GitLab and GitHub's reporters read it alike.
 fn conforms(xml: &str) {
     let document = Document::parse(xml).unwrap();
     let root = document.root_element();

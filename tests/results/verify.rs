@@ -133,7 +133,7 @@ pub(crate) fn attempt_2() -> EvidenceFixture {
     fixture
 }
 
-/// What is done to an honest folder, and what is found of it.
+/// Changes an untampered folder, and checks what is found of it.
 #[rstest]
 #[case::nothing(|_: &RunDir| {}, |_: &mut Verification| {}, 0)]
 #[case::changed(|run: &RunDir| run.write("summary.txt", "Started\n"), |found: &mut Verification| { found.changed.insert("summary.txt".into()); }, 1)]

@@ -92,7 +92,7 @@ fn separate(run_dir: &Path, names: &[&str]) -> Vec<String> {
     wrong
 }
 
-/// What is said over the whole.
+/// Checks the results over the whole run.
 fn says(run_dir: &Path, result: &str, of_junit: &[&str]) -> Vec<String> {
     let mut wrong = Vec::new();
     match verify(run_dir, None) {

@@ -51,7 +51,7 @@ pub(crate) fn not_leader() -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n{:?}", wrong.join("\n"), outcome.failed)) }
 }
 
-/// Where what happened is not told.
+/// Lists the places that do not report what happened.
 fn untold(told: &BTreeMap<&str, String>, words: &[&str]) -> Vec<String> {
     let missing = |(place, text): (&&str, &String)| {
         let words: Vec<String> =

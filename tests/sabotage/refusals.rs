@@ -1,4 +1,5 @@
-//! What `WorkerBee` refuses, asked through MCP on the real stack: each time its own code and its own advice are shown.
+//! The refusals of `WorkerBee`, asked through MCP on the real stack: each time its own code and its own advice are
+//! shown.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -81,7 +82,7 @@ impl Bench {
         request.tool(project, &self.cli.k1s_root.display().to_string())
     }
 
-    /// What a gate's check says of a call.
+    /// Judges a call as a gate's check does.
     fn judged(&self, call: Call) -> Result<(), Failure> {
         let transport = call.transport;
         let record = Record {

@@ -56,12 +56,12 @@ impl Browser {
         Self { client, driver, _profile: profile }
     }
 
-    /// What a script returns.
+    /// Runs a script, and returns its result.
     pub(crate) async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// What the console of the browser says.
+    /// Returns the messages of the browser's console.
     pub(crate) async fn console(&self) -> Vec<Value> {
         self.client.issue_cmd(ConsoleLog).await.unwrap().as_array().cloned().unwrap_or_default()
     }

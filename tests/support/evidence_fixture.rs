@@ -10,7 +10,7 @@ use k1s_profile_gates::{Check, Evidence, Failure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What a real profile made and left.
+/// The observed residue of a real profile, of each kind.
 const RESIDUE: [(&str, &str); 9] = [
     ("residue-containers", include_str!("../answers/seen/residue-containers.json")),
     ("residue-snapshots", include_str!("../answers/seen/residue-snapshots.json")),
@@ -28,13 +28,13 @@ pub(crate) struct EvidenceFixture {
     pub(crate) gate: Gate,
     pub(crate) record: Record,
     pub(crate) answers: BTreeMap<&'static str, Value>,
-    /// What the harness saw for itself.
+    /// The harness's own observations.
     pub(crate) sights: BTreeMap<&'static str, Value>,
     /// Files whose content is not that of the answer.
     pub(crate) files: BTreeMap<&'static str, Vec<u8>>,
-    /// What is changed of the results that MCP put around the answers.
+    /// The changes of the results that MCP put around the answers.
     pub(crate) results: BTreeMap<&'static str, fn(&mut Value)>,
-    /// What MCP said beside, when both were asked.
+    /// The evidence of the counterpart, when both transports were asked.
     pub(crate) beside: Option<Box<EvidenceFixture>>,
     folder: TempDir,
 }
@@ -156,7 +156,7 @@ impl EvidenceFixture {
         }
     }
 
-    /// What agents alone ask.
+    /// Adds the answers that agents alone ask for.
     fn asked_by_an_agent(&mut self) {
         self.observed("mcp-tools", parsed(include_str!("../answers/seen/mcp-tools.json")));
         if self.gate.profile().is_some() {
@@ -182,7 +182,7 @@ impl EvidenceFixture {
         }
     }
 
-    /// What was seen of the profile itself.
+    /// Adds the observations of the profile itself.
     fn looked_inside(&mut self, profile: Profile) {
         self.observed("containers", of_profile(include_str!("../answers/seen/containers.json"), profile));
         let mut places = parsed(include_str!("../answers/seen/host-processes.json"));
@@ -202,7 +202,7 @@ impl EvidenceFixture {
         }
     }
 
-    /// What a live profile looks like from outside.
+    /// Adds the observations of a live profile from outside.
     fn seen_outside(&mut self) {
         self.observed(
             "component-exits",
@@ -236,7 +236,7 @@ impl EvidenceFixture {
         }
     }
 
-    /// What it does when it is asked.
+    /// Adds the observations of its behaviour when it is asked.
     fn seen_of_its_behaviour(&mut self, profile: Profile) {
         let ha = profile == Profile::HaMin;
         let (controllers, refusals, objects) = if ha {
@@ -368,7 +368,7 @@ impl EvidenceFixture {
         }
     }
 
-    /// What the file of a call holds.
+    /// Returns the contents of a call's file.
     fn whole(&self, label: &str) -> Vec<u8> {
         let (call, answer) = (&self.record.calls[label], &self.answers[label]);
         if let Some(bytes) = self.files.get(label) {

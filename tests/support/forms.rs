@@ -17,13 +17,13 @@ pub(crate) fn forms() -> impl Iterator<Item = Form> {
     FAMILIES.into_iter().flatten().copied()
 }
 
-/// What must not be left of a text.
+/// Is true when a text still has a part that must not be left of it.
 pub(crate) fn leaks(clean: &str) -> bool {
     let small = clean.to_lowercase();
     small.contains("s3cre") || small.contains("12345678") || clean.contains("UzNjcm") || clean.contains("MzY3JldA")
 }
 
-/// What programs print of their own values.
+/// The ways in which programs print their own values.
 const PROGRAMS: &[Form] = &[
     (
         "Python's dict",

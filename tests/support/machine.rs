@@ -76,7 +76,7 @@ impl Machine {
         self.command(arguments).output().unwrap()
     }
 
-    /// What the run's summary says in the end.
+    /// Reads the run's summary in the end.
     pub(crate) fn summary(&self) -> Value {
         serde_json::from_slice(&std::fs::read(self.at("run/run.json")).unwrap()).unwrap()
     }

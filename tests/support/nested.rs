@@ -18,14 +18,14 @@ use tempfile::TempDir;
 
 /// The gate that is cut short: the quickest that has all that a profile has.
 pub(crate) const GATE: Gate = Gate::Startup(Profile::DevMinSqlite);
-/// How long a gate may take to come to the point.
+/// How long a gate may take to reach the point.
 const REACHED: Duration = Duration::from_mins(3);
 
 /// The run.
 pub(crate) struct Nested {
     folder: Rc<TempDir>,
     output: PathBuf,
-    /// What its project is called.
+    /// The name of its project.
     pub(crate) project: String,
     pub(crate) nextest: Child,
     pub(crate) terminal: Option<OwnedFd>,
@@ -97,12 +97,12 @@ impl Nested {
         self.folder.path().join("run")
     }
 
-    /// What nextest printed.
+    /// Returns what nextest printed.
     pub(crate) fn output(&self) -> String {
         std::fs::read_to_string(&self.output).unwrap_or_default()
     }
 
-    /// How nextest ended, when it has.
+    /// Returns how nextest ended, once it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.nextest.try_wait().unwrap()
     }

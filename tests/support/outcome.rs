@@ -1,4 +1,4 @@
-//! What became of a gate in which something was broken on purpose: the program that nextest would start, and what it
+//! The outcome of a gate in which something was broken on purpose: the program that nextest would start, and what it
 //! printed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ const INCOMPLETE: &str = "incomplete";
 pub(crate) struct Attempt<'a> {
     pub(crate) gate: Gate,
     pub(crate) transport: Transport,
-    /// What its project's name starts with: attempts run side by side.
+    /// The prefix of its project's name: attempts run side by side.
     pub(crate) base: String,
     /// Variables of the run.
     pub(crate) env: Vec<(&'a str, String)>,
@@ -35,14 +35,14 @@ impl Attempt<'_> {
     }
 }
 
-/// What the trials of the gate said.
+/// The outcome of the gate's trials.
 pub(crate) struct Outcome {
     passed: BTreeSet<String>,
     /// The message of each red check.
     pub(crate) failed: BTreeMap<String, String>,
-    /// What is wrong with the triage of the gate.
+    /// The defects of the gate's triage.
     triage: Vec<String>,
-    /// What is said of the whole run, by where it is said.
+    /// The texts about the whole run, by the file that holds them.
     pub(crate) told: BTreeMap<&'static str, String>,
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn by_itself(command: &mut Command) {
     }
 }
 
-/// What is said of a whole run, by where it is said.
+/// Reads the texts about a whole run, by the file that holds them.
 pub(crate) fn told(run_dir: &Path) -> BTreeMap<&'static str, String> {
     let mut told: BTreeMap<&str, String> = ["summary.txt", "run.json", "report.html"]
         .map(|file| (file, std::fs::read_to_string(run_dir.join(file)).unwrap_or_default()))
@@ -161,7 +161,7 @@ pub(crate) fn base(first: char, number: usize) -> String {
 }
 
 impl Outcome {
-    /// What is not as it should be: one line each.
+    /// Lists what is not as it should be: one line each.
     pub(crate) fn differs_from(&self, attempt: &Attempt<'_>) -> Vec<String> {
         let mut wrong = self.triage.clone();
         let checks: BTreeSet<String> =

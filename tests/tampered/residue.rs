@@ -13,7 +13,7 @@ fn left(fixture: &mut EvidenceFixture, sight: &str, what: &str) {
     fixture.seen(sight, "/after").as_array_mut().unwrap().push(thing);
 }
 
-/// What was there while the profile was alive is there still.
+/// Makes a thing that was there while the profile was alive stay there after the purge.
 fn stayed(fixture: &mut EvidenceFixture, sight: &str, start: &str) {
     let alive = fixture.seen(sight, "/alive").as_array().unwrap().clone();
     let thing = alive.into_iter().find(|thing| thing["what"].as_str().unwrap().starts_with(start)).unwrap();

@@ -33,29 +33,30 @@ const PORT: u16 = 8080;
 const PROGRAM: &str = include_str!("app.py");
 /// How long k1s may take over an apply: it answers when the app is ready.
 const APPLY: Duration = Duration::from_mins(3);
-/// How often k1s is asked when its answer is an error of its own. Its loop over all apps is not kept off an app that is
-/// just being applied: it starts the container that the apply is about to start, and the later one of the two fails.
+/// The number of attempts at an apply that k1s answers with an error of its own. k1s's loop may start the container of
+/// an app that is just being applied: then the apply starts it, too, and the later one of the two fails.
 const APPLIES: usize = 3;
-/// How long k1s may take to be done with what it failed at.
+/// The pause after a failed apply, in which k1s finishes what it failed at.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How many characters of an error are told in one line.
+/// The longest part of an error, in characters, that is quoted in one line.
 const LINE: usize = 200;
 /// How long the ingress may take to know the app's route.
 const ROUTE: Duration = Duration::from_secs(30);
 
-/// What was seen of the echo app.
+/// The observation of the echo app.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Echo {
-    /// Where it is.
+    /// Its URL.
     pub url: String,
-    /// What k1s said to its manifest.
+    /// k1s's answer to its manifest.
     pub applied: Value,
-    /// What came of the talk, or why there was none.
+    /// The results of the conversation with it, or why there was none.
     pub talk: Result<Talk, String>,
-    /// Whether the app upgrades when it is asked at its own port, when there was no talk through the ingress.
+    /// The result of a WebSocket upgrade at the app's own port; tried only when there was no conversation through the
+    /// ingress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directly: Option<Result<(), String>>,
-    /// What its process may do, or why it does not say so.
+    /// The rights of its process, or why the app does not report them.
     pub process: Result<Process, String>,
 }
 

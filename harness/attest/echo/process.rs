@@ -7,13 +7,13 @@ use crate::attest::ingress::Ingress;
 use crate::attest::tls::Question;
 use crate::failure::Mismatch;
 
-/// What the manifest asks for.
+/// The values that the manifest asks for.
 pub(super) const USER: u32 = 1000;
 pub(super) const MEMORY: &str = "96Mi";
 pub(super) const ARRIVES: &str = "as the manifest says";
 const BYTES: &str = "100663296";
 
-/// What a process may do.
+/// The user, group and limits of a process, by its own report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// Its user.

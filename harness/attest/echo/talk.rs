@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::Echo;
 use crate::failure::Mismatch;
 
-/// How many numbered messages are sent, all before the first is read.
+/// The number of numbered messages, all sent before the first answer is read.
 const MESSAGES: usize = 100;
 /// 64 KiB: the first length that takes a frame's eight-byte form.
 const LONG: usize = 65_536;
@@ -24,14 +24,14 @@ pub(super) const TURN: Duration = Duration::from_secs(10);
 
 pub(super) type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
-/// What came of each part.
+/// The result of each part of the conversation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Talk {
     /// A text.
     pub text: Came,
     /// A binary message of every byte.
     pub binary: Came,
-    /// How many of the numbered messages came back in order, before one did not.
+    /// The number of numbered messages that came back in order, before one did not.
     pub in_order: usize,
     /// The first one that did not, when there was one.
     pub out_of_order: Option<Came>,
@@ -39,11 +39,11 @@ pub struct Talk {
     pub long: Came,
     /// The code of the close frame that answered ours; none when there was no such frame.
     pub closed: Option<u16>,
-    /// Whether the connection ended after the close frame, with nothing in between.
+    /// True when the connection ended right after the close frame.
     pub ended: bool,
 }
 
-/// What came back of a message.
+/// The answer to a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Came {

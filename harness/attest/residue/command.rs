@@ -11,7 +11,7 @@ use crate::process::within;
 /// How long a program that only reads may take.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// What a program printed.
+/// The output and the exit status of a program.
 pub(super) struct Printed {
     pub(super) stdout: String,
     pub(super) stderr: String,
@@ -31,7 +31,7 @@ pub(super) fn as_root(program: &str, arguments: &[&str]) -> Result<Printed, Fail
 /// Says first that the program begins: what sudo warns of, about names of hosts and the like, is not the program's word.
 const BEGIN: &str = "echo began && exec \"$0\" \"$@\"";
 
-/// What the program printed, if sudo came to start it.
+/// Returns what the program printed; an error when sudo did not come to start it.
 fn began(program: &str, printed: Printed) -> Result<Printed, Failure> {
     match printed.stdout.strip_prefix("began\n") {
         Some(stdout) => Ok(Printed { stdout: stdout.to_owned(), ..printed }),

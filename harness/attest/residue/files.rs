@@ -48,7 +48,7 @@ fn found(printed: &Printed) -> Result<Vec<String>, String> {
     }
 }
 
-/// What is left of a network by design.
+/// Is true for leftovers of a network that stay by design.
 pub(super) fn network_stays(thing: &Thing) -> bool {
     let path = Path::new(&thing.what);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -62,8 +62,8 @@ pub(super) fn network_stays(thing: &Thing) -> bool {
     of_host_local || of_nerdctl
 }
 
-/// What is left of the project's folder by design: `WorkerBee`'s `profile stop --purge` removes the project's
-/// `profiles` folder, the profile's route and no other file (`profiles.py`, `K1sProfileRunner.stop`).
+/// Is true for leftovers in the project's folder that stay by design: `WorkerBee`'s `profile stop --purge` removes the
+/// project's `profiles` folder, the profile's route and no other file (`profiles.py`, `K1sProfileRunner.stop`).
 pub(super) fn state_stays(thing: &Thing) -> bool {
     let parts: Vec<&str> = thing.what.split('/').collect();
     match parts.as_slice() {

@@ -69,7 +69,7 @@ fn tie(owner: &Owner, things: &mut [Thing]) {
     }
 }
 
-/// Whether a chain is that of one container: `CNI-` (masquerade) or `CNI-DN-` (ports) and a hash.
+/// Is true for a chain that belongs to one container: `CNI-` (masquerade) or `CNI-DN-` (ports) and a hash.
 fn is_of_one_container(chain: &str) -> bool {
     let hash = chain.strip_prefix("CNI-DN-").or_else(|| chain.strip_prefix("CNI-"));
     hash.is_some_and(|hash| hash.len() >= 21 && is_hex(hash))
@@ -91,7 +91,7 @@ pub(super) fn forwarded(things: &[Thing]) -> Vec<(String, u16)> {
     ports
 }
 
-/// What CNI's plugins leave by design, whatever `WorkerBee` does.
+/// Is true for leftovers that CNI's plugins leave by design, whatever `WorkerBee` does.
 pub(super) fn stays(thing: &Thing, after: &[Thing]) -> bool {
     let shared = |chain: &str| thing.tie.is_none() && SHARED.contains(&chain);
     let words: Vec<&str> = thing.what.split(' ').collect();

@@ -1,4 +1,4 @@
-//! What a project leaves: the machine looked at before the project, while its profile is alive, and after its purge.
+//! The residue of a project: the machine, observed before the project, while its profile is alive, and after its purge.
 //!
 //! The second look proves that the third can see something: what shows nothing of a kind while a profile is alive
 //! would show nothing of what is left either.
@@ -83,7 +83,7 @@ impl Kind {
         }
     }
 
-    /// What its check wants to see.
+    /// Describes what its check expects.
     pub fn expected(self) -> &'static str {
         match self {
             Self::Containers => "containers and tasks while the profile is alive, none after its purge",
@@ -98,7 +98,7 @@ impl Kind {
         }
     }
 
-    /// What to do about what is left, or was not seen.
+    /// Returns the advice for things that are left, or that were not observed.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Containers => {
@@ -131,8 +131,8 @@ impl Kind {
         }
     }
 
-    /// Whether all there is of it in a lane is the lane's own. The rest a lane shares with the host, or with
-    /// `WorkerBee`, which works on.
+    /// Is true when all things of this kind in a lane are the lane's own. Those of other kinds it shares with the host,
+    /// or with `WorkerBee`, which keeps running.
     fn is_the_lanes_own(self) -> bool {
         matches!(self, Self::Bridges | Self::Firewall | Self::Mounts | Self::Ports)
     }
@@ -141,9 +141,9 @@ impl Kind {
 /// One thing on the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thing {
-    /// What it is, the same at each look.
+    /// Its description, the same in each observation.
     pub what: String,
-    /// What makes it the project's; none when nothing does.
+    /// The reason why it is the project's; none when nothing makes it so.
     pub tie: Option<String>,
 }
 

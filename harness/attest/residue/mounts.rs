@@ -17,8 +17,9 @@ pub(super) fn scan(owner: &Owner) -> Result<Vec<Thing>, Failure> {
     Ok(mounts.into_iter().map(thing).collect())
 }
 
-/// What may be new after a purge and is nobody's residue: the root file system of `WorkerBee`'s ingress, which all projects
-/// share and which may have been started anew meanwhile (`WorkerBee` does when it does not answer).
+/// Is true for a mount that may be new after a purge and is no residue: the root file system of `WorkerBee`'s ingress,
+/// which all projects share and which may have been restarted meanwhile (`WorkerBee` does that when it does not
+/// answer).
 pub(super) fn stays(thing: &Thing) -> bool {
     let of_the_system = |part: &str| {
         let parts: Vec<&str> = part.split('-').collect();

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Scan, Thing, files, firewall, mounts};
 use crate::failure::{Failure, Mismatch};
 
-/// What was there of one kind before the project, while its profile was alive, and after its purge.
+/// The things of one kind before the project, while its profile was alive, and after its purge.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Observation {
-    /// Whether everything that appears is the project's; else only what is tied to it, and only that is kept.
+    /// True when everything that appears is the project's; else only what is tied to it is, and only that is kept.
     pub alone: bool,
     /// Before the project was made.
     pub before: Vec<Thing>,
@@ -53,7 +53,7 @@ impl Observation {
         Ok(observation)
     }
 
-    /// What is left: everything that the project made and that is still there, but what stays by design.
+    /// Returns the residue: everything that the project made and that is still there, except what stays by design.
     pub fn leftover(&self, kind: Kind) -> Vec<&Thing> {
         let names = |things: &[Thing]| things.iter().map(|thing| thing.what.clone()).collect::<BTreeSet<String>>();
         let before = names(&self.before);
@@ -83,7 +83,8 @@ impl Observation {
     }
 }
 
-/// Whether a purge leaves a thing by design; nothing else may be left. `others` is what there is beside it.
+/// Is true for a thing that a purge leaves by design; nothing else may be left. `others` are the other things that are
+/// there.
 fn stays(kind: Kind, thing: &Thing, others: &[Thing]) -> bool {
     match kind {
         // Layers of images: WorkerBee's purge of a profile leaves images (`profiles.py`, `K1sProfileRunner.stop`), and

@@ -1,4 +1,4 @@
-//! What makes something a project's: the names that are in it.
+//! The names by which a thing is recognized as a project's.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ impl Owner {
         }
     }
 
-    /// Why a text is about the project, when it is.
+    /// Returns the reason why a text is about the project; none when it is not.
     pub fn tie(&self, text: &str) -> Option<String> {
         let folder = self.folder.to_string_lossy();
         if names(text, &self.namespace) {
@@ -61,8 +61,8 @@ impl Owner {
     }
 }
 
-/// Whether a name is in a text, and not only as the start of another project's. What `WorkerBee` and nerdctl join to a
-/// project's name by a dash is a container's name, the namespace once more, or an id.
+/// Is true when a name is in a text, and not only as the start of another project's. After a project's name and a dash,
+/// `WorkerBee` and nerdctl write a container's name, the namespace once more, or an id.
 fn names(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| {
         let mut rest = text[at + name.len()..].chars();
@@ -76,7 +76,7 @@ fn names(text: &str, name: &str) -> bool {
     })
 }
 
-/// Whether all of a text are hex digits.
+/// Is true when a text consists of hex digits alone.
 pub(super) fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use super::{Kind, Observation, Owner, Scan, Thing, scan};
 use crate::failure::Failure;
 
-/// How long what was stopped may take to be gone. `WorkerBee`'s daemon asks after the project at times, and a process of
-/// its own is gone in a moment too.
+/// How long stopped processes may take to disappear. `WorkerBee`'s daemon asks for the project at times, by processes
+/// that end in a moment, too.
 const SETTLING: Duration = Duration::from_secs(5);
-/// How long what passes by itself may take when nothing else is left. A veth goes with the network namespace of its
-/// container, and the kernel keeps that while a connection of a server in it waits for a peer that went first: eight
-/// retries, 100 s. And each nerdctl that `WorkerBee`'s daemon asks is another process, as slow as the machine is busy.
+/// How long residue that disappears by itself may take when nothing else is left. A veth goes with the network
+/// namespace of its container, and the kernel keeps that while a connection of a server in it waits for a peer that
+/// went first: eight retries, 100 s. And each nerdctl that `WorkerBee`'s daemon starts is another process, as slow as
+/// the machine is busy.
 const PASSING: Duration = Duration::from_mins(2);
-/// How often it is looked.
+/// The interval between two observations.
 const PACE: Duration = Duration::from_millis(250);
 
 /// All looks side by side; whichever could not be taken says why.
@@ -47,7 +48,7 @@ pub async fn settled(
     }
 }
 
-/// Whether it was seen that nothing of a kind is left.
+/// Is true when an observation was made and shows no residue of its kind.
 pub fn is_free(kind: Kind, observation: &Result<Observation, Failure>) -> bool {
     observation.as_ref().is_ok_and(|observation| observation.leftover(kind).is_empty())
 }

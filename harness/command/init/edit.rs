@@ -12,9 +12,9 @@ pub(super) struct Edit {
     pub(super) file: PathBuf,
     /// Its text; none when it is not there.
     pub(super) before: Option<String>,
-    /// What is to be its text; none when it is to go.
+    /// The new text of the file; none when it is to be removed.
     pub(super) after: Option<String>,
-    /// What of the user's stays as it is although it is another value.
+    /// The user's values that stay although `init` would set others.
     pub(super) kept: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ impl Edit {
         Self { file, before, after, kept: Vec::new() }
     }
 
-    /// Whether the file is as it is to be.
+    /// Is true when the file already is as it is to be.
     pub(super) fn is_nothing(&self) -> bool {
         self.before == self.after
     }

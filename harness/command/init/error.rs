@@ -1,9 +1,9 @@
-//! Why nothing was written.
+//! The errors because of which nothing was written.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why `init` could not be done.
+/// The reason why `init` could not be done.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InitError {
     /// A folder that no test target belongs into.
@@ -25,9 +25,9 @@ pub(super) enum InitError {
     Unmergeable {
         /// The file.
         file: PathBuf,
-        /// What is in the way.
+        /// The part of the file that is in the way.
         what: String,
-        /// What to do.
+        /// The advice on what to do.
         remedy: String,
     },
     /// A file of the user's own in the place of one of the harness's.
@@ -51,7 +51,7 @@ pub(super) enum InitError {
     Record {
         /// The record.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         what: String,
     },
     /// A file that cannot be read or written.
@@ -59,7 +59,7 @@ pub(super) enum InitError {
     File {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
 }

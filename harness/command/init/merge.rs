@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use toml_edit::{DocumentMut, Item, Key, Table, TableLike};
 
-/// What was added to a file.
+/// The additions to a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Added {
     /// Keys with their values, as TOML.
@@ -26,7 +26,7 @@ impl Added {
     }
 }
 
-/// What a merge came to.
+/// The result of a merge.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
     pub(super) added: Added,

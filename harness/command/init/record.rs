@@ -1,4 +1,4 @@
-//! What `init` has written: so that it can be told from the user's own, and taken away.
+//! The record of what `init` has written: so that it can be told from the user's own, and removed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::merge::{Added, unmerge};
 /// The record, within the root of the repository's package or workspace.
 const FILE: &str = ".config/k1s-gates-init.json";
 
-/// What was written, by file.
+/// The files that were written, each with what was written of it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Record {
     /// The version of the harness that wrote it.
@@ -22,7 +22,7 @@ pub(super) struct Record {
     files: BTreeMap<PathBuf, Written>,
 }
 
-/// What was written of a file.
+/// The part of a file that was written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Written {
@@ -100,7 +100,7 @@ impl Record {
         }
     }
 
-    /// Whether a file was written as a whole.
+    /// Is true when a file was written as a whole.
     pub(super) fn has_made(&self, root: &Path, file: &Path) -> bool {
         matches!(self.files.get(file.strip_prefix(root).unwrap_or(file)), Some(Written::File(_)))
     }

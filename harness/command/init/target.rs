@@ -1,4 +1,4 @@
-//! What is written where, in a repository that is to have the gates.
+//! The files that `init` writes in a repository that is to have the gates.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,9 +22,9 @@ fn main() -> std::process::ExitCode {
 ";
 /// A package has a library; this one has nothing to put into it.
 const LIBRARY: &str = "//! Nothing: the gates are in `gates.rs`.\n";
-/// What the manifest of a package needs to have the gates.
+/// The lines that the manifest of a package needs to have the gates.
 const PACKAGE: &str = include_str!("package.toml");
-/// What the manifest of a workspace needs to have them run fast.
+/// The lines that the manifest of a workspace needs to have the gates run fast.
 const WORKSPACE: &str = include_str!("workspace.toml");
 /// nextest's profiles of the gates.
 const NEXTEST: &str = include_str!("nextest.toml");
@@ -35,7 +35,7 @@ const WORKFLOW: &str = include_str!("../../../examples/ci/github-actions.yml");
 /// The line of the workflow that gets the command.
 const INSTALL: &str = "cargo install --locked --git https://example.org/k1s-profile-gates k1s-profile-gates";
 
-/// Where cargo finds the harness.
+/// The place where cargo finds the harness.
 pub(super) enum Dependency {
     /// In a repository.
     Git(String),
@@ -69,7 +69,7 @@ impl Dependency {
         value(table)
     }
 
-    /// How a workflow gets the command.
+    /// Returns the command by which a workflow installs the harness.
     fn install(&self) -> String {
         match self {
             Self::Git(url) => format!("cargo install --locked --git {url} k1s-profile-gates"),
@@ -186,7 +186,7 @@ impl Target {
         Ok(edit)
     }
 
-    /// What to do next.
+    /// Returns the text that says what to do next.
     pub(super) fn next(&self) -> String {
         let folder = self.package.display();
         format!(

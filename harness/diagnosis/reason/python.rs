@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::Reason;
 
-/// Where k1s's own code is in its containers: the frame there says more than the one in a library that it called.
+/// The folder of k1s's own code in its containers: the frame there says more than the one in a library that it called.
 const OWN: &str = "/workspace/";
 
 struct Patterns {
@@ -14,7 +14,7 @@ struct Patterns {
     frame: Regex,
     /// `ValueError: no`, `ae.errors.Refused`.
     exception: Regex,
-    /// What precedes each line of an exception group.
+    /// The text before each line of an exception group.
     margin: Regex,
 }
 
@@ -26,7 +26,7 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
     })
 });
 
-/// How an exception came out of another one.
+/// The way in which an exception came out of another one.
 #[derive(Clone, Copy, PartialEq)]
 enum Link {
     While,

@@ -1,4 +1,4 @@
-//! What Go programs, and loggers, call fatal: panics, records in JSON (zap, as of etcd and Caddy), logfmt, klog, NATS.
+//! The records that Go programs, and loggers, call fatal: panics, JSON (zap, as of etcd and Caddy), logfmt, klog, NATS.
 
 use std::sync::LazyLock;
 
@@ -67,7 +67,7 @@ fn record(lines: &[String], at: usize, line: &str, patterns: &Patterns) -> Optio
     if patterns.plain.is_match(line) { reason(line.to_owned(), None, true) } else { None }
 }
 
-/// Whether a level ends a program; none of levels that tell of no trouble.
+/// Returns true for a level that ends a program, false for an error; none for levels of no trouble.
 fn severity(level: &str) -> Option<bool> {
     let level = level.to_ascii_lowercase();
     let is_fatal = FATAL.contains(&level.as_str());

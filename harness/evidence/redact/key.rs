@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Write};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// What makes a secret's placeholder the same in all processes of one run, and another one in the next run.
+/// The key that makes a secret's placeholder the same in all processes of one run, and another one in the next run.
 ///
 /// Made by the run's supervisor and handed to each gate's process as the first line of its standard input: never a
 /// file, an argument or an environment. With it a short secret could be guessed from its placeholder.

@@ -27,7 +27,7 @@ pub(super) struct Known {
     sources: Vec<Source>,
 }
 
-/// What is searched for.
+/// The patterns that are searched for.
 struct Patterns {
     /// Values as they are, and in base64: with how much of what is around a form of base64 belongs to it.
     exact: AhoCorasick,
@@ -43,7 +43,7 @@ struct Source {
     found: Vec<(Kind, Place, Vec<u8>)>,
 }
 
-/// What was learned from a file: where its secrets stand, and what stands for them in the evidence.
+/// The secrets that were learned from a file: their places in it, and their placeholders in the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Learned {
     /// The file, as the harness names it.
@@ -55,11 +55,11 @@ pub struct Learned {
 /// One secret of a file, without the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LearnedSecret {
-    /// What kind.
+    /// Its kind.
     pub kind: Kind,
-    /// Where in that file.
+    /// Its place in that file.
     pub place: Place,
-    /// What stands for it.
+    /// Its placeholder.
     pub placeholder: String,
 }
 
@@ -77,7 +77,7 @@ impl Known {
         }
     }
 
-    /// What is searched for: made anew after new values have come, and then once for all of them.
+    /// Returns the patterns: made anew after new values have come, and then once for all of them.
     fn patterns(&mut self) -> Option<&Patterns> {
         if self.patterns.is_none() && !self.values.is_empty() {
             self.patterns = Patterns::new(&self.values);

@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use known::Known;
 use rules::{Replaced, json, view};
 
-/// What stands in a secret's place without a key. `WorkerBee` masks with the same three stars.
+/// The placeholder of a secret when there is no key. `WorkerBee` masks with the same three stars.
 const MASK: &str = "***";
 
 /// Replaces secrets in bytes of any kind: JSON, logs, command lines. Clones share what they know.
@@ -36,11 +36,11 @@ pub struct Redactor {
 /// One replacement: what kind of secret, where, and what stands there now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Redaction {
-    /// What kind of secret it was.
+    /// The kind of the secret.
     pub kind: Kind,
-    /// Where it stood.
+    /// The place where it stood.
     pub place: Place,
-    /// What stands there: the same for the same secret, in all files of a run.
+    /// The placeholder that stands there now: the same for the same secret, in all files of a run.
     pub placeholder: String,
 }
 
@@ -60,7 +60,7 @@ impl Redactor {
         self.known().source(name, path);
     }
 
-    /// What the files told.
+    /// Lists the secrets that were learned from files.
     pub fn learned(&self) -> Vec<Learned> {
         let mut known = self.known();
         known.refresh();
@@ -121,7 +121,7 @@ impl Redactor {
         (clean, replaced)
     }
 
-    /// What would be replaced, and where it stands.
+    /// Finds what would be replaced, with its kind and place.
     pub fn scan(&self, bytes: &[u8]) -> Vec<(Kind, Place)> {
         let documents = json::documents(bytes);
         let found = self.find(bytes, documents > 0);
@@ -129,7 +129,7 @@ impl Redactor {
         found.iter().map(|one| one.span.kind).zip(places).collect()
     }
 
-    /// Where values that are known to be secret stand.
+    /// Finds the places of values that are known to be secret.
     pub fn scan_known(&self, bytes: &[u8]) -> Vec<Place> {
         let documents = json::documents(bytes);
         let spans = view::readings(bytes, &mut |text| self.known().find(text));

@@ -1,4 +1,4 @@
-//! Where in a file something stands: for people and machines that look for it.
+//! The places of things in a file: for people and machines that search for them.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Where the bytes at `offsets` stand, which are in their order. `json`: whether the text is one JSON document.
+/// Finds the places of the bytes at `offsets`, which are in their order. `json`: whether the text is one JSON document.
 pub(super) fn all(
     text: &[u8],
     offsets: impl Iterator<Item = usize>,

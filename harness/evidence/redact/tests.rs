@@ -1,4 +1,4 @@
-//! What is redacted, and what is not.
+//! Tests of what is redacted, and of what is not.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
 
 use rstest::rstest;

@@ -1,4 +1,4 @@
-//! What is looked at, each with a limit of its own: together they end within a minute.
+//! The captures of a triage, each with a limit of its own: together they end within a minute.
 
 use std::path::Path;
 use std::time::Duration;
@@ -70,7 +70,7 @@ pub(super) async fn all(session: &Session<'_>, folder: &Path) -> Vec<Item> {
     items
 }
 
-/// What a look saw, with what is striking in it.
+/// An observation, with what is striking in it.
 pub(super) type Observed<T> = (T, Vec<String>);
 
 async fn in_time<T>(look: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

@@ -27,7 +27,7 @@ pub(super) struct Daemon {
     saved: Option<Saved>,
     /// The command line of the process of that id; none when there is no such process.
     process: Option<Vec<String>>,
-    /// What `containerd-privilege status` says now.
+    /// The present answer of `containerd-privilege status`.
     privilege: Option<Value>,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn observe(state_root: &Path, privilege: &Path) -> Observed<Daemon> {
     (Daemon { saved, process, privilege }, found)
 }
 
-/// What does not fit.
+/// Lists what does not fit.
 fn compare(saved: &Saved, process: Option<&[String]>, privilege: Option<&Value>) -> Vec<String> {
     let mut found = Vec::new();
     let pid = saved.pid.map_or_else(|| "none".to_owned(), |pid| pid.to_string());
@@ -75,7 +75,7 @@ fn compare(saved: &Saved, process: Option<&[String]>, privilege: Option<&Value>)
     found
 }
 
-/// How containerd is really reached: what WorkerBee calls effective in its status is what was asked for.
+/// Returns how containerd is really reached: WorkerBee's status calls effective what was merely asked for.
 fn effective(privilege: &Value) -> &'static str {
     let is = |pointer: &str| privilege.pointer(pointer) == Some(&Value::Bool(true));
     if is("/unprivileged_probe/ok") {

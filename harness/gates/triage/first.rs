@@ -1,11 +1,11 @@
-//! Which file of a triage to read first.
+//! The choice of the file of a triage to read first.
 
 use std::path::{Path, PathBuf};
 
 use crate::evidence::Triage;
 use crate::failure::{Failure, Kind};
 
-/// What the name of a check begins with, and the files that tell most of it, the best one first.
+/// The beginnings of checks' names, each with the files that tell most, the best one first.
 const ORDER: [(&str, &[&str]); 11] = [
     ("mcp-", &["mcp-daemon.log", "daemon.json", "mcp-status.json"]),
     ("runtime-", &["mcp-status.json"]),

@@ -1,4 +1,4 @@
-//! What the kernel killed for want of memory while the gate ran: its own records.
+//! The processes that the kernel killed for want of memory while the gate ran: its own records.
 
 use std::fs::OpenOptions;
 use std::io::Read as _;

@@ -46,7 +46,7 @@ pub(super) async fn of_workload(session: &Session<'_>, folder: &Path, limit: Dur
     items
 }
 
-/// Why an answer holds no log.
+/// Returns the reason why an answer holds no log; none when it does hold one.
 fn refused(session: &Session<'_>, call: &Call) -> Option<String> {
     let bytes = folder::read(session.store.root(), &call.file).ok()?;
     let ending = call.ending(&serde_json::from_slice(&bytes).ok()?);
@@ -141,7 +141,7 @@ pub(super) async fn of_installing(session: &Session<'_>, folder: &Path) -> Vec<I
     items
 }
 
-/// What the kernel killed for want of memory, where it did.
+/// Captures what the kernel killed for want of memory; none when it killed nothing.
 pub(super) fn of_the_kernel(session: &Session<'_>, folder: &Path) -> Option<Item> {
     let killed = super::kernel::killed(session.age());
     if killed.is_empty() {

@@ -1,4 +1,4 @@
-//! What the machine has left, and what the containers take of it.
+//! The resources that the machine has left, and what the containers take of them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub(super) const SHOWS: &str = "load, memory, pressure, room on disk, and the me
 /// Below this share of what there is, it is said.
 const SCARCE: u64 = 20;
 
-/// What there was.
+/// The resources that were found.
 #[derive(Debug, Serialize)]
 pub(super) struct Resources {
     load: String,
@@ -26,7 +26,7 @@ pub(super) struct Resources {
     pressure: BTreeMap<String, String>,
     disks: Vec<Disk>,
     containers: Vec<Usage>,
-    /// Why the containers are not known.
+    /// The reason why the containers are not known.
     containers_unknown: Option<String>,
 }
 

@@ -5,10 +5,10 @@ use std::fs;
 
 use crate::evidence::{Bill, Program};
 
-/// What the harness's own processes are called.
+/// The name of the harness's own processes in the bill.
 const HARNESS: &str = "the harness";
 
-/// What became of a process, and when.
+/// An event in the life of a process, with its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Event {
     /// It came from another one, whose program it has.
@@ -57,7 +57,7 @@ impl Account {
         }
     }
 
-    /// What each program has used.
+    /// Adds up what each program has used.
     pub(super) fn bill(mut self) -> Bill {
         self.events.sort_by_key(Event::at);
         let own = fs::read_to_string("/proc/self/comm").unwrap_or_default().trim_end().to_owned();

@@ -10,7 +10,7 @@ use crate::ledger::cgroup_mounts;
 pub(super) struct Group {
     mount: PathBuf,
     name: String,
-    /// Where the kernel tells it.
+    /// The kernel's file that counts it.
     file: &'static str,
 }
 

@@ -18,7 +18,7 @@ use account::Account;
 use cgroup::Group;
 use processors::Processors;
 
-/// How often the rings are emptied: they hold several times what is written meanwhile.
+/// The interval at which the rings are emptied: they hold several times what is written meanwhile.
 const EMPTIED: Duration = Duration::from_millis(500);
 
 /// A measurement under way: of the process that started it and of all that come from it.

@@ -14,7 +14,7 @@ const RING: usize = 4 * 1024 * 1024;
 /// what costs.
 const MOST: usize = 32;
 
-/// How many processes may be the one that ends unseen. Mostly it is the first.
+/// The largest number of processes that are started until one of them ends unseen. Mostly it is the first.
 const FIRST: usize = 50;
 
 /// Kinds of records, as `linux/perf_event.h` numbers them.

@@ -43,11 +43,11 @@ struct Supervisor {
     /// The followers of the gates' output that still write.
     logs: watch::Sender<()>,
     states: Mutex<BTreeMap<GateKey, GateState>>,
-    /// How many projects each gate has had.
+    /// The number of projects that each gate has had.
     projects: std::sync::Mutex<BTreeMap<(Gate, Transport), u32>>,
     /// The number of this part of the run, from 1.
     part: usize,
-    /// When the run was resumed, each time.
+    /// The times at which the run was resumed.
     resumed: Vec<String>,
     /// Set when it is written down what the run stands on.
     inputs: OnceCell<()>,
@@ -57,7 +57,7 @@ struct Supervisor {
 
 /// How long news may wait for more of them.
 const NEWS: Duration = Duration::from_secs(1);
-/// How long the last words of gates that were cut off may take.
+/// How long the last lines of gates that were cut off may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Supervisor {
@@ -153,7 +153,8 @@ impl Supervisor {
         let _ = self.seal(None, true).await;
     }
 
-    /// What the run stands on, or why there is nothing. Made once, by the first gate that needs it.
+    /// Returns the parts that the run's gates need, or why there are none. Prepared once, by the first gate that needs
+    /// them.
     async fn prepared(&self) -> Result<Prepared, Failure> {
         self.prepared_once.get_or_init(|| Prepared::by(&self.settings, Some(&self.store))).await.clone()
     }
@@ -256,7 +257,8 @@ impl Supervisor {
         }
     }
 
-    /// What is said of all files: after them, each time that a gate has come further, so that a killed run has it too.
+    /// Writes manifest and statement: after all files, each time that a gate has come further, so that a killed run has
+    /// them too.
     async fn seal(&self, step: Option<(GateKey, Stage)>, over: bool) -> Result<(), StoreError> {
         let mut states = self.states.lock().await;
         states.extend(step.map(|(key, state)| {

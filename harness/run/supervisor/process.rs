@@ -14,7 +14,7 @@ use crate::lane::{self, Limits, Mode, Spec, Work};
 use crate::plan::GateKey;
 use crate::run::log;
 
-/// How often to look whether a lane stays.
+/// The interval at which it is checked whether a lane stays.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 impl Supervisor {

@@ -151,7 +151,7 @@ fn allow_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// What the run's folder holds, and what this run would stand on. Nothing is written.
+/// Reads the previous run in the run's folder, and prepares what this run would need. Nothing is written.
 async fn examine(settings: &Settings, signer: Option<&Signer>) -> Result<Option<(PreviousRun, Prepared)>, Failure> {
     let (run_dir, key) = (settings.run_dir.clone(), signer.map(Signer::public));
     let Some(previous) = blocking(move || PreviousRun::read(&run_dir, key.as_ref())).await?? else { return Ok(None) };

@@ -37,7 +37,7 @@ impl LastSeen {
     }
 }
 
-/// What the client does with what the server says of its own accord.
+/// The client's handler of what the server says of its own accord.
 struct Listener(LastSeen);
 
 impl ClientHandler for Listener {
@@ -88,7 +88,7 @@ impl Mcp {
         &self.tools
     }
 
-    /// Where what is seen of the present call is noted.
+    /// Returns the place where signs of the present call are noted.
     pub fn last_seen(&self) -> LastSeen {
         self.last.clone()
     }

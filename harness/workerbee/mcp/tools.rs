@@ -29,7 +29,7 @@ pub struct InputSchema {
     pub required: Vec<String>,
 }
 
-/// What has changed about a tool so that it can no longer be called as the gates call it.
+/// Finds a change of a tool because of which it can no longer be called as the gates call it.
 pub fn drift(tool: &Tool, offered: &[Offered]) -> Option<McpProblem> {
     let name = tool.name.to_owned();
     let Some(known) = offered.iter().find(|one| one.name == tool.name) else {

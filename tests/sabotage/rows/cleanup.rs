@@ -1,4 +1,4 @@
-//! What a purge leaves, for real: one thing of a kind, or everything.
+//! The residue of a purge, for real: one thing of a kind, or everything.
 
 use k1s_profile_gates::plan::{Gate, Profile};
 

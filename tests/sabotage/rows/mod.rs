@@ -26,7 +26,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// By which way its gate asks.
+    /// Returns the transport over which its gate asks.
     fn transport(&self) -> Transport {
         let through_mcp = self.env.contains(&THROUGH_MCP);
         if through_mcp { Transport::Mcp } else { Transport::Cli }

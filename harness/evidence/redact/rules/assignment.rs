@@ -8,10 +8,10 @@ use super::name::{self, Name, Says};
 use super::value::{bare_end, is_none, is_number, is_sentence, is_telling, line_end, looks_random, quoted};
 use super::{Kind, Span, compiled};
 
-/// How many bytes a name has at the most before the word that makes it one of a secret.
+/// The largest number of bytes that a name has before the word that makes it one of a secret.
 const BEFORE: usize = 64;
 
-/// What stands between a name and its value.
+/// The pattern of what stands between a name and its value.
 static BETWEEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     compiled(concat!(
         r#"(?s-u)^(?<close>["'`]?[\])]?["'`]?)(?:"#,
@@ -29,7 +29,8 @@ static BETWEEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
 });
 
-/// What stands before a value in quotation marks: wrappers such as `Some(`, the beginning of a list, a prefix.
+/// The pattern of what stands before a value in quotation marks: wrappers such as `Some(`, the beginning of a list, a
+/// prefix.
 static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     compiled(
         r#"(?s-u)^(?:string\([0-9]+\)|(?:&|new )?[A-Za-z_][A-Za-z0-9_:.]{0,40}(?:\(| ?\{\s{0,64}[a-z_]{1,20}:\s)|[\[(&@]|\s{1,64}){0,8}(?:[bBuUrRfF]{0,2})["'`]"#,
@@ -68,7 +69,7 @@ pub(super) fn find(text: &[u8]) -> Vec<Span> {
     spans
 }
 
-/// Whether a placeholder stands there: `***secret:1a2b3c4d***`.
+/// Is true when a placeholder stands there: `***secret:1a2b3c4d***`.
 fn is_placeholder(text: &[u8], start: usize) -> bool {
     text[..start].ends_with(b"***") && text[start..].starts_with(b"secret:")
 }
@@ -166,7 +167,7 @@ impl Place<'_> {
         self.plain(from, end, name)
     }
 
-    /// Whether a value after a colon in the middle of a line is part of a sentence.
+    /// Is true when a value after a colon in the middle of a line is part of a sentence.
     fn is_told(self, from: usize, end: usize, line: usize) -> bool {
         let word = &self.text[from..end];
         let letters = !word.is_empty() && word.iter().all(|byte| byte.is_ascii_alphabetic() || b"'-.,".contains(byte));
@@ -187,7 +188,7 @@ impl Place<'_> {
         (sure && !counted && !is_none(value) && !self.is_elsewhere(value, name)).then(|| vec![(from, end)])
     }
 
-    /// Whether a value says where a secret is: the file of a key, or what has its name in a program.
+    /// Is true when a value only refers to a secret: the path of a key's file, or the secret's name in a program.
     fn is_elsewhere(self, value: &[u8], name: Name) -> bool {
         let path = value.starts_with(b"/") || value.starts_with(b"./") || value.starts_with(b"~/");
         let folder = self.text[self.start..self.end].ends_with(b"PWD");
@@ -279,7 +280,7 @@ impl Place<'_> {
         values
     }
 
-    /// Whether nothing but indentation, a dash and a shell's `export` stands before the name on its line.
+    /// Is true when nothing but indentation, a dash and a shell's `export` stands before the name on its line.
     fn begins_line(self) -> bool {
         let from = self.start.saturating_sub(BEFORE);
         let before = &self.text[from..self.start];
@@ -288,7 +289,7 @@ impl Place<'_> {
         whole && LINE_START.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
 
-    /// Whether the name is that of an option, `--token` or `-token`.
+    /// Is true when the name is that of an option, `--token` or `-token`.
     fn is_option(self) -> bool {
         self.text.get(self.start) == Some(&b'-')
     }
@@ -315,12 +316,12 @@ fn is_another_option(value: &[u8]) -> bool {
     OPTION.as_ref().is_some_and(|pattern| pattern.is_match(value))
 }
 
-/// Whether an item of a list of tokens says which there are, such as `admin`.
+/// Is true when an item of a list of tokens only names one of them, such as `admin`.
 pub(super) fn is_kind(kind: Kind, item: &[u8]) -> bool {
     kind != Kind::Password && item.iter().all(|byte| byte.is_ascii_lowercase() || b"_-".contains(byte))
 }
 
-/// Whether a line below the name of a secret says something about it that is none.
+/// Is true when a line below the name of a secret says something about it that is not secret.
 fn names_what_is_open(line: &[u8]) -> bool {
     OPEN.as_ref().is_some_and(|pattern| pattern.is_match(line))
 }

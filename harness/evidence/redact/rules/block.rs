@@ -60,7 +60,7 @@ pub(super) fn private_keys(text: &[u8]) -> Vec<Span> {
     spans
 }
 
-/// Where the lines begin that can only be a key's before its end.
+/// Finds the beginning of the last lines before `end` that can only be a key's.
 fn tail(text: &[u8], from: usize, end: usize) -> usize {
     let mut start = memrchr(b'\n', &text[from..end]).map_or(from, |line| from + line + 1);
     if !OF_A_KEY.as_ref().is_some_and(|line| line.is_match(&text[start..end])) {

@@ -27,7 +27,7 @@ pub(in super::super) enum Part {
 pub(in super::super) struct Parts<'a> {
     text: &'a [u8],
     at: usize,
-    /// Whether all of it could be read.
+    /// True when all of it could be read.
     pub(in super::super) whole: bool,
 }
 
@@ -96,7 +96,7 @@ impl Iterator for Parts<'_> {
     }
 }
 
-/// How many documents a text is made of, all of which are JSON; 0 when there is anything else in it.
+/// Counts the documents that a text is made of when all of it is JSON; 0 when there is anything else in it.
 pub(in super::super) fn documents(text: &[u8]) -> usize {
     let begins = text.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| b"{[\"".contains(byte));
     if !begins {

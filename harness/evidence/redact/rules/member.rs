@@ -13,7 +13,7 @@ use super::value::{is_none, is_number, is_sentence, looks_random};
 use super::view::unescaped;
 use super::{Kind, Span, compiled};
 
-/// What is between two brackets.
+/// The state of the reader between two brackets.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each says something else about what is in it")]
 struct Frame {
@@ -226,7 +226,7 @@ impl Walk<'_> {
 }
 
 impl Frame {
-    /// What a member says about those beside it.
+    /// Notes what a member says about the members beside it.
     fn note(&mut self, name: &[u8], value: &[u8], at: (usize, usize)) {
         let is = |known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
         if name == b"kind" && (value == b"Secret" || value == b"SecretList") {
@@ -248,7 +248,7 @@ impl Frame {
         }
     }
 
-    /// What kind of secret a value is, when it is one by its name and by what is around it.
+    /// Returns the kind of secret that a value is, by its name and by what is around it; none when it is not one.
     fn kind(&self, name: Option<&[u8]>, value: &[u8], quoted: bool) -> Option<Kind> {
         if let Some(kind) = self.secret
             && !name.is_some_and(is_open)

@@ -26,7 +26,7 @@ fn compiled(pattern: &str) -> Option<regex::bytes::Regex> {
     compiled.ok()
 }
 
-/// What kind of secret was replaced.
+/// The kind of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -36,7 +36,7 @@ pub enum Kind {
     Password,
     /// A key by name, such as `api_key`.
     Key,
-    /// What is called a secret and nothing more.
+    /// A value that is called a secret and nothing more.
     Secret,
     /// An age identity.
     AgeIdentity,
@@ -135,7 +135,7 @@ fn before_escapes(text: &[u8], spans: Vec<Span>) -> impl Iterator<Item = Span> {
     })
 }
 
-/// What is replaced: in their order, none of which meets another, and in JSON so that it stays JSON.
+/// Unites spans into replacements: in their order, none of which meets another, and in JSON so that it stays JSON.
 pub(super) fn unite(text: &[u8], mut spans: Vec<Span>, json: bool) -> Vec<Replaced> {
     let order = |span: &Span| (span.start, std::cmp::Reverse(span.end), span.kind);
     spans.retain(|span| span.start < span.end);

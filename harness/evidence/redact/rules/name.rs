@@ -6,12 +6,12 @@ use regex::bytes::Regex;
 
 use super::{Kind, compiled};
 
-/// How much a name says.
+/// The degree to which a name marks a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Says {
-    /// What has this name may be secret: when it looks so.
+    /// A value with this name may be secret: when it looks so.
     Perhaps,
-    /// What has this name is secret.
+    /// A value with this name is secret.
     Surely,
 }
 
@@ -29,7 +29,7 @@ struct Word {
     pattern: &'static str,
     kind: Kind,
     says: Says,
-    /// Whether it counts at the beginning of a word alone: `pass` is none in `bypass`.
+    /// True when it counts at the beginning of a word alone: `pass` does not in `bypass`.
     whole: bool,
 }
 
@@ -294,7 +294,7 @@ static EACH: LazyLock<Vec<(Regex, &'static Word)>> = LazyLock::new(|| {
     WORDS.iter().filter_map(each).collect()
 });
 
-/// Where in a text words stand that make a name one of something secret.
+/// Finds the places of words in a text that make a name one of something secret.
 pub(super) fn words(text: &[u8]) -> impl Iterator<Item = (usize, usize)> {
     ANY.iter().flat_map(|any| any.find_iter(text)).map(|found| (found.start(), found.end()))
 }
@@ -303,7 +303,7 @@ pub(super) fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
 }
 
-/// What a whole name says.
+/// Judges a whole name; none when it marks no secret.
 pub(super) fn read(name: &[u8]) -> Option<Name> {
     if name.len() > 128 || !name.iter().all(|byte| is_of_name(*byte) || b":@$ /".contains(byte)) {
         return None;
@@ -312,7 +312,7 @@ pub(super) fn read(name: &[u8]) -> Option<Name> {
     words(name).filter_map(|(start, end)| one(name, start, end)).max_by_key(|name| name.says)
 }
 
-/// What a name says by one of its words.
+/// Judges a name by one of its words.
 fn one(name: &[u8], start: usize, end: usize) -> Option<Name> {
     let (_, word) = EACH
         .iter()

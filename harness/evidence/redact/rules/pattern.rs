@@ -13,7 +13,7 @@ use super::{Kind, Span, assignment, compiled, value};
 
 /// One form: what it looks like, with a group `value` that is secret.
 pub(super) struct Pattern {
-    /// What it is.
+    /// Its name, for readers of the table.
     #[cfg_attr(not(test), allow(dead_code, reason = "for who reads the table, and its tests"))]
     pub(super) form: &'static str,
     /// One of these stands in it, in whatever letters: where none does, the pattern is not tried.
@@ -371,7 +371,7 @@ struct Compiled {
 struct Table {
     rows: Vec<Compiled>,
     keywords: AhoCorasick,
-    /// Which row each keyword is of.
+    /// The row that each keyword belongs to.
     of: Vec<usize>,
 }
 
@@ -389,7 +389,7 @@ static TABLE: LazyLock<Option<Table>> = LazyLock::new(|| {
     Some(Table { rows: compiled_rows, keywords, of })
 });
 
-/// How far before its keyword what a row knows may begin, and how far behind it may end.
+/// The distances up to which a match may begin before its keyword, and end behind it.
 const BEFORE: usize = 768;
 const BEHIND: usize = 16 * 1024;
 
@@ -425,7 +425,7 @@ pub(super) fn find(text: &[u8]) -> Vec<Span> {
     spans
 }
 
-/// Where the line before that of a place begins, if that is not far.
+/// Finds the beginning of the line before that of a place, if it is not far.
 fn line_start(text: &[u8], at: usize) -> usize {
     let from = at.saturating_sub(BEFORE);
     let before = &text[from..at];
@@ -433,14 +433,14 @@ fn line_start(text: &[u8], at: usize) -> usize {
     from + memrchr(b'\n', &before[..line]).map_or(0, |line| line + 1)
 }
 
-/// Where the line behind that of a place ends, if that is not far.
+/// Finds the end of the line behind that of a place, if it is not far.
 fn two_lines(text: &[u8], at: usize) -> usize {
     let far = (at + BEHIND).min(text.len());
     let line = value::line_end(&text[..far], at);
     if line == far { far } else { value::line_end(&text[..far], (line + 2).min(far)) }
 }
 
-/// What a URL has in a secret's place and is none: a port, an ordinary user.
+/// Is true when a URL has something in a secret's place that is none: a port, an ordinary user.
 fn is_open(secret: &[u8], whole: &[u8]) -> bool {
     let Some(scheme) = memchr::memmem::find(whole, b"://").map(|end| &whole[..end]) else { return false };
     if !whole.ends_with(b"@") {

@@ -1,4 +1,5 @@
-//! What JSON, Python's and Rust's prints, Ruby's hashes and YAML's flows have in common: strings, words, marks.
+//! The tokens that JSON, Python's and Rust's prints, Ruby's hashes and YAML's flows have in common: strings, words,
+//! marks.
 
 use memchr::memchr2;
 
@@ -9,13 +10,13 @@ pub(super) enum Token {
     Open(u8),
     /// `}`, `]` or `)`.
     Close,
-    /// What is within quotation marks.
+    /// A string, within its quotation marks.
     Text { start: usize, end: usize },
     /// Anything without quotation marks: a number, a word.
     Word { start: usize, end: usize },
     /// `:`, `=` or `=>`: what is before is a name.
     Names,
-    /// What separates members.
+    /// A separator of members.
     Comma,
 }
 
@@ -32,7 +33,7 @@ impl<'a> Tokens<'a> {
         Self { text, at, open: [0; 2] }
     }
 
-    /// Where a string ends that begins at `start`, in its own line.
+    /// Finds the end of a string that begins at `start`, in its own line.
     fn string(&mut self, start: usize, quote: u8) -> Option<usize> {
         let known = &mut self.open[usize::from(quote == b'\'')];
         if start < *known {

@@ -7,10 +7,10 @@ use regex::bytes::Regex;
 
 use super::compiled;
 
-/// How far a value in quotation marks may reach over line breaks: a mark may be an apostrophe.
+/// The number of bytes that a value in quotation marks may reach over line breaks: a mark may be an apostrophe.
 const LINES: usize = 8192;
 
-/// What ends a line.
+/// Finds the end of a line, before its line break.
 pub(super) fn line_end(text: &[u8], from: usize) -> usize {
     let end = memchr(b'\n', &text[from..]).map_or(text.len(), |line| from + line);
     if end > from && text[end - 1] == b'\r' { end - 1 } else { end }
@@ -26,8 +26,8 @@ pub(super) fn quoted(text: &[u8], start: usize, quote: u8) -> (usize, usize) {
     (start, close.map_or_else(|| line_end(text, start), |at| start + at))
 }
 
-/// Where a value ends that a quotation mark has opened before `start`: a shell may go on behind one (`'a'\''b'`), and
-/// somebody may have written down a value as it is.
+/// Finds the end of a value that a quotation mark has opened before `start`: a shell may go on behind one (`'a'\''b'`),
+/// and somebody may have written down a value as it is.
 fn quoted_end(text: &[u8], start: usize, quote: u8) -> usize {
     let line = line_end(text, start);
     let reach =
@@ -46,7 +46,7 @@ fn quoted_end(text: &[u8], start: usize, quote: u8) -> usize {
     line
 }
 
-/// Whether a quotation mark before `at` closes, by what follows.
+/// Is true when a quotation mark before `at` closes the value, by what follows.
 fn closes(text: &[u8], at: usize, quote: u8) -> bool {
     match (text.get(at), text.get(at + 1)) {
         (None, _) => true,
@@ -61,7 +61,7 @@ fn ends(byte: u8) -> bool {
     byte.is_ascii_whitespace() || b",;)]}>:<&|.=!?/#\\\"'`".contains(&byte) || byte < b' '
 }
 
-/// Where a value without quotation marks ends.
+/// Finds the end of a value without quotation marks.
 pub(super) fn bare_end(text: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(byte) = text.get(at).copied() {
@@ -81,7 +81,7 @@ pub(super) fn bare_end(text: &[u8], start: usize) -> usize {
     at
 }
 
-/// Whether the next part of a list has a name of its own: then the value has ended.
+/// Is true when the next part of a list has a name of its own: then the value has ended.
 fn names_another(text: &[u8]) -> bool {
     let name = text.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte)).count();
     name > 0 && text.get(name).is_some_and(|byte| b"=:".contains(byte))
@@ -106,7 +106,7 @@ static NO_VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static MASKED: LazyLock<Option<Regex>> =
     LazyLock::new(|| compiled(r"(?-u)^\s*\*\*\*(?:secret:[0-9a-f]{8}\*\*\*)?\s*$"));
 
-/// Whether a placeholder stands there, and nothing else.
+/// Is true when a value is a placeholder, and nothing else.
 pub(super) fn is_masked(value: &[u8]) -> bool {
     value.len() <= 128 && MASKED.as_ref().is_some_and(|pattern| pattern.is_match(value))
 }
@@ -119,13 +119,13 @@ static REPLACED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
 });
 
-/// Whether a placeholder begins a value: it was replaced before, and what seems to follow is another text. So what is
-/// redacted once more stays as it is.
+/// Is true when a placeholder begins a value: it was replaced before, and what seems to follow is another text. So
+/// redacting a text once more leaves it as it is.
 pub(super) fn is_replaced(value: &[u8]) -> bool {
     REPLACED.as_ref().is_some_and(|pattern| pattern.is_match(&value[..value.len().min(128)]))
 }
 
-/// Whether a value says that there is none, or where there is one.
+/// Is true when a value says that there is no secret, or where there is one.
 pub(super) fn is_none(value: &[u8]) -> bool {
     value.len() <= 128 && NO_VALUE.as_ref().is_some_and(|pattern| pattern.is_match(value))
 }
@@ -161,7 +161,7 @@ pub(super) fn is_telling(word: &[u8]) -> bool {
     TELLING.as_ref().is_some_and(|pattern| pattern.is_match(trimmed(word)))
 }
 
-/// Whether a line is a sentence rather than a value: words alone, one of which tells.
+/// Is true when a line is a sentence rather than a value: words alone, at least one of them typical of sentences.
 pub(super) fn is_sentence(line: &[u8]) -> bool {
     let words = || line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     // What follows the beginning of a sentence may be anything, such as a path or a number of seconds.
@@ -180,7 +180,7 @@ pub(super) fn is_number(word: &[u8]) -> bool {
         && word[digits..].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'%')
 }
 
-/// Whether a word looks like nothing that anybody would say: letters and digits through each other.
+/// Is true when a word looks like nothing that anybody would say: letters and digits through each other.
 pub(super) fn looks_random(word: &[u8]) -> bool {
     let word = trimmed(word);
     if word.first().is_some_and(|byte| b"/.~<".contains(byte)) || memchr::memmem::find(word, b"://").is_some() {

@@ -22,11 +22,11 @@ pub(in super::super) struct View {
 struct Piece {
     view: usize,
     text: usize,
-    /// How long the escape is; 0 for bytes that stand as they are.
+    /// The length of the escape; 0 for bytes that stand as they are.
     escape: usize,
 }
 
-/// What stands between two strings.
+/// The separator of two strings.
 const BARRIER: &[u8] = b"\n\x01\n";
 
 /// One escape at the beginning of a text: how long it is, and what it stands for.
@@ -59,7 +59,7 @@ impl View {
         Some(view)
     }
 
-    /// What the strings of JSON say, a paragraph each; and of those that are JSON themselves, where in it they stand.
+    /// Collects the strings of JSON, a paragraph each, and the places of those that are JSON themselves.
     pub(super) fn strings(text: &[u8]) -> (Self, Vec<(usize, usize)>) {
         let mut view = Self { text: Vec::with_capacity(text.len()), pieces: Vec::new() };
         let mut documents = Vec::new();
@@ -104,7 +104,7 @@ impl View {
         }
     }
 
-    /// Where a part of the view stands in the text.
+    /// Returns the place in the text of a part of the view.
     fn stands(&self, start: usize, end: usize) -> Option<(usize, usize)> {
         let piece = |at: usize| {
             let after = self.pieces.partition_point(|piece| piece.view <= at);
@@ -122,7 +122,7 @@ pub(super) fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
     View::new(text, b'\\', backslash).map_or(Cow::Borrowed(text), |view| Cow::Owned(view.text))
 }
 
-/// What is found in a text and in all that it reads as without its escapes.
+/// Finds spans in a text, and in each form that it has without its escapes.
 pub(in super::super) fn readings(text: &[u8], found: &mut dyn FnMut(&[u8]) -> Vec<Span>) -> Vec<Span> {
     let mut spans = found(text);
     let mut layers: Vec<View> = Vec::new();
@@ -138,7 +138,7 @@ pub(in super::super) fn readings(text: &[u8], found: &mut dyn FnMut(&[u8]) -> Ve
     spans
 }
 
-/// What a text reads as without what URLs and markup escape, and without colours.
+/// Finds spans in the forms that a text has without the escapes of URLs and markup, and without colours.
 fn aside(text: &[u8], layers: &[View], found: &mut dyn FnMut(&[u8]) -> Vec<Span>, spans: &mut Vec<Span>) {
     for (mark, escape) in [(b'%', percent as Escape), (b'&', entity), (b'\x1b', colour)] {
         // What is quoted twice, such as a URL in a URL.
@@ -153,7 +153,7 @@ fn aside(text: &[u8], layers: &[View], found: &mut dyn FnMut(&[u8]) -> Vec<Span>
     }
 }
 
-/// Where spans of the innermost view stand in the text.
+/// Translates spans of the innermost view into their places in the text.
 pub(super) fn through(spans: Vec<Span>, layers: &[View]) -> Vec<Span> {
     let out = |span: Span| {
         layers.iter().rev().try_fold(span, |span, view| {
@@ -178,7 +178,7 @@ fn line_break(text: &[u8]) -> Option<(usize, Vec<u8>)> {
     Some((1 + blank, Vec::new()))
 }
 
-/// What JSON, Python, Rust and shells write for bytes that they cannot or need not write.
+/// Reads an escape of JSON, Python, Rust or a shell: its length, and the bytes that it stands for.
 fn backslash(text: &[u8]) -> Option<(usize, Vec<u8>)> {
     let one = |byte: u8| Some((2, vec![byte]));
     match *text.get(1)? {
@@ -225,7 +225,7 @@ fn entity(text: &[u8]) -> Option<(usize, Vec<u8>)> {
     Some((end + 1, utf8(code)))
 }
 
-/// What turns colours on and off on a terminal.
+/// Reads an escape that turns colours on or off on a terminal: its length, and no bytes.
 fn colour(text: &[u8]) -> Option<(usize, Vec<u8>)> {
     let digits = text.get(2..)?.iter().take(16).position(|byte| !byte.is_ascii_digit() && *byte != b';')?;
     (text[1] == b'[').then(|| (3 + digits, Vec::new()))
