@@ -79,7 +79,7 @@ kill: stack
 
 fuzz: ## Redact spoiled texts for five minutes, and judge spoiled runs for five (K1S_GATES_FUZZ_SECONDS, PROPTEST_CASES)
 	@K1S_GATES_FUZZ_SECONDS=$${K1S_GATES_FUZZ_SECONDS:-300} $(CARGO) test --lib -- --nocapture redact::fuzz
-	@PROPTEST_CASES=$${PROPTEST_CASES:-3000} $(CARGO) test --test fuzz
+	@PROPTEST_CASES=$${PROPTEST_CASES:-3000} $(CARGO) test --test own fuzz::
 
 # Each list is a file of its own, so that a cargo that fails is seen, and an empty list is no agreement.
 consumer: TRIALS = $(or $(CARGO_TARGET_DIR),target)

@@ -2,18 +2,17 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "support/browser.rs"]
-mod browser;
-#[path = "support/run_dir.rs"]
-mod run_dir;
+#[path = "support/mod.rs"]
+mod support;
 
-use browser::Browser;
 use fantoccini::Locator;
 use fantoccini::key::Key;
 use k1s_profile_gates::plan::{Gate, Profile};
 use k1s_profile_gates::report::{self, RunReport};
-use run_dir::{RunDir, red};
 use serde_json::{Value, json};
+
+use support::browser::Browser;
+use support::run_dir::{RunDir, red};
 
 const STARTUP: Gate = Gate::Startup(Profile::HaMin);
 /// Checks that are to be seen.

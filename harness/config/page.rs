@@ -9,7 +9,7 @@ use super::table::{SETTINGS, Setting, Takes};
 pub fn page() -> String {
     let mut text = format!(
         "# Settings\n\n\
-         Written by `tests/settings.rs` (`INSTA_UPDATE=always cargo test --test settings`) from the table in\n\
+         Written by `tests/own/settings.rs` (`INSTA_UPDATE=always cargo test --test own settings::`) from the table in\n\
          `harness/config/table.rs`.\n\n\
          A variable of the environment counts before the file `{FILE}`, and the file before the default; an empty variable\n\
          counts as not set. The file is the nearest one from the test target's manifest, or else from the working directory,\n\

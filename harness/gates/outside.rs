@@ -42,12 +42,8 @@ pub(super) async fn observe(session: &mut Session<'_>, subject: &Subject, looked
         websocket
     };
     let looks_and_life = async {
-        let looks = tokio::join!(
-            websocket,
-            seed::observe(subject),
-            images::observe(subject),
-            exports::observe(subject),
-        );
+        let looks =
+            tokio::join!(websocket, seed::observe(subject), images::observe(subject), exports::observe(subject),);
         // Nobody closes it: what comes of the wait is the permits, and they are not given back.
         let _ = looked.acquire_many(LOOKING).await;
         (looks, Box::pin(life::observe(subject)).await)

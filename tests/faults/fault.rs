@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use k1s_profile_gates::plan::{Gate, Transport};
 use serde::Deserialize;
 
-use crate::outcome::Outcome;
+use crate::support::outcome::Outcome;
 
 /// Below the k1s root: where its package is.
 const PACKAGE: &str = "src/ae";

@@ -7,12 +7,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod fault;
-#[path = "../support/ladder.rs"]
-mod ladder;
-#[path = "../support/outcome.rs"]
-mod outcome;
 mod planted;
 mod sample;
+#[path = "../support/mod.rs"]
+mod support;
 mod table;
 
 use std::process::ExitCode;
@@ -21,8 +19,10 @@ use fault::Fault;
 use k1s_profile_gates::plan::Transport;
 use k1s_profile_gates::stack::{self, Options, Stack};
 use libtest_mimic::{Arguments, Failed, Trial};
-use outcome::Attempt;
 use planted::Planted;
+
+use support::outcome;
+use support::outcome::Attempt;
 
 /// Seconds that `WorkerBee` waits for what a fault keeps from coming up.
 const LIMITS: [(&str, &str); 2] = [("K1S_GATES_STARTUP_TIMEOUT", "60"), ("K1S_GATES_WORKLOAD_TIMEOUT", "180")];

@@ -3,15 +3,17 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../support/ladder.rs"]
-mod ladder;
 mod rows;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use rows::{Expected, ROWS, Row};
+
+use support::ladder;
 
 /// The gate that is run: the quickest with a containerd and a daemon.
 const GATE: &str = "preflight::";

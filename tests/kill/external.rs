@@ -6,8 +6,8 @@ use std::process::Command;
 use k1s_profile_gates::stack::Stack;
 use libtest_mimic::Failed;
 
-use crate::ladder::ladder;
-use crate::stand_in::{SEEDS, script};
+use crate::support::ladder::ladder;
+use crate::support::stand_in::{SEEDS, script};
 
 const SCRIPT: &str = include_str!("external.sh");
 

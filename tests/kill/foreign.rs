@@ -9,8 +9,8 @@ use k1s_profile_gates::stack::Stack;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use crate::cgroups;
-use crate::stand_in::eventually;
+use crate::support::cgroups;
+use crate::support::stand_in::eventually;
 
 const CONTAINER: &str = "workerbee-000000000000-foreign-app";
 

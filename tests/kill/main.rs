@@ -5,23 +5,15 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../support/asked.rs"]
-mod asked;
-#[path = "../support/cgroups.rs"]
-mod cgroups;
 mod evidence;
 mod external;
 mod foreign;
-#[path = "../support/ladder.rs"]
-mod ladder;
-#[path = "../support/nested.rs"]
-mod nested;
 mod point;
 mod residue;
 mod resumed;
-#[path = "../support/stand_in.rs"]
-mod stand_in;
 mod strike;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -29,9 +21,11 @@ use std::time::{Duration, Instant};
 use foreign::Foreign;
 use k1s_profile_gates::stack::{self, Options, Stack};
 use libtest_mimic::{Arguments, Failed, Trial};
-use nested::Nested;
 use point::{Point, Victim};
 use residue::Host;
+
+use support::nested::Nested;
+use support::{asked, nested, stand_in};
 
 /// How long a run may take to be gone once nextest is.
 const GONE: Duration = Duration::from_secs(10);

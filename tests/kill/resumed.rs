@@ -7,8 +7,8 @@ use k1s_profile_gates::summary::{State, Summary};
 use libtest_mimic::Failed;
 use rustix::process::Signal;
 
-use crate::nested::{GATE, Nested};
 use crate::point::Victim;
+use crate::support::nested::{GATE, Nested};
 
 const BOTH: [&str; 4] = ["--profile", "gates", "-E", "test(startup::k1s-dev-min-sqlite::) | test(inventory::)"];
 
@@ -23,7 +23,7 @@ pub(crate) fn killed_and_resumed() -> Result<(), Failed> {
         run.strike(Victim::All, Signal::KILL)?;
         run.wait();
         // A killed process may take a moment to its end.
-        crate::stand_in::eventually("the run's processes have ended", || {
+        crate::support::stand_in::eventually("the run's processes have ended", || {
             crate::residue::processes(run.folder(), &run.project).is_empty()
         });
         wrong.extend(shown_by_the_sweep(&run));

@@ -2,8 +2,8 @@
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::nested::Nested;
 use crate::point::Victim;
+use crate::support::nested::Nested;
 
 impl Nested {
     /// Sends the signal.

@@ -9,9 +9,9 @@ use k1s_profile_gates::summary::{State, Summary};
 use libtest_mimic::Failed;
 use walkdir::WalkDir;
 
-use crate::ladder::ladder;
-use crate::nested::Nested;
-use crate::{cgroups, stack, stand_in, verdict};
+use crate::support::ladder::ladder;
+use crate::support::nested::Nested;
+use crate::{stack, support::cgroups, support::stand_in, verdict};
 
 /// Folders and names are the runs' own choice.
 pub(crate) fn in_lanes() -> Result<(), Failed> {

@@ -8,7 +8,7 @@ use k1s_profile_gates::run;
 use k1s_profile_gates::summary::Summary;
 use libtest_mimic::Failed;
 
-use crate::nested::{GATE, Nested};
+use crate::support::nested::{GATE, Nested};
 use crate::{stack, verdict};
 
 const SCRIPT: &str = include_str!("clock.py");

@@ -7,8 +7,8 @@ use k1s_profile_gates::run;
 use k1s_profile_gates::summary::{Outcome, Summary};
 use libtest_mimic::Failed;
 
-use crate::nested::{GATE, Nested};
-use crate::{at_once, stack, stand_in, verdict};
+use crate::support::nested::{GATE, Nested};
+use crate::{at_once, stack, support::stand_in, verdict};
 
 /// The answer is not ok, and the profile lives.
 const NOT_OK: &str = r#"

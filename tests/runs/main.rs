@@ -3,26 +3,20 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../support/asked.rs"]
-mod asked;
 mod at_once;
-#[path = "../support/cgroups.rs"]
-mod cgroups;
 mod clock;
 mod kept;
-#[path = "../support/ladder.rs"]
-mod ladder;
-#[path = "../support/nested.rs"]
-mod nested;
 mod packaged;
 mod repeated;
-#[path = "../support/stand_in.rs"]
-mod stand_in;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::process::ExitCode;
 
 use k1s_profile_gates::stack::{self, Options, Stack};
 use libtest_mimic::{Arguments, Failed, Trial};
+
+use support::asked;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

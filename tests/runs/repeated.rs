@@ -8,8 +8,8 @@ use k1s_profile_gates::run;
 use k1s_profile_gates::summary::Summary;
 use libtest_mimic::Failed;
 
-use crate::nested::Nested;
-use crate::{stack, stand_in, verdict};
+use crate::support::nested::Nested;
+use crate::{stack, support::stand_in, verdict};
 
 const CHEAP: [&str; 4] = ["--profile", "gates", "-E", "test(inventory::) | test(preflight::)"];
 

@@ -7,10 +7,10 @@ use std::process::Command;
 use k1s_profile_gates::plan::{Gate, Profile};
 use k1s_profile_gates::stack::{self, Options};
 
-use crate::ladder::ladder;
-use crate::outcome;
 use crate::rows::Row;
-use crate::stand_in::{SEEDS, script};
+use crate::support::ladder::ladder;
+use crate::support::outcome;
+use crate::support::stand_in::{SEEDS, script};
 
 /// A 409 on apply: before `WorkerBee` applies, the lease of k1s-ha-min goes to another controller.
 ///

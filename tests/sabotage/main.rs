@@ -4,30 +4,22 @@
 // A test that cannot be set up must stop.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../support/asked.rs"]
-mod asked;
 mod conflict;
-#[path = "../support/ladder.rs"]
-mod ladder;
-// Only their names are of interest here: tests/checks.rs tells them.
-#[path = "../support/evidence_fixture.rs"]
-#[expect(dead_code)]
-mod evidence_fixture;
-#[path = "../support/outcome.rs"]
-mod outcome;
 mod refusals;
 mod rows;
-#[path = "../support/stand_in.rs"]
-mod stand_in;
+#[path = "../support/mod.rs"]
+mod support;
 mod table;
 #[path = "../tampered/mod.rs"]
-#[expect(dead_code)]
+#[allow(dead_code, reason = "only the names of its rows are read here")]
 mod tampered;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use rows::Row;
+
+use support::asked;
 
 fn main() -> ExitCode {
     // The part of this program that plays in a lane.

@@ -40,7 +40,6 @@ pub(crate) struct EvidenceFixture {
 }
 
 impl EvidenceFixture {
-    #[allow(dead_code, reason = "not every test target is content with one way")]
     pub(crate) fn honest(gate: Gate) -> Self {
         Self::told(gate, Transports::Cli)
     }
@@ -402,7 +401,6 @@ impl EvidenceFixture {
     }
 
     /// Writes it all down as the gate itself would, in a run's folder that other gates share.
-    #[allow(dead_code, reason = "not every test target has runs of several gates")]
     pub(crate) fn leave_in(self, run_dir: &Path, folder: &str) {
         let own = Path::new("gates").join(folder);
         self.write(run_dir, &own, &format!("{folder}-"), &format!("gates/{folder}/seen/"));
@@ -467,7 +465,6 @@ impl EvidenceFixture {
     }
 
     /// The calls that no check reads anything of, when all is honest.
-    #[allow(dead_code, reason = "one test asks")]
     pub(crate) fn unread(&self) -> Vec<String> {
         let run_dir = self.folder.path();
         let evidence = Evidence::load(run_dir, &self.write(run_dir, Path::new(""), "", "seen-")).unwrap();
@@ -482,7 +479,7 @@ impl EvidenceFixture {
         let Record { key: GateKey { gate, transport, .. }, transports, .. } = self.record;
         k1s_profile_gates::checks_of_run(gate, transport, transports)
             .into_iter()
-            // It is compared with files of the user's; tests/trials.rs has some.
+            // It is compared with files of the user's; tests/own/trials.rs has some.
             .filter(|check| check.name != "snapshot")
             .filter(|check| check.name.starts_with("parity::") == self.beside.is_some())
             .collect()

@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::ladder::ladder;
-use crate::stand_in::script;
+use super::ladder::ladder;
+use super::stand_in::script;
 
 pub(crate) const ANSWER: &str = include_str!("../answers/profile-list.json");
 /// Counts its calls, apart from the question for its version, and answers with a file.

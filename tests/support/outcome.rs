@@ -10,7 +10,7 @@ use k1s_profile_gates::plan::{Gate, Transport};
 use k1s_profile_gates::{Evidence, results, run};
 use serde_json::Value;
 
-use crate::ladder::ladder;
+use super::ladder::ladder;
 
 /// A message that lacks what was expected, the evidence's file or the remedy.
 const INCOMPLETE: &str = "incomplete";

@@ -10,7 +10,7 @@ use k1s_profile_gates::signing::Signer;
 use k1s_profile_gates::summary::{GateState, Stage};
 use tempfile::TempDir;
 
-use crate::evidence_fixture::EvidenceFixture;
+use super::evidence_fixture::EvidenceFixture;
 
 pub(crate) const STARTUP: Gate = Gate::Startup(Profile::HaMin);
 pub(crate) const WORKLOAD: Gate = Gate::Workload(Profile::HaMin);

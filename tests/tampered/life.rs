@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::WORKLOADS;
-use crate::evidence_fixture::EvidenceFixture;
+use crate::support::evidence_fixture::EvidenceFixture;
 
 const READY: &str = "app-ready";
 const CHANGES: &str = "app-changes";

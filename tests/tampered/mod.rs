@@ -5,7 +5,7 @@
 
 use k1s_profile_gates::plan::{Gate, Profile, Transports};
 
-use crate::evidence_fixture::EvidenceFixture;
+use crate::support::evidence_fixture::EvidenceFixture;
 
 pub(crate) const STARTUPS: &[Gate] = &[
     Gate::Startup(Profile::DevMinSqlite),
@@ -77,7 +77,7 @@ macro_rules! tampered {
         $(
             #[test]
             fn $name() {
-                crate::caught(TAMPERED.iter().find(|row| row.name == stringify!($name)).unwrap());
+                crate::checks::caught(TAMPERED.iter().find(|row| row.name == stringify!($name)).unwrap());
             }
         )+
     };

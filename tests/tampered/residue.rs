@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::PROFILES;
-use crate::evidence_fixture::EvidenceFixture;
+use crate::support::evidence_fixture::EvidenceFixture;
 
 const NAMESPACE: &str = "workerbee-0123456789ab-demo";
 

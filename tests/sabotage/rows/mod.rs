@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use k1s_profile_gates::plan::{Gate, Transport};
 use k1s_profile_gates::stack::{self, Options};
 
-use crate::outcome::{self, Attempt, Outcome};
+use crate::support::outcome::{self, Attempt, Outcome};
 
 /// Stands before the real `WorkerBee`.
 const WRAPPER: &str = include_str!("../wrapper.sh");

@@ -1,0 +1,221 @@
+//! The diagnosis of gates from their evidence: what broke first, why, whose fault it is, and what follows.
+
+use std::path::Path;
+
+use k1s_profile_gates::diagnosis::{self, Diagnosis, Fault};
+use k1s_profile_gates::plan::{Gate, Profile};
+use k1s_profile_gates::{Evidence, Failure, Kind};
+use rstest::rstest;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::evidence_fixture::EvidenceFixture;
+
+const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
+const HA: Gate = Gate::Startup(Profile::HaMin);
+const FOLDER: &str = "startup-test";
+
+/// A gate in which components ended, with the logs that its triage kept.
+fn diagnosed(
+    gate: Gate,
+    exits: &Value,
+    logs: &[(&str, Vec<u8>)],
+    tamper: impl FnOnce(&mut EvidenceFixture),
+) -> (TempDir, Diagnosis) {
+    let run = tempfile::tempdir().unwrap();
+    let mut fixture = EvidenceFixture::honest(gate);
+    *fixture.seen("component-exits", "/exits") = exits.clone();
+    tamper(&mut fixture);
+    fixture.leave_in(run.path(), FOLDER);
+    let triage = run.path().join("triage").join(FOLDER).join("logs");
+    std::fs::create_dir_all(&triage).unwrap();
+    for (name, log) in logs {
+        std::fs::write(triage.join(format!("{name}.log")), log).unwrap();
+    }
+    let diagnosis = of(run.path());
+    (run, diagnosis)
+}
+
+fn of(run_dir: &Path) -> Diagnosis {
+    let evidence = Evidence::load(run_dir, &run_dir.join("gates").join(FOLDER).join("record.json")).unwrap();
+    diagnosis::of(&evidence, &diagnosis::red(&evidence))
+}
+
+fn exit(component: &str, status: u32, seconds: f64) -> Value {
+    json!({
+        "component": component, "container": component, "status": status, "at": "2026-01-01T00:00:05Z",
+        "seconds": seconds, "ran_for_seconds": 1.4, "out_of_memory": false, "restarted": false, "removed": false
+    })
+}
+
+/// A log as nerdctl keeps it.
+fn log(text: &str) -> Vec<u8> {
+    let line = |line: &str| json!({ "log": format!("{line}\n"), "stream": "stderr", "time": "x" }).to_string() + "\n";
+    text.lines().map(line).collect::<String>().into_bytes()
+}
+
+fn nothing(_: &mut EvidenceFixture) {}
+
+fn headlines(diagnosis: &Diagnosis) -> Vec<String> {
+    diagnosis.causes.iter().map(diagnosis::Cause::headline).collect()
+}
+
+const SYNTAX: &str = include_str!("../answers/logs/syntax.txt");
+const IMPORT: &str = include_str!("../answers/logs/traceback.txt");
+const REFUSED: &str = "Traceback (most recent call last):\n  File \"/workspace/src/ae/controller/state.py\", line 9, in connect\n    connect()\nConnectionRefusedError: etcd does not answer\n";
+
+#[test]
+fn a_component_that_died_is_the_cause_of_all_that_follows() {
+    let (_run, diagnosis) =
+        diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &[("controller-0", log(SYNTAX))], |fixture| {
+            *fixture.seen("containers", "/components/1/after/status") = json!("STOPPED");
+            *fixture.at("profile-status-after", "/running") = json!(false);
+        });
+    assert_eq!(
+        headlines(&diagnosis),
+        [
+            "controller-0 exited with status 1 after 1.4 s: SyntaxError: from __future__ imports must occur at the beginning of \
+         the file (/workspace/src/ae/controller/__main__.py:15)"
+        ]
+    );
+    let cause = &diagnosis.causes[0];
+    assert_eq!((cause.fault, cause.component.as_deref()), (Fault::K1s, Some("controller-0")));
+    assert!(
+        cause.checks.contains(&"attest::containers".to_owned())
+            && cause.checks.contains(&"profile-status-after".to_owned())
+    );
+    assert_eq!(cause.excerpt.last().map(String::as_str), SYNTAX.lines().last());
+}
+
+#[test]
+fn two_that_broke_by_themselves_are_two() {
+    let exits = json!([exit("apishim", 1, 4.0), exit("controller-0", 1, 5.0)]);
+    let logs = [("controller-0", log(SYNTAX)), ("apishim", log(IMPORT))];
+    let (_run, diagnosis) = diagnosed(SQLITE, &exits, &logs, |fixture| {
+        *fixture.seen("containers", "/components/1/after/status") = json!("STOPPED");
+    });
+    let found = headlines(&diagnosis);
+    assert!(
+        found.len() == 2 && found[0].starts_with("apishim exited") && found[1].starts_with("controller-0"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn what_died_of_another_is_no_cause() {
+    let exits = json!([exit("etcd", 2, 4.0), exit("controller-1", 1, 5.0)]);
+    let etcd = log(include_str!("../answers/logs/etcd.txt"));
+    let (_run, diagnosis) = diagnosed(HA, &exits, &[("etcd", etcd), ("controller-1", log(REFUSED))], nothing);
+    let found = headlines(&diagnosis);
+    assert!(found.len() == 1 && found[0].starts_with("etcd exited with status 2"), "{found:#?}");
+}
+
+#[test]
+fn one_fault_of_three_controllers_is_one() {
+    let exits = json!([exit("controller-0", 1, 4.0), exit("controller-1", 1, 4.1), exit("controller-2", 1, 4.2)]);
+    let logs = ["controller-0", "controller-1", "controller-2"].map(|name| (name, log(IMPORT)));
+    let (_run, diagnosis) = diagnosed(HA, &exits, &logs, nothing);
+    let found = headlines(&diagnosis);
+    assert!(
+        found.len() == 1 && found[0].contains("controller-1 too, controller-2 too: ModuleNotFoundError"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn what_the_purge_left_is_no_consequence() {
+    let (_run, diagnosis) =
+        diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &[("controller-0", log(SYNTAX))], |fixture| {
+            *fixture.at("profile-purge", "/ok") = json!(false);
+        });
+    let faults: Vec<Fault> = diagnosis.causes.iter().map(|cause| cause.fault).collect();
+    assert_eq!(faults, [Fault::K1s, Fault::WorkerBee], "{diagnosis}");
+    assert_eq!(diagnosis.cause_of(Some("cleanup::profile-purge")).map(|cause| cause.fault), Some(Fault::WorkerBee));
+}
+
+#[rstest]
+#[case::exits_0(
+    exit("controller-0", 0, 5.0),
+    log("done\n"),
+    "controller-0 exited with status 0 after 1.4 s: its last words: done"
+)]
+#[case::killed(
+    exit("controller-0", 137, 5.0),
+    log(IMPORT),
+    "controller-0 was ended by SIGKILL (status 137) after 1.4 s"
+)]
+#[case::rotated_away(exit("controller-0", 1, 5.0), Vec::new(), "after 1.4 s, without a word in its log")]
+#[case::escapes(exit("controller-0", 1, 5.0), log("\x1b[31m\x1b[2Jboom\x1b[0m\n"), "its last words: boom")]
+#[case::hostile(
+    exit("controller-0", 1, 5.0),
+    log("<script>alert(1)</script>\n"),
+    "its last words: <script>alert(1)</script>"
+)]
+#[case::binary(exit("controller-0", 1, 5.0), (0..=255).cycle().take(90_000).collect(), "its last words: ")]
+fn whatever_the_log_is(#[case] exit: Value, #[case] log: Vec<u8>, #[case] says: &str) {
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([exit]), &[("controller-0", log)], nothing);
+    let found = headlines(&diagnosis);
+    assert!(found.len() == 1 && found[0].contains(says), "{found:#?}");
+    assert!(!diagnosis.to_string().contains('\x1b'));
+}
+
+#[test]
+fn where_nothing_says_why_that_is_said() {
+    let (_run, diagnosis) =
+        diagnosed(SQLITE, &json!([exit("controller-0", 137, 5.0)]), &[("controller-0", log("up\n"))], nothing);
+    let second = diagnosis.causes[0].second_line(&diagnosis.read);
+    assert!(second.contains("cause not found, looked at: controller-0"), "{second}");
+}
+
+#[rstest]
+#[case::a_full_disk(Failure::new("evidence cannot be kept: No space left on device").seen("No space left on device"), Fault::Host)]
+#[case::containerd(Failure::new("containerd does not answer as it should: connection refused").seen("connection refused").of(Kind::Containerd), Fault::Stack)]
+#[case::daemon(Failure::new("WorkerBee's MCP daemon is not ready: MCP_NOT_READY").seen("running false").of(Kind::Daemon), Fault::WorkerBee)]
+#[case::ours(Failure::new("a thing that cannot be").seen("it is").to_be_reported(), Fault::Harness)]
+fn whose_fault_it_is_that_a_gate_could_not_go_on(#[case] failure: Failure, #[case] fault: Fault) {
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[], |fixture| {
+        fixture.record.observations.clear();
+        fixture.record.failure = Some(failure);
+    });
+    assert_eq!(diagnosis.fault(), Some(fault), "{diagnosis}");
+    assert_eq!(diagnosis.causes.len(), 1, "{diagnosis}");
+}
+
+#[test]
+fn a_copy_says_the_same() {
+    let (run, diagnosis) =
+        diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &[("controller-0", log(SYNTAX))], nothing);
+    let copy = tempfile::tempdir().unwrap();
+    let status =
+        std::process::Command::new("cp").arg("-r").arg(run.path().join(".")).arg(copy.path()).status().unwrap();
+    assert!(status.success());
+    assert_eq!(of(copy.path()), diagnosis);
+}
+
+#[test]
+fn what_is_green_has_no_cause() {
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[("controller-0", log(IMPORT))], nothing);
+    assert_eq!(diagnosis, Diagnosis::default());
+}
+
+#[test]
+fn what_pip_could_not_install_is_the_cause() {
+    let pip = b"Collecting k1s-nothing==9.9\nERROR: Could not find a version that satisfies it\nERROR: No matching distribution found for k1s-nothing==9.9\n";
+    let logs = [("controller-0", Vec::new()), ("controller-0.installing", pip.to_vec())];
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &logs, nothing);
+    let says = "its requirements could not be installed: ERROR: No matching distribution found for k1s-nothing==9.9";
+    assert_eq!(headlines(&diagnosis), [format!("controller-0 exited with status 1 after 1.4 s: {says}")]);
+}
+
+#[test]
+fn what_hangs_is_told_by_the_end_of_its_log() {
+    let logs = [("controller-0", log("INFO migrating the store\n"))];
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &logs, |fixture| {
+        let answers = fixture.seen("readiness", "/components").as_array_mut().unwrap();
+        let own = answers.iter_mut().find(|one| one["name"].as_str().unwrap().ends_with("controller-0")).unwrap();
+        own["status"] = Value::Null;
+    });
+    let says =
+        "controller-0 does not answer: it has not ended, and its log goes no further than `INFO migrating the store`";
+    assert_eq!(headlines(&diagnosis), [says]);
+}

@@ -1,0 +1,9 @@
+//! Tests of the results over a whole run: manifest, statement, JUnit and bundle of runs that are whole, red, or cut
+//! short.
+
+mod bundle;
+mod ci;
+mod junit;
+mod merge;
+mod split;
+mod verify;
