@@ -177,7 +177,7 @@ fn exports(seen: &Map<String, Value>) -> Result<(), String> {
             let files = seen.get(format).and_then(|export| export["files"].as_array()).map_or(0, Vec::len);
             let is = |member: &str, value: Value| seen.get(format).is_some_and(|export| export[member] == value);
             let (ok, named) = (is("ok", true.into()), is("format", format.into()));
-            (!ok || !named || files == 0).then(|| format!("{format}: ok {ok}, called so {named}, {files} files"))
+            (!ok || !named || files == 0).then(|| format!("{format}: ok {ok}, of that format {named}, {files} files"))
         })
         .collect();
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }

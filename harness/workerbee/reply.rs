@@ -163,7 +163,7 @@ pub struct Dashboard {
 }
 
 /// `WorkerBee`'s probe of its dashboard.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
 pub struct HealthProbe {
     /// Its verdict.
@@ -178,8 +178,7 @@ impl Dashboard {
     /// What is wrong with it: it answers 200 over HTTPS, and its certificate was verified. `WorkerBee`'s own verdict alone
     /// would be good without either.
     pub fn wrong(&self) -> Option<String> {
-        let Some(probe) = &self.health_probe else { return Some("its dashboard was not probed".to_owned()) };
-        let HealthProbe { ok, tls_verified, status } = *probe;
+        let HealthProbe { ok, tls_verified, status } = self.health_probe.unwrap_or_default();
         let good = self.running && self.https_running && ok && tls_verified && status == Some(200);
         let status = status.map_or("none".to_owned(), |status| status.to_string());
         let (running, https) = (self.running, self.https_running);

@@ -11,6 +11,7 @@ rows! {
         ("attest::routes", "does not answer"), ("attest::answers", "apishim answers nothing"),
         ("attest::objects", "answered with nothing"), ("attest::rbac", "no token"),
         ("attest::refusals", "no answer"), ("profile-status-after", "containerd.sock"),
+        ("projects-after", "running false"), ("mcp-daemon-after", "HTTPS running false"),
         ("cleanup::profile-stop", "containerd.sock"), ("cleanup::profile-purge", "containerd.sock"),
         ("cleanup::containers", "containerd does not answer"), ("cleanup::snapshots", "containerd does not answer"),
         ("cleanup::networks", "conflist"), ("cleanup::bridges", "br-"), ("cleanup::firewall", "-A CNI-"),
@@ -25,6 +26,8 @@ rows! {
             sleep 1
         }"# => [
         ("attest::routes", "Connection refused"),
+        ("mcp-daemon-after", "HTTPS running false"),
+        ("cleanup::profile-stop", "ingress_sync"), ("cleanup::profile-purge", "ingress_sync"),
         // WorkerBee takes a route's file away only when the ingress has forgotten the route.
         ("cleanup::state-folder", "k1s-profile.caddy"),
     ];

@@ -24,7 +24,7 @@ rows! {
     another_runtime at AT, r#"print_mcp_status() { edit 'it["runtime"] = "docker"'; }"# =>
         [("runtime-containerd", "the runtime is docker")];
     containerd_out_of_reach at AT, r#"before_privilege() { rm -f "$WORKERBEE_CONTAINERD_ADDRESS"; }"# =>
-        [("containerd-access", "direct access false")];
+        [("containerd-access", "direct access false"), ("cleanup-dry-run", "containerd.sock")];
     name_too_long at AT, with &[("WB_PROJECT_BASE", "k1spv103000")], "" =>
         [("name-budget", "has 12 characters of 8")];
 }

@@ -28,7 +28,7 @@ rows! {
         ("attest::component-exits", "controller-0 was ended by SIGKILL"),
         ("attest::answers", "of controller-0 answers nothing"), ("attest::loop", "controller-0"),
         ("attest::refusals", "controller-0 does not refuse"),
-        ("profile-status-after", "no longer ran"),
+        ("profile-status-after", "no longer ran"), ("projects-after", "running false"),
     ];
     host_process at SQLITE, r#"
         after_validate() {
@@ -72,7 +72,7 @@ rows! {
         ("attest::containers", "PAUSED"), ("attest::readiness", "etcd does not answer"),
         ("attest::state-backend", "etcd does not answer"), ("attest::routes", "/health"),
         ("attest::answers", "/health of controller-0"), ("attest::loop", "controller-0"),
-        ("profile-status-after", "no longer ran"),
+        ("profile-status-after", "no longer ran"), ("projects-after", "running false"),
     ];
     state_lost at ETCD, r#"
         after_validate() { etcd deleterange '{"key": "AA==", "range_end": "AA=="}'; }"# =>
@@ -83,7 +83,7 @@ rows! {
         ("attest::containers", "controller-1"), ("attest::readiness", "controller-1"),
         ("attest::component-exits", "controller-1 was ended by SIGKILL"),
         ("attest::authority", "controller-1 does not say who leads"), ("attest::loop", "controller-1"),
-        ("profile-status-after", "no longer ran"),
+        ("profile-status-after", "no longer ran"), ("projects-after", "running false"),
     ];
     another_leads at HA, r#"
         after_validate() {

@@ -28,9 +28,9 @@ it["exports"] = {}
 it["profile_start"]["readiness"]["ok"] = False
 it["checks"].append({"name": "brand-new", "ok": True})'
         }"# => [
-        ("profile-start", "readiness"), ("images-built", "0 of at least 3"), ("manifest-deploy", "0 of at least 3"),
-        ("workload-status", "pods: status 200, 0 of them"), ("control-plane-urls", "0 of at least 1"), ("https-probes", "0 of at least 3"),
-        ("websocket-probe", "instead of"), ("exports", "helm: ok false, 0 files"), ("no-unknown-checks", "brand-new"),
+        ("ok", "/profile_start/readiness/ok"), ("profile-start", "ready false"), ("images-built", "0 of at least 3"), ("manifest-deploy", "0 of at least 3"),
+        ("workload-status", "pods: status 200, 0 of them"), ("control-plane-urls", "0 of at least 5"), ("https-probes", "0 of at least 3"),
+        ("websocket-probe", "instead of"), ("exports", "helm: ok false, of that format false, 0 files"), ("no-unknown-checks", "brand-new"),
         ("attest::images", "this gate built no"), ("attest::exports", "export"), ("snapshot", "not the accepted one"),
     ];
     exports_emptied at AT, r#"
