@@ -178,10 +178,10 @@ impl Step {
     }
 }
 
-/// The step of a name; a deviation when it was not come to.
+/// The step of a name; a deviation when it was not reached.
 pub(super) fn step<'a>(steps: &'a [Step], what: &str) -> Result<&'a Step, Deviation> {
     steps
         .iter()
         .find(|step| step.what == what)
-        .ok_or_else(|| Deviation::new("not-done", format!("`{what}` was not come to"), &steps.last()))
+        .ok_or_else(|| Deviation::new("not-done", format!("`{what}` was not reached"), &steps.last()))
 }

@@ -16,7 +16,8 @@ rows! {
         ("cleanup::containers", "task"), ("cleanup::snapshots", "active"), ("cleanup::networks", "conflist"),
         ("cleanup::bridges", "br-"), ("cleanup::firewall", "-A CNI-"), ("cleanup::mounts", "rootfs"), ("cleanup::ports", "forwarded"),
         ("cleanup::processes", "containerd-shim"), ("cleanup::state-folder", "names"),
-        ("cleanup::namespace-removed", "was not removed"),
+        ("cleanup::namespace-removed", "was not removed"), ("own-project", "has no /project"),
+        ("cleanup::profile-stop", "0 of 2 components were removed"), ("cleanup::profile-purge", "result null"),
     ];
     container_left at SQLITE, r#"
         after_purge() { containers create --network none --name left "$(containers images --quiet | head -1)" true; }"#

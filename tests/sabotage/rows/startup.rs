@@ -44,7 +44,10 @@ rows! {
     another_ca at SQLITE, r#"
         after_validate() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other \
             -keyout /dev/null -out "$state_root/global/caddy-local-root.crt"; }"# =>
-        [("attest::routes", "the certificate was not issued by WorkerBee's CA")];
+        [
+            ("attest::routes", "the certificate was not issued by WorkerBee's CA"),
+            ("mcp-daemon-after", "TLS verified false"),
+        ];
     still_installing at HA, r#"
         before_validate() {
             leave bash -c 'until for one in /proc/[0-9]*; do
@@ -95,7 +98,7 @@ rows! {
         }"# => [
         ("attest::leader", "somebody-else"), ("attest::leadership", "somebody-else led"),
         ("attest::authority", "says that it leads"), ("attest::lease-renewal", "never renewed"),
-        ("attest::loop", "none of them leads"),
+        ("attest::loop", "none of them leads"), ("profile-status-after", "somebody-else leads"),
     ];
     leadership_lost at HA, r#"
         after_validate() {

@@ -44,6 +44,9 @@ it["checks"].append({"name": "brand-new", "ok": True})'
         after_purge() { rm -rf "$folder/caddy/.workerbee-route-quarantine" "$folder/caddy/$project--other.caddy"; }"# => [
         ("attest::websocket-echo", "no WebSocket to the echo app"),
         ("attest::confinement", "does not say what its process may do"),
+        // The ingress refuses all of its new configuration: no app that comes later has a route either.
+        ("attest::app-readiness", "the ingress does not lead to an app that is ready"),
+        ("attest::app-removal", "was not reached"),
     ];
     zero_replicas at AT, r#"
         after_validate() {
