@@ -127,3 +127,14 @@ fn no_check_is_without_a_lie_that_it_catches() {
     }
     assert!(blind.is_empty(), "no row turns these red: {blind:?}");
 }
+
+/// A call that no check reads could say anything.
+#[test]
+fn every_call_is_read_by_a_check() {
+    for gate in Gate::ALL {
+        for way in [Transports::Cli, Transports::Mcp] {
+            let unread = EvidenceFixture::told(gate, way).unread();
+            assert!(unread.is_empty(), "{gate} by {way:?}: no check reads {unread:?}");
+        }
+    }
+}

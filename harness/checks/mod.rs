@@ -3,7 +3,7 @@
 mod reported;
 mod snapshot;
 
-pub use reported::{WORKERBEE_OK, no_unknown_checks, reported, verdict};
+pub use reported::{WORKERBEE_OK, backed, no_unknown_checks, reported, verdict};
 pub use snapshot::snapshot;
 
 use std::fmt;
@@ -162,6 +162,33 @@ pub fn part<T: DeserializeOwned>(
             .map_err(|wrong| otherwise(evidence, label, pointer, &format!("{named}: {wrong}")).expected(expected))
     })
     .expecting(expected)
+}
+
+/// The same of a call whose end no other check judges: an answer that is good and a call that was not is no success.
+pub fn part_of_success<T: DeserializeOwned>(
+    name: &str,
+    label: &'static str,
+    pointer: &'static str,
+    expected: &'static str,
+    judge: impl Fn(&T) -> Result<(), String> + Send + Sync + 'static,
+) -> Check {
+    let answer = part(name, label, pointer, expected, judge);
+    Check::new(name, move |evidence| answer.judge(evidence).and_then(|()| ended_fairly(evidence, label)))
+        .expecting(expected)
+}
+
+/// A call whose answer need not have an `ok` of its own ended well all the same.
+pub(crate) fn ended_fairly(evidence: &Evidence, label: &str) -> Result<(), Failure> {
+    let ending = evidence.ending(label)?;
+    if ending.fair {
+        return Ok(());
+    }
+    let call = evidence.call(label)?;
+    Err(Failure::new(format!("`{label}` did not end well, whatever it answered"))
+        .expected("exit status 0 or no error of MCP's, and no \"ok\": false")
+        .seen(ending.seen)
+        .evidence(evidence.path(call))
+        .remedy("read the evidence file, and the call's errors beside it"))
 }
 
 /// A part of an answer is not as expected: what is wrong with it, and the part itself.

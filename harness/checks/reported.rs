@@ -1,6 +1,8 @@
 //! What `WorkerBee` itself reports, under its own names.
 
-use super::Check;
+use serde::de::DeserializeOwned;
+
+use super::{Check, otherwise};
 use crate::evidence::Evidence;
 use crate::failure::{Failure, Kind};
 use crate::workerbee::reply::{Reply, ReportedError};
@@ -12,6 +14,25 @@ pub const WORKERBEE_OK: &str = "ok";
 pub fn reported(label: &'static str, name: &str) -> Check {
     let wanted = name.to_owned();
     Check::new(name, move |evidence| verdict(evidence, label, &wanted)).expecting(wants(name))
+}
+
+/// One of `WorkerBee`'s own checks together with what it stands on: `WorkerBee` finds an empty list good.
+pub fn backed<T: DeserializeOwned>(
+    label: &'static str,
+    name: &'static str,
+    pointer: &'static str,
+    expected: &'static str,
+    judge: impl Fn(&T) -> Result<(), String> + Send + Sync + 'static,
+) -> Check {
+    Check::new(name, move |evidence: &Evidence| {
+        verdict(evidence, label, name)?;
+        let part: T = evidence.reply(label, pointer)?;
+        judge(&part).map_err(|wrong| {
+            otherwise(evidence, label, pointer, &format!("{name}: WorkerBee says ok, its answer does not: {wrong}"))
+                .expected(expected)
+        })
+    })
+    .expecting(expected)
 }
 
 fn wants(name: &str) -> String {

@@ -160,6 +160,8 @@ fn words(text: &str) -> &str {
 pub struct Ending {
     /// Whether it ended well, by all that its way has to say so.
     pub well: bool,
+    /// Whether it ended well as far as it says so: not every answer has an `ok` of its own.
+    pub fair: bool,
     /// What was seen of that.
     pub seen: String,
 }
@@ -206,25 +208,56 @@ impl Call {
     }
 
     /// How it ended, by what the file holds. The one place that knows what each way calls a success: MCP's result may be
-    /// no error, and its envelope ok, around data that is not.
+    /// no error, and its envelope ok, around data that is not; and an answer that is ok may hold a part that is not.
     pub fn ending(&self, whole: &Value) -> Ending {
         let ok = |value: Option<&Value>| match value {
             Some(value) => format!("\"ok\": {value}"),
             None => "no \"ok\"".to_owned(),
         };
-        let answer = self.answer(whole).and_then(|answer| answer.get("ok"));
-        let is_ok = answer == Some(&Value::Bool(true));
-        match self.transport {
-            Transport::Cli => {
-                Ending { well: self.exit == Some(0) && is_ok, seen: format!("{}, {}", self.status(), ok(answer)) }
-            }
+        let answer = self.answer(whole);
+        let verdict = answer.and_then(|answer| answer.get("ok"));
+        let has_error =
+            |place: Option<&Value>| place.and_then(|place| place.get("error")).is_some_and(|it| !it.is_null());
+        let (done, seen) = match self.transport {
+            Transport::Cli => (self.exit == Some(0), format!("{}, {}", self.status(), ok(verdict))),
             Transport::Mcp => {
                 let error = whole["isError"].as_bool().unwrap_or_default();
-                let envelope = whole.pointer(ENVELOPE).and_then(|envelope| envelope.get("ok"));
-                let well = !error && envelope == Some(&Value::Bool(true)) && is_ok && self.base == DATA;
-                let data = if self.base == DATA { format!(", of the data {}", ok(answer)) } else { String::new() };
-                Ending { well, seen: format!("isError {error}, {}{data}", ok(envelope)) }
+                let envelope = whole.pointer(ENVELOPE);
+                let said = envelope.and_then(|envelope| envelope.get("ok"));
+                let done = !error && said == Some(&Value::Bool(true)) && self.base == DATA && !has_error(envelope);
+                let data = if self.base == DATA { format!(", of the data {}", ok(verdict)) } else { String::new() };
+                (done, format!("isError {error}, {}{data}", ok(said)))
             }
+        };
+        let is_ok = verdict == Some(&Value::Bool(true));
+        let fair = done && (is_ok || verdict.is_none()) && !has_error(answer);
+        let denied = answer.and_then(|answer| denied(answer, ""));
+        let seen = match &denied {
+            Some(place) if fair && is_ok => format!("{seen}, but not \"ok\": true at {place}"),
+            _ if fair || !has_error(answer) => seen,
+            _ => format!("{seen}, and an error"),
+        };
+        Ending { well: fair && is_ok && denied.is_none(), fair, seen }
+    }
+}
+
+/// Members whose `ok` is not the call's: `WorkerBee`'s checks, each of which is judged by itself; how the command reached
+/// containerd; what was tried before it went well; and what is said of the routes of all projects.
+const ASIDE: [&str; 6] =
+    ["checks", "containerd_privilege", "containerd_helper", "attempts", "route_reconciliation", "projects"];
+
+/// Where a part of an answer is not ok.
+fn denied(value: &Value, at: &str) -> Option<String> {
+    match value {
+        Value::Object(members) => {
+            members.iter().filter(|(name, _)| !ASIDE.contains(&name.as_str())).find_map(|(name, value)| {
+                let at = format!("{at}/{name}");
+                if name == "ok" && *value != Value::Bool(true) { Some(at) } else { denied(value, &at) }
+            })
         }
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(number, item)| denied(item, &format!("{at}/{number}")))
+        }
+        _ => None,
     }
 }

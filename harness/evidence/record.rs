@@ -12,7 +12,7 @@ use super::call::{Call, Ending};
 use super::folder;
 use super::layout::{GATES, INTERRUPTED, RECORD, gate_folder, moved};
 use crate::failure::{Failure, Kind};
-use crate::plan::{GateKey, Transports};
+use crate::plan::{GateKey, Transport, Transports};
 use crate::tree::Identity;
 
 /// The record of one gate, `gates/<gate>/record.json` in the run's folder.
@@ -283,6 +283,12 @@ impl Evidence {
     /// How a call ended.
     pub fn ending(&self, label: &str) -> Result<Ending, Failure> {
         Ok(self.call(label)?.ending(&self.whole(label)?))
+    }
+
+    /// The project that MCP's result around the answer to a call says it is about.
+    pub(crate) fn said_of(&self, label: &str) -> Option<String> {
+        let whole = self.whole(label).ok().filter(|_| self.record.calls[label].transport == Transport::Mcp)?;
+        Some(whole.pointer("/structuredContent/project")?.as_str()?.to_owned())
     }
 
     fn lacks(label: &str, pointer: &str, seen: &Value, file: &Path) -> Failure {

@@ -1,12 +1,15 @@
 //! What agents ask beside what the command line can be asked too: `agent::…`, of gates that ask through MCP.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::asking::TOOLS;
+use super::own_project::{named, nothing_foreign};
 use super::session::Session;
+use super::{daemon, workload};
 use crate::attest::app;
-use crate::checks::{Check, observed, otherwise, succeeded};
-use crate::evidence::McpProblem;
+use crate::checks::{Check, ended_fairly, observed, otherwise, part, part_of_success, succeeded};
+use crate::evidence::{Evidence, McpProblem};
 use crate::failure::{Failure, Mismatch};
 use crate::plan::{Gate, Transport};
 use crate::workerbee::mcp::{Offered, drift};
@@ -31,7 +34,7 @@ pub(super) async fn ask(session: &mut Session<'_>, answer: &Value) -> Result<(),
     if session.key.transport != Transport::Mcp {
         return Ok(());
     }
-    let workload = matches!(session.key.gate, Gate::Workload(_));
+    let workload = has_workload(session.key.gate);
     if workload {
         let file = session.own("workload-status.json");
         session.inquire(STATUS, &file, Request::WorkloadStatus).await?;
@@ -59,16 +62,78 @@ pub(super) fn checks(gate: Gate) -> Vec<Check> {
             Err(Mismatch::new(format!("{}, of {}: {}", first.cause(), drifts.len(), first.expected()), &said))
         },
     )];
+    // On the command line this gate needs no daemon.
+    if gate == Gate::Inventory {
+        checks.push(daemon::begun("agent::mcp-daemon-before"));
+    }
     if gate.profile().is_none() {
         return checks;
     }
     checks.push(session());
-    checks.push(succeeded("agent::ingress-probe", PROBE));
-    if let Gate::Workload(_) = gate {
-        checks.push(succeeded("agent::workload-status", STATUS));
-        checks.push(succeeded("agent::logs", LOGS));
+    let asked: &[&str] = if has_workload(gate) { &[SESSION, PROBE, STATUS, LOGS] } else { &[SESSION, PROBE] };
+    let expected = "the gate's own project in each answer that names one";
+    let own = move |evidence: &Evidence| {
+        named(evidence, asked)
+            .and_then(|()| nothing_foreign(evidence, asked))
+            .map_err(|failure| failure.expected(expected))
+    };
+    checks.push(Check::new("agent::own-project", own).expecting(expected));
+    checks.push(part_of_success(
+        "agent::ingress-probe",
+        PROBE,
+        "",
+        "status 200 over verified TLS",
+        |seen: &Value| match (seen["status"].as_u64(), &seen["tls_verified"], seen["url"].as_str()) {
+            (Some(200), Value::Bool(true), Some(url)) if url.starts_with("https://") => Ok(()),
+            _ => Err(format!("{}: status {}, TLS verified {}", seen["url"], seen["status"], seen["tls_verified"])),
+        },
+    ));
+    if has_workload(gate) {
+        checks.push(workload_status());
+        checks.push(part_of_success("agent::logs", LOGS, "", "what the app has printed", |seen: &Logs| {
+            let is_of_its_pod = |log: &Log| log.text.is_some() && seen.pods.contains(&log.pod);
+            match (seen.app == app::NAMES[0], seen.each.iter().find(|log| log.status != 200)) {
+                (false, _) => Err(format!("of {:?} instead of {:?}", seen.app, app::NAMES[0])),
+                (_, Some(log)) => Err(format!("status {}", log.status)),
+                // What an app has printed may be nothing.
+                _ if seen.each.is_empty() => Err("no logs".to_owned()),
+                _ if !seen.each.iter().all(is_of_its_pod) => Err("a log of no pod, or without a text".to_owned()),
+                _ => Ok(()),
+            }
+        }));
     }
     checks
+}
+
+/// The logs of an app, one for each of its pods.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Logs {
+    app: String,
+    pods: Vec<String>,
+    #[serde(rename = "logs")]
+    each: Vec<Log>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Log {
+    pod: String,
+    status: u16,
+    text: Option<String>,
+}
+
+fn has_workload(gate: Gate) -> bool {
+    matches!(gate, Gate::Workload(_))
+}
+
+/// What the profile's API says of the workload, as `validate` asks it too.
+fn workload_status() -> Check {
+    let name = "agent::workload-status";
+    let well = succeeded(name, STATUS);
+    let expected = "pods, and an answer for every kind of resource";
+    let resources = part(name, STATUS, "/resources", expected, workload::resources);
+    Check::new(name, move |evidence| well.judge(evidence).and_then(|()| resources.judge(evidence))).expecting(expected)
 }
 
 /// A session in a project of another name would be that of a project that nobody purges.
@@ -77,7 +142,13 @@ fn session() -> Check {
     Check::new("agent::session", |evidence| {
         let project: String = evidence.reply(SESSION, "/project")?;
         if project == evidence.record.project {
-            return Ok(());
+            let explicit: bool = evidence.reply(SESSION, "/explicit_project")?;
+            return if explicit {
+                ended_fairly(evidence, SESSION)
+            } else {
+                Err(otherwise(evidence, SESSION, "/explicit_project", "the session's project was not taken as named")
+                    .expected("\"explicit_project\": true"))
+            };
         }
         Err(otherwise(evidence, SESSION, "/project", "the session belongs to another project")
             .expected(format!("`{}`, which was named", evidence.record.project)))

@@ -8,9 +8,16 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::session::Session;
+use crate::checks::{Check, ended_fairly, otherwise, part_of_success};
+use crate::evidence::Evidence;
 use crate::evidence::folder;
 use crate::failure::{Failure, Kind};
 use crate::workerbee::reply::McpStatus;
+
+/// The labels of its three calls.
+const BEFORE: &str = "mcp-status-before";
+const RESTART: &str = "mcp-restart";
+const AFTER: &str = "mcp-status-after";
 
 /// How long the dashboard may take after the daemon has reported itself started.
 const SETTLING: Duration = Duration::from_secs(30);
@@ -33,7 +40,7 @@ pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<M
     let status = words("status", (&host, &port));
     // In a lane the daemon does not run yet, and its ingress will ask for this image: imported while it is asked.
     let seeding = session.environment()?.seed_system();
-    let before = session.query("mcp-status-before", &files.before, &status).await?;
+    let before = session.query(BEFORE, &files.before, &status).await?;
     if accepted(&before) {
         // As it is.
     } else if let Some(others) = stopped_by_a_restart(session, &before)? {
@@ -47,12 +54,14 @@ pub(super) async fn ensure(session: &mut Session<'_>, files: &Files) -> Result<M
         let text = timeout.to_string();
         let restart = [words("restart", (&host, &port)), vec!["--timeout", &text]].concat();
         // WorkerBee waits for the old daemon, for the port and for the new daemon: each with a limit of its own.
-        session.call("mcp-restart", &files.restart, &restart, Duration::from_secs(timeout + 60)).await?;
+        session.call(RESTART, &files.restart, &restart, Duration::from_secs(timeout + 60)).await?;
     }
     let begin = Instant::now();
     loop {
-        let after = session.query("mcp-status-after", &files.after, &status).await?;
-        if accepted(&after) || begin.elapsed() > SETTLING || !running(&after) {
+        let after = session.query(AFTER, &files.after, &status).await?;
+        // The certificate may be there a moment later than the page.
+        let settled = McpStatus::deserialize(&after).is_ok_and(|status| status.wrong().is_none());
+        if settled || begin.elapsed() > SETTLING || !running(&after) {
             return Ok(McpStatus::deserialize(&after).unwrap_or_default());
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -89,7 +98,7 @@ pub(super) async fn require(session: &mut Session<'_>) -> Result<(), Failure> {
     if status.accepted() {
         return Ok(());
     }
-    let restart = session.record.calls.get("mcp-restart").map(|call| session.store.root().join(&call.file));
+    let restart = session.record.calls.get(RESTART).map(|call| session.store.root().join(&call.file));
     let said = restart
         .as_ref()
         .and_then(|file| folder::read(session.store.root(), file).ok())
@@ -136,6 +145,53 @@ pub(super) fn not_ready(status: &McpStatus, restart: Option<&Value>) -> Failure 
             Some(said) => said,
             None => "see global/mcp-daemon.log in WorkerBee's state root".to_owned(),
         })
+}
+
+/// The daemon was asked before all else, whatever it said then; and when it was restarted, that ended well.
+pub(super) fn begun_well(evidence: &Evidence) -> Result<(), Failure> {
+    let _: bool = evidence.reply(BEFORE, "/running")?;
+    if !evidence.record.calls.contains_key(RESTART) {
+        return Ok(());
+    }
+    ended_fairly(evidence, RESTART)
+}
+
+/// The daemon before the gate: all that was asked until it was accepted.
+pub(super) fn begun(name: &'static str) -> Check {
+    let accepted = accepted_in(name, AFTER);
+    let expected = accepted.expected.clone();
+    Check::new(name, move |evidence| begun_well(evidence).and_then(|()| accepted.judge(evidence))).expecting(expected)
+}
+
+/// The daemon as it was asked under a label: running, on containerd, with a healthy dashboard.
+pub(super) fn accepted_in(name: &'static str, label: &'static str) -> Check {
+    let expected = "running, on containerd, with a dashboard that answers 200 over verified TLS";
+    part_of_success(name, label, "", expected, |status: &McpStatus| {
+        status.wrong().map_or(Ok(()), |wrong| Err(format!("the MCP daemon is not accepted: {wrong}")))
+    })
+}
+
+/// What tells one daemon from another.
+const IDENTITY: [&str; 4] = ["/mcp_url", "/state_root", "/global_dashboard/https_port", "/global_dashboard/ca_sha256"];
+
+/// The daemon as it was asked once more: accepted, and the same as before.
+pub(super) fn stays(name: &'static str, label: &'static str) -> Check {
+    let accepted = accepted_in(name, label);
+    let expected = format!("{}; and the one that it was before the profile", accepted.expected);
+    let said = expected.clone();
+    Check::new(name, move |evidence| {
+        accepted.judge(evidence)?;
+        // When it was not asked before, that is another check's.
+        let Ok(before) = evidence.json(AFTER) else { return Ok(()) };
+        let now = evidence.json(label)?;
+        let other = IDENTITY.into_iter().find(|place| before.pointer(place) != now.pointer(place));
+        other.map_or(Ok(()), |place| {
+            let was = before.pointer(place).cloned().unwrap_or_default();
+            Err(otherwise(evidence, label, place, &format!("{name}: another daemon: {place} was {was}"))
+                .expected(&expected))
+        })
+    })
+    .expecting(said)
 }
 
 fn accepted(status: &Value) -> bool {

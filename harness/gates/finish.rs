@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::own_project::own_project;
 use super::session::Session;
-use super::{daemon, fail_fast, keep, triage};
+use super::{daemon, fail_fast, keep, profile_status, triage};
 use crate::attest::residue::{self, Kind, Observation, Owner, Scan};
-use crate::checks::{Check, observed, part, succeeded};
+use crate::checks::{Check, observed, otherwise, part, part_of_success, succeeded};
 use crate::failure::{self, Failure};
 use crate::ledger;
+use crate::plan::Profile;
 use crate::workerbee::naming;
-use crate::workerbee::reply::McpStatus;
+use crate::workerbee::reply::ProfileStatus;
 use crate::workerbee::request::Request;
 
 /// A project that exists before its gate is somebody else's: neither used nor, later, removed.
@@ -147,24 +149,27 @@ fn remove_folder(session: &Session<'_>) -> Result<(), Failure> {
 }
 
 /// `cleanup::…`: the checks of the end.
-pub(super) fn checks() -> Vec<Check> {
+pub(super) fn checks(profile: Profile) -> Vec<Check> {
     let mut checks = vec![
         // While the profile was alive; `stop` comes after.
-        part(
+        part_of_success(
             "profile-status-after",
             "profile-status-after",
             "",
-            "\"running\": true after all checks, before the stop",
-            |status: &Value| match &status["running"] {
-                Value::Bool(true) => Ok(()),
-                other => Err(format!("the profile no longer ran when its gate ended: \"running\" is {other}")),
+            "the profile and every component of it running after all checks, before the stop",
+            move |status: &ProfileStatus| {
+                if !status.running {
+                    return Err("the profile no longer ran when its gate ended: \"running\" is false".to_owned());
+                }
+                profile_status::alive(profile, status)
             },
         ),
-        part("mcp-daemon-after", DAEMON, "", "\"running\": true, as it was before", |status: &McpStatus| {
-            if status.running { Ok(()) } else { Err("the MCP daemon no longer ran when the gate ended".to_owned()) }
-        }),
-        succeeded("cleanup::profile-stop", "profile-stop"),
-        succeeded("cleanup::profile-purge", "profile-purge"),
+        projects_after(profile),
+        daemon::begun("mcp-daemon-before"),
+        daemon::stays("mcp-daemon-after", DAEMON),
+        own_project(),
+        stopped(profile),
+        purged(),
         observed(
             "cleanup::namespace-removed",
             "namespace-removed",
@@ -185,4 +190,91 @@ pub(super) fn checks() -> Vec<Check> {
         })
     }));
     checks
+}
+
+/// `WorkerBee` lists the gate's own project, once, with its profile running.
+fn projects_after(profile: Profile) -> Check {
+    let (label, expected) = ("projects-after", "the gate's own project, once, with its profile running");
+    let listed = part_of_success(label, label, "/projects", "a list of projects", |_: &Vec<Project>| Ok(()));
+    Check::new(label, move |evidence| {
+        listed.judge(evidence)?;
+        let projects: Vec<Project> = evidence.reply(label, "/projects")?;
+        let own: Vec<&Project> = projects.iter().filter(|one| one.name == evidence.record.project).collect();
+        let wrong = match own.as_slice() {
+            [own] if own.profile_running && own.profile_name.as_deref() == Some(profile.name()) => return Ok(()),
+            [own] => format!(
+                "its profile is {}, running {}",
+                own.profile_name.as_deref().unwrap_or("none"),
+                own.profile_running
+            ),
+            others => format!("{} of its name among {} projects", others.len(), projects.len()),
+        };
+        Err(otherwise(evidence, label, "/projects", &format!("{label}: {wrong}")).expected(expected))
+    })
+    .expecting(expected)
+}
+
+/// A project, as `WorkerBee` lists it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Project {
+    #[serde(rename = "project")]
+    name: String,
+    profile_name: Option<String>,
+    profile_running: bool,
+}
+
+/// The profile was stopped: the call ended well, and says that each component was removed, and that no more was.
+fn stopped(profile: Profile) -> Check {
+    let expected = "each component removed, once, and the project's state kept";
+    done("cleanup::profile-stop", "profile-stop", expected, move |seen: &Ended| {
+        let mut removed: Vec<&str> = seen.removed.iter().map(|one| one.container.as_str()).collect();
+        removed.sort_unstable();
+        removed.dedup();
+        let wanted = profile.components().len();
+        match (seen.purged, seen.removed.iter().find(|one| one.returncode != 0)) {
+            (true, _) => Err("it says that it purged the project".to_owned()),
+            (_, Some(one)) => Err(format!("the removal of {} ended with {}", one.container, one.returncode)),
+            _ if removed.len() != wanted => Err(format!("{} of {wanted} components were removed", removed.len())),
+            _ => Ok(()),
+        }
+    })
+}
+
+/// The project was purged, and the call says so.
+fn purged() -> Check {
+    done("cleanup::profile-purge", "profile-purge", "\"purged\": true, and a result", |seen: &Ended| {
+        match (seen.purged, &seen.purge_result) {
+            (true, Some(result)) if result["ok"] == true => Ok(()),
+            (purged, result) => Err(format!("purged {purged}, result {}", result.clone().unwrap_or_default())),
+        }
+    })
+}
+
+/// A call ended well, and says that it did what it was asked for.
+fn done(
+    name: &'static str,
+    label: &'static str,
+    expected: &'static str,
+    judge: impl Fn(&Ended) -> Result<(), String> + Send + Sync + 'static,
+) -> Check {
+    let (well, said) = (succeeded(name, label), part(name, label, "", expected, judge));
+    Check::new(name, move |evidence| well.judge(evidence).and_then(|()| said.judge(evidence)))
+        .expecting(format!("a call that ended well, with {expected}"))
+}
+
+/// What the stop of a profile says, with the purge of its project and without.
+#[derive(Debug, Deserialize)]
+struct Ended {
+    purged: bool,
+    #[serde(default)]
+    removed: Vec<Removed>,
+    purge_result: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Removed {
+    container: String,
+    returncode: i64,
 }

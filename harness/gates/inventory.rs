@@ -58,6 +58,8 @@ struct Offered {
     controllers: usize,
     etcd: bool,
     nats: bool,
+    state_backend: String,
+    transport_backend: String,
 }
 
 fn differs(profile: Profile, offered: &[Offered]) -> Option<String> {
@@ -66,6 +68,12 @@ fn differs(profile: Profile, offered: &[Offered]) -> Option<String> {
     let components = profile.components();
     let controllers = components.iter().filter(|component| matches!(component, Component::Controller(_))).count();
     let (etcd, nats) = (components.contains(&Component::Etcd), components.contains(&Component::Nats));
-    let same = (one.controllers, one.etcd, one.nats) == (controllers, etcd, nats);
-    (!same).then(|| format!("{profile}: {} controllers, etcd {}, NATS {}", one.controllers, one.etcd, one.nats))
+    let state = if etcd { "etcd" } else { "sqlite" };
+    let transport = if nats { "nats-js" } else { "http" };
+    let same = (one.controllers, one.etcd, one.nats) == (controllers, etcd, nats)
+        && (one.state_backend.as_str(), one.transport_backend.as_str()) == (state, transport);
+    (!same).then(|| {
+        let Offered { controllers, etcd, nats, state_backend, transport_backend, .. } = one;
+        format!("{profile}: {controllers} controllers, etcd {etcd}, NATS {nats}, {state_backend}, {transport_backend}")
+    })
 }

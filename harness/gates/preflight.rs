@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::daemon;
+use super::own_project::own_state_root;
 use super::session::Session;
-use crate::checks::{Check, observed, part};
+use crate::checks::{Check, ended_fairly, observed, otherwise, part_of_success};
 use crate::failure::{Failure, Mismatch};
 use crate::lane::is_ours;
 use crate::plan::{Component, Gate, GateKey};
 use crate::workerbee::naming;
-use crate::workerbee::reply::McpStatus;
+use crate::workerbee::reply::{Dashboard, McpStatus};
 use crate::workerbee::request::Request;
 
 /// The label of the question for the ingress.
@@ -38,56 +39,31 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<(), Failure> {
 pub(super) fn checks() -> Vec<Check> {
     let status = "mcp-status-after";
     vec![
-        Check::new("mcp-running", move |evidence| {
-            let seen: McpStatus = evidence.reply(status, "")?;
-            if seen.running {
-                return Ok(());
-            }
-            // What WorkerBee said when it was asked counts as much as what it said when it was restarted.
-            let restart = evidence.json("mcp-restart").or_else(|_| evidence.json(status)).ok();
-            let file =
-                evidence.call("mcp-restart").or_else(|_| evidence.call(status)).map(|call| evidence.path(call))?;
-            Err(daemon::not_ready(&seen, restart.as_ref()).evidence(file))
-        })
-        .expecting("\"running\": true"),
-        part("runtime-containerd", status, "", "\"runtime\": \"containerd\"", |seen: &McpStatus| {
-            match seen.runtime.as_deref() {
-                Some("containerd") => Ok(()),
-                other => Err(format!("the runtime is {}", other.unwrap_or("not said"))),
-            }
+        mcp_running(status),
+        part_of_success("runtime-containerd", status, "", "\"runtime\": \"containerd\"", |seen: &McpStatus| match seen
+            .runtime
+            .as_deref()
+        {
+            Some("containerd") => Ok(()),
+            other => Err(format!("the runtime is {}", other.unwrap_or("not said"))),
         }),
-        part(
+        part_of_success(
             "ingress-healthy",
             INGRESS,
             "",
             "HTTPS running, dashboard healthy over verified TLS",
-            |seen: &crate::workerbee::reply::Dashboard| {
-                let probe = seen.health_probe.as_ref();
-                let (ok, verified) =
-                    (probe.is_some_and(|probe| probe.ok), probe.is_some_and(|probe| probe.tls_verified));
-                if seen.https_running && ok && verified {
-                    Ok(())
-                } else {
-                    Err(format!("HTTPS running {}, healthy {ok}, TLS verified {verified}", seen.https_running))
-                }
-            },
+            |seen: &Dashboard| seen.wrong().map_or(Ok(()), Err),
         ),
-        part(
-            "ca-ready",
-            INGRESS,
-            "",
-            "the CA exported, with its SHA-256",
-            |seen: &crate::workerbee::reply::Dashboard| {
-                let fingerprint = seen.ca_sha256.as_deref().unwrap_or_default();
-                let digits = fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
-                if seen.ca_ready && fingerprint.len() == 64 && digits {
-                    Ok(())
-                } else {
-                    Err(format!("ready {}, SHA-256 {fingerprint:?}", seen.ca_ready))
-                }
-            },
-        ),
-        part(
+        part_of_success("ca-ready", INGRESS, "", "the CA exported, with its SHA-256", |seen: &Dashboard| {
+            let fingerprint = seen.ca_sha256.as_deref().unwrap_or_default();
+            let digits = fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if seen.ca_ready && fingerprint.len() == 64 && digits {
+                Ok(())
+            } else {
+                Err(format!("ready {}, SHA-256 {fingerprint:?}", seen.ca_ready))
+            }
+        }),
+        part_of_success(
             "containerd-access",
             "containerd-privilege",
             "",
@@ -96,7 +72,11 @@ pub(super) fn checks() -> Vec<Check> {
                 let is = |pointer: &str| seen.pointer(pointer).and_then(Value::as_bool) == Some(true);
                 let direct = is("/unprivileged_probe/ok");
                 let helper = is("/helper/running") && is("/helper/responsive");
-                if direct || helper {
+                if seen["runtime"] != "containerd" {
+                    Err(format!("the runtime is {}", seen["runtime"]))
+                } else if seen["enabled"] != true {
+                    Err(format!("enabled {}", seen["enabled"]))
+                } else if direct || helper {
                     Ok(())
                 } else {
                     let message = seen.pointer("/unprivileged_probe/message").and_then(Value::as_str);
@@ -107,6 +87,10 @@ pub(super) fn checks() -> Vec<Check> {
                 }
             },
         ),
+        projects("projects-before"),
+        projects("projects-after"),
+        cleanup(),
+        own_state_root(&["containerd-privilege", "projects-before", "projects-after", "cleanup"]),
         observed(
             "projects-unused",
             "projects-unused",
@@ -136,6 +120,77 @@ pub(super) fn checks() -> Vec<Check> {
             },
         ),
     ]
+}
+
+/// The daemon runs, and all that was asked of it until then was asked.
+fn mcp_running(status: &'static str) -> Check {
+    Check::new("mcp-running", move |evidence| {
+        let seen: McpStatus = evidence.reply(status, "")?;
+        if seen.running {
+            daemon::begun_well(evidence)?;
+            ended_fairly(evidence, status)?;
+            return seen.global_dashboard.wrong().map_or(Ok(()), |wrong| {
+                Err(otherwise(evidence, status, "/global_dashboard", &format!("mcp-running: its dashboard: {wrong}"))
+                    .expected("a dashboard that answers 200 over verified TLS"))
+            });
+        }
+        // What WorkerBee said when it was asked counts as much as what it said when it was restarted.
+        let restart = evidence.json("mcp-restart").or_else(|_| evidence.json(status)).ok();
+        let file = evidence.call("mcp-restart").or_else(|_| evidence.call(status)).map(|call| evidence.path(call))?;
+        Err(daemon::not_ready(&seen, restart.as_ref()).evidence(file))
+    })
+    .expecting("\"running\": true, with a dashboard that answers 200 over verified TLS")
+}
+
+/// A list of projects, which may be empty.
+fn projects(label: &'static str) -> Check {
+    let expected = "a list of projects, each with a name of its own";
+    part_of_success(label, label, "/projects", expected, |listed: &Vec<Value>| {
+        let mut names: Vec<&str> = listed.iter().map(|one| one["project"].as_str().unwrap_or_default()).collect();
+        names.sort_unstable();
+        names.dedup();
+        match (names.contains(&""), names.len() == listed.len()) {
+            (true, _) => Err("a project without a name".to_owned()),
+            (_, false) => Err(format!("{} projects of {} names", listed.len(), names.len())),
+            _ => Ok(()),
+        }
+    })
+}
+
+/// What WorkerBee would remove, and that it removes nothing now.
+fn cleanup() -> Check {
+    let expected = "a dry run on containerd: what it would remove is listed, and none of it removed";
+    part_of_success("cleanup-dry-run", "cleanup", "", expected, |seen: &Cleanup| match seen {
+        Cleanup { execute: true, .. } => Err("WorkerBee has cleaned up for real".to_owned()),
+        Cleanup { runtime, .. } if runtime != "containerd" => Err(format!("the runtime is {runtime}")),
+        Cleanup { safety: Safety { ok: false }, .. } => Err("WorkerBee finds it not safe".to_owned()),
+        Cleanup { actions, .. } => {
+            match actions.iter().find(|action| action.action.is_empty() || action.kind.is_empty()) {
+                Some(_) => Err("an action that does not say what it would do to what".to_owned()),
+                None => Ok(()),
+            }
+        }
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct Cleanup {
+    execute: bool,
+    runtime: String,
+    actions: Vec<Action>,
+    safety: Safety,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Action {
+    action: String,
+    kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Safety {
+    ok: bool,
 }
 
 /// The room that a gate's profile leaves for the name of its project.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::session::Session;
 use crate::checks::{Check, observed};
 use crate::evidence::layout::{files, triage_folder};
-use crate::evidence::{Kind, Learned, Place};
+use crate::evidence::{Kind, Learned, Observation, Place};
 use crate::failure::{Failure, Mismatch};
 
 /// Where `WorkerBee` keeps secrets in clear, in a project's folder, and where in these files the rules must find some.
@@ -91,22 +91,48 @@ pub(super) fn checks() -> Vec<Check> {
                 Ok(())
             },
         ),
-        observed(
-            "secrets::none-in-evidence",
-            "secrets",
-            "none of the known secrets in any file of the gate",
-            "give the run's folder to nobody; report the place, so that a rule covers it",
-            |seen: &Observed| match (seen.scanned.len(), seen.left.first()) {
-                (0, _) => Err("no file was scanned".into()),
-                (_, None) => Ok(()),
-                (_, Some(left)) => {
-                    let (file, place) = (left.file.display(), &left.place);
-                    Err(Mismatch::new(format!("a secret stands in {file} at {place}"), left))
-                }
-            },
-        ),
+        none_in_evidence(),
     ]
 }
+
+/// None is left, and whatever the record names as the gate's was looked through.
+fn none_in_evidence() -> Check {
+    let expected = "none of the known secrets in any file of the gate";
+    let none = observed(
+        "secrets::none-in-evidence",
+        "secrets",
+        expected,
+        "give the run's folder to nobody; report the place, so that a rule covers it",
+        |seen: &Observed| match (seen.scanned.len(), seen.left.first()) {
+            (0, _) => Err("no file was scanned".into()),
+            (_, None) => Ok(()),
+            (_, Some(left)) => {
+                let (file, place) = (left.file.display(), &left.place);
+                Err(Mismatch::new(format!("a secret stands in {file} at {place}"), left))
+            }
+        },
+    );
+    Check::new("secrets::none-in-evidence", move |evidence| {
+        none.judge(evidence)?;
+        let (seen, file): (Observed, _) = evidence.observation(SECRETS)?;
+        let record = &evidence.record;
+        let calls = record.calls.values().flat_map(|call| std::iter::once(&call.file).chain(call.stderr.as_ref()));
+        let looks = record.observations.iter().filter(|(name, _)| name.as_str() != SECRETS);
+        let looks = looks.filter_map(|(_, look)| match look {
+            Observation::Seen(file) => Some(file),
+            Observation::Failed(_) => None,
+        });
+        let Some(missed) = calls.chain(looks).find(|file| !seen.scanned.contains(file)) else { return Ok(()) };
+        Err(Failure::new(format!("{} was not looked through for secrets", missed.display()))
+            .expected("every file of the gate's calls and looks among those that were looked through")
+            .seen(format!("{} files, this one not among them", seen.scanned.len()))
+            .evidence(file)
+            .remedy("give the run's folder to nobody; report the file, so that it is looked through"))
+    })
+    .expecting(expected)
+}
+
+const SECRETS: &str = "secrets";
 
 /// What the rules should have found in a file and did not.
 fn missing(seen: &Observed, file: &str, pointers: &[&str]) -> Result<(), Mismatch> {

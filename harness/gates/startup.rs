@@ -1,17 +1,15 @@
 //! Startup: a profile comes up in containers.
 
-use std::collections::BTreeMap;
-
+use super::profile_status::{components, ids, leads, routes};
 use super::session::Session;
 use super::validation::{self, LABEL};
 use super::{alive, finish, secrets};
-use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, part, reported, snapshot, succeeded};
+use crate::checks::{Check, WORKERBEE_OK, backed, no_unknown_checks, part, reported, snapshot, succeeded};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
-use crate::workerbee::reply::{ComponentStatus, ProfileStatus};
+use crate::workerbee::reply::{ProfileStatus, Started};
 use crate::workerbee::request::Request;
 
-const REPORTED: [&str; 3] = ["profile-start", "components-running", "containerized-components"];
 const KNOWN: [&str; 4] = ["profile-start", "components-running", "containerized-components", "ha-leader-observed"];
 
 pub(super) async fn run(session: &mut Session<'_>, profile: Profile) -> Result<(), Failure> {
@@ -21,10 +19,20 @@ pub(super) async fn run(session: &mut Session<'_>, profile: Profile) -> Result<(
 }
 
 pub(super) fn checks(profile: Profile) -> Vec<Check> {
-    let mut checks = vec![succeeded(WORKERBEE_OK, LABEL)];
-    checks.extend(REPORTED.map(|name| reported(LABEL, name)));
+    let mut checks = vec![
+        succeeded(WORKERBEE_OK, LABEL),
+        backed(LABEL, "profile-start", "/started", "a started profile that was found ready", Started::is_ready),
+        backed(LABEL, "components-running", "/status", "\"running\": true", |status: &ProfileStatus| {
+            if status.running { Ok(()) } else { Err("\"running\" is false".to_owned()) }
+        }),
+        // What it stands on is judged by name and id below.
+        reported(LABEL, "containerized-components"),
+    ];
     if profile.elects_leader() {
-        checks.push(reported(LABEL, "ha-leader-observed"));
+        let expected = "a leader that is one of the profile's controllers";
+        checks.push(backed(LABEL, "ha-leader-observed", "/status", expected, move |status: &ProfileStatus| {
+            leads(profile, status.leader.as_ref())
+        }));
     }
     checks.extend([
         no_unknown_checks(LABEL, &KNOWN),
@@ -48,63 +56,7 @@ pub(super) fn checks(profile: Profile) -> Vec<Check> {
         snapshot(LABEL),
     ]);
     checks.extend(alive::checks(Gate::Startup(profile)));
-    checks.extend(finish::checks());
+    checks.extend(finish::checks(profile));
     checks.extend(secrets::checks());
     checks
-}
-
-/// The components that the profile must have, by role and name.
-fn components(profile: Profile, seen: &[ComponentStatus]) -> Result<(), String> {
-    let mut names: Vec<String> = seen
-        .iter()
-        .map(|component| {
-            component.name.rsplit_once(profile.name()).map_or("?", |(_, rest)| rest.trim_start_matches('-')).to_owned()
-        })
-        .collect();
-    let mut wanted: Vec<String> = profile.components().iter().map(ToString::to_string).collect();
-    names.sort();
-    wanted.sort();
-    let miscast: Vec<&str> =
-        seen.iter().filter(|one| !one.name.contains(&one.role)).map(|one| one.name.as_str()).collect();
-    let stopped: Vec<&str> =
-        seen.iter().filter(|component| !component.running).map(|component| component.name.as_str()).collect();
-    if names != wanted {
-        return Err(format!("{} instead of {}", list(&names), list(&wanted)));
-    }
-    if !miscast.is_empty() {
-        return Err(format!("components whose role does not fit their name: {}", miscast.join(", ")));
-    }
-    if stopped.is_empty() { Ok(()) } else { Err(format!("not running: {}", stopped.join(", "))) }
-}
-
-fn list(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-/// containerd's ids are 64 hex digits.
-fn ids(components: &[ComponentStatus]) -> Result<(), String> {
-    let mut ids: Vec<&str> =
-        components.iter().map(|component| component.container_id.as_deref().unwrap_or_default()).collect();
-    let odd: Vec<String> = ids
-        .iter()
-        .filter(|id| id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        .map(|id| format!("{id:?}"))
-        .collect();
-    let total = ids.len();
-    ids.sort_unstable();
-    ids.dedup();
-    match (total, odd.is_empty(), ids.len() == total) {
-        (0, _, _) => Err("no components".to_owned()),
-        (_, false, _) => Err(format!("no containerd ids: {}", odd.join(", "))),
-        (_, _, false) => Err(format!("{total} components share {} ids", ids.len())),
-        _ => Ok(()),
-    }
-}
-
-/// The routes that the runbook asks for. What is behind them is not looked at here.
-fn routes(urls: &BTreeMap<String, String>) -> Result<(), String> {
-    let wanted = ["controller", "controller_health", "dashboard", "docs", "api", "api_healthz"];
-    let missing: Vec<&str> =
-        wanted.into_iter().filter(|name| !urls.get(*name).is_some_and(|url| url.starts_with("https://"))).collect();
-    if missing.is_empty() { Ok(()) } else { Err(format!("no HTTPS route for {}", missing.join(", "))) }
 }

@@ -1,6 +1,6 @@
 //! Workload: images are built, an app is deployed into the nested engine, probed and exported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use super::session::Session;
 use super::validation::{self, LABEL};
 use super::{alive, finish, secrets};
-use crate::checks::{Check, WORKERBEE_OK, no_unknown_checks, otherwise, snapshot, succeeded, verdict};
-use crate::evidence::Evidence;
+use crate::checks::{Check, WORKERBEE_OK, backed, no_unknown_checks, snapshot, succeeded};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
+use crate::workerbee::reply::Started;
 use crate::workerbee::request::Request;
 
 const KNOWN: [&str; 8] = [
@@ -34,68 +34,67 @@ pub(super) async fn run(session: &mut Session<'_>, profile: Profile) -> Result<(
 pub(super) fn checks(profile: Profile) -> Vec<Check> {
     let mut checks = vec![
         succeeded(WORKERBEE_OK, LABEL),
-        backed("profile-start", "/profile_start", "a started profile that was found ready", |start: &Value| {
-            if start["readiness"]["ok"] == Value::Bool(true) {
-                Ok(())
-            } else {
-                Err(format!("readiness {}", start["readiness"]))
-            }
+        backed(LABEL, "profile-start", "/profile_start", "a started profile that was found ready", Started::is_ready),
+        backed(LABEL, "images-built", "/builds", "three built images", |builds: &Vec<Value>| {
+            all_ok(builds, 3)?;
+            distinct(builds, "tag", 3)
         }),
-        backed("images-built", "/builds", "three built images", |builds: &Vec<Value>| all_ok(builds, 3)),
-        backed("manifest-deploy", "/deploy/apply", "three applied manifests", |applied: &Vec<Value>| {
-            all_ok(applied, 3)
+        backed(LABEL, "manifest-deploy", "/deploy/apply", "three applied manifests", |applied: &Vec<Value>| {
+            all_ok(applied, 3)?;
+            distinct(applied, "manifest", 3)
         }),
         backed(
+            LABEL,
             "workload-status",
             "/status/resources",
             "pods, and an answer for every kind of resource",
-            |seen: &BTreeMap<String, Resource>| resources(seen),
+            resources,
         ),
-        backed("control-plane-urls", "/url_checks", "control-plane URLs that answer 200", |urls: &Vec<Value>| {
-            all_ok(urls, 1)?;
-            match urls.iter().find(|url| url["status"] != 200) {
-                None => Ok(()),
-                Some(url) => Err(format!("{} answers {}", url["url"], url["status"])),
-            }
-        }),
-        backed("https-probes", "/probes", "three probes over verified TLS", |probes: &Vec<Probe>| https(probes)),
-        backed("websocket-probe", "/websocket", "the echo that was asked for", |seen: &Echo| {
-            if seen.ok && !seen.expected.is_empty() && seen.message == seen.expected {
+        backed(
+            LABEL,
+            "control-plane-urls",
+            "/url_checks",
+            "control-plane URLs that answer 200",
+            |urls: &Vec<Value>| {
+                all_ok(urls, CONTROL_PLANE.len())?;
+                distinct(urls, "url", CONTROL_PLANE.len())?;
+                let named = |name: &&str| urls.iter().any(|url| url["name"] == **name);
+                if let Some(missing) = CONTROL_PLANE.iter().find(|name| !named(name)) {
+                    return Err(format!("`{missing}` was not asked"));
+                }
+                let is_good = |url: &Value| {
+                    url["status"] == 200 && url["url"].as_str().is_some_and(|url| url.starts_with("https://"))
+                };
+                match urls.iter().find(|url| !is_good(url)) {
+                    None => Ok(()),
+                    Some(url) => Err(format!("{} answers {}", url["url"], url["status"])),
+                }
+            },
+        ),
+        backed(LABEL, "https-probes", "/probes", "three probes over verified TLS", |probes: &Vec<Probe>| https(probes)),
+        backed(LABEL, "websocket-probe", "/websocket", "the echo that was asked for", |seen: &Echo| {
+            if !seen.url.starts_with("wss://") {
+                Err(format!("{} is not over TLS", seen.url))
+            } else if seen.ok && !seen.expected.is_empty() && seen.message == seen.expected {
                 Ok(())
             } else {
                 Err(format!("{:?} instead of {:?}", seen.message, seen.expected))
             }
         }),
-        backed("exports", "/exports", "k1s, k8s and helm, each with files", |seen: &Map<String, Value>| exports(seen)),
+        backed(LABEL, "exports", "/exports", "k1s, k8s and helm, each with files", |seen: &Map<String, Value>| {
+            exports(seen)
+        }),
         no_unknown_checks(LABEL, &KNOWN),
         snapshot(LABEL),
     ];
     checks.extend(alive::checks(Gate::Workload(profile)));
-    checks.extend(finish::checks());
+    checks.extend(finish::checks(profile));
     checks.extend(secrets::checks());
     checks
 }
 
-/// A check of `WorkerBee`'s together with what it stands on: `WorkerBee` finds an empty list good.
-fn backed<T: serde::de::DeserializeOwned>(
-    name: &'static str,
-    pointer: &'static str,
-    expected: &'static str,
-    judge: impl Fn(&T) -> Result<(), String> + Send + Sync + 'static,
-) -> Check {
-    Check::new(name, move |evidence: &Evidence| {
-        verdict(evidence, LABEL, name)?;
-        let part: T = evidence.reply(LABEL, pointer)?;
-        judge(&part).map_err(|wrong| {
-            otherwise(evidence, LABEL, pointer, &format!("{name}: WorkerBee says ok, its answer does not: {wrong}"))
-                .expected(expected)
-        })
-    })
-    .expecting(expected)
-}
-
 #[derive(Debug, Deserialize)]
-struct Resource {
+pub(super) struct Resource {
     status: u16,
     count: usize,
 }
@@ -113,6 +112,16 @@ struct Echo {
     ok: bool,
     expected: String,
     message: String,
+    url: String,
+}
+
+/// What WorkerBee asks of a control plane.
+const CONTROL_PLANE: [&str; 5] = ["dashboard", "docs", "controller-health", "api-healthz", "api-openapi-v3"];
+
+/// At least so many values of a member: the same thing three times is one thing.
+fn distinct(items: &[Value], member: &str, least: usize) -> Result<(), String> {
+    let values: BTreeSet<&str> = items.iter().filter_map(|item| item[member].as_str()).collect();
+    if values.len() >= least { Ok(()) } else { Err(format!("{} of at least {least} by their {member}", values.len())) }
 }
 
 /// At least so many items, each with `"ok": true`.
@@ -131,7 +140,7 @@ fn all_ok(items: &[Value], least: usize) -> Result<(), String> {
 
 /// `WorkerBee` asks once, right after the apply, when k1s may not have mirrored services, deployments and ingresses
 /// yet: of those only the answer counts here.
-fn resources(seen: &BTreeMap<String, Resource>) -> Result<(), String> {
+pub(super) fn resources(seen: &BTreeMap<String, Resource>) -> Result<(), String> {
     let wanted = ["pods", "services", "deployments", "statefulsets", "jobs", "ingresses"];
     let wrong: Vec<String> = wanted
         .into_iter()
@@ -153,6 +162,11 @@ fn https(probes: &[Probe]) -> Result<(), String> {
     if probes.len() < 3 {
         return Err(format!("{} of at least 3 probes", probes.len()));
     }
+    let pages: BTreeSet<&str> =
+        probes.iter().map(|probe| probe.url.as_str()).filter(|url| url.starts_with("https://")).collect();
+    if pages.len() < 3 {
+        return Err(format!("{} of at least 3 pages were probed over HTTPS", pages.len()));
+    }
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
@@ -161,8 +175,9 @@ fn exports(seen: &Map<String, Value>) -> Result<(), String> {
         .into_iter()
         .filter_map(|format| {
             let files = seen.get(format).and_then(|export| export["files"].as_array()).map_or(0, Vec::len);
-            let ok = seen.get(format).is_some_and(|export| export["ok"] == Value::Bool(true));
-            (!ok || files == 0).then(|| format!("{format}: ok {ok}, {files} files"))
+            let is = |member: &str, value: Value| seen.get(format).is_some_and(|export| export[member] == value);
+            let (ok, named) = (is("ok", true.into()), is("format", format.into()));
+            (!ok || !named || files == 0).then(|| format!("{format}: ok {ok}, called so {named}, {files} files"))
         })
         .collect();
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }

@@ -42,7 +42,8 @@ fn file(field: &Field, evidence: &Evidence) -> Result<std::path::PathBuf, Failur
 fn of(field: &Field, evidence: &Evidence) -> Result<Value, Failure> {
     let project = evidence.record.project.as_str();
     let value = match (&field.source, field.by) {
-        (Source::Call(label), By::Ending) => return Ok(Value::from(evidence.ending(label)?.well)),
+        // Not every answer has an `ok` of its own.
+        (Source::Call(label), By::Ending) => return Ok(Value::from(evidence.ending(label)?.fair)),
         (Source::Call(label), _) => evidence.reply(label, field.pointer)?,
         (Source::Observation(name), _) => evidence.observation(name)?.0,
     };

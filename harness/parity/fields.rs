@@ -71,9 +71,13 @@ const WORKLOAD: [(&str, &str); 8] = [
 pub(super) fn of(gate: Gate) -> Vec<Field> {
     match gate {
         Gate::Preflight => [
+            daemon_before(),
             whole("mcp-status-after"),
             whole("containerd-privilege"),
             whole("ingress-status"),
+            ending("projects-before"),
+            ending("projects-after"),
+            ending("cleanup"),
             observation("projects-unused"),
             observation("name-budget"),
         ]
@@ -106,7 +110,10 @@ fn validation(profile: Profile) -> Vec<Field> {
         part("checks", "validate", "/checks", By::Value),
         whole("validate"),
         whole("profile-status-after"),
+        daemon_before(),
+        ending("mcp-status-after"),
         whole("mcp-status-at-the-end"),
+        ending("projects-after"),
         ending("profile-stop"),
         whole("profile-stop"),
         ending("profile-purge"),
@@ -136,6 +143,11 @@ fn part(name: &'static str, label: &'static str, pointer: &'static str, by: By) 
 /// All of an answer.
 fn whole(label: &'static str) -> Field {
     part(label, label, "", By::Shape)
+}
+
+/// What was there before is whatever it was: only that it was asked is the same.
+fn daemon_before() -> Field {
+    part("daemon-before", "mcp-status-before", "/running", By::Shape)
 }
 
 fn ending(label: &'static str) -> Field {

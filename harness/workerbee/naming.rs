@@ -8,6 +8,8 @@ use crate::plan::{Component, Profile};
 
 /// A DNS label's limit (RFC 1035).
 const LABEL_LIMIT: usize = 63;
+/// The domain below which each project has its own.
+const DOMAIN: &str = ".workerbee.localhost";
 /// Beyond this length `WorkerBee` shortens a namespace and appends a hash: it then is no longer computed here.
 const NAMESPACE_LIMIT: usize = 76;
 
@@ -32,6 +34,24 @@ pub fn system_namespace(state_root: &Path) -> String {
 /// The container name of a component, which is its DNS label too.
 pub fn container(state_root: &Path, project: &str, profile: Profile, component: Component) -> String {
     format!("{}-{profile}-{component}", namespace(state_root, project))
+}
+
+/// Whether a name that `WorkerBee` gave to a container, network, namespace or image may be one of a project's: it is no other
+/// project's. Of its own, `WorkerBee` has Caddy and the system's namespace.
+pub fn may_be_of(name: &str, project: &str) -> bool {
+    let Some(rest) = name.strip_prefix("workerbee-") else { return true };
+    let is_hash = |part: &str| part.len() == 12 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let rest = rest.split_once('-').filter(|(hash, _)| is_hash(hash)).map_or(rest, |(_, rest)| rest);
+    let is_own = |end: &str| end.is_empty() || end.starts_with(['-', ':']);
+    rest == "system" || rest.starts_with("caddy-") || rest.strip_prefix(project).is_some_and(is_own)
+}
+
+/// The project that a host or URL of `WorkerBee`'s domain belongs to. The dashboard of all projects is nobody's.
+pub fn owner_of_host(place: &str) -> Option<&str> {
+    let host = place.split_once("://").map_or(place, |(_, rest)| rest);
+    let host = host.split(['/', ':']).next().unwrap_or(host);
+    let (_, owner) = host.strip_suffix(DOMAIN)?.rsplit_once('.')?;
+    Some(owner)
 }
 
 /// What the keys of a profile start with in its etcd (`AE_ETCD_PREFIX`), without the slash that follows.

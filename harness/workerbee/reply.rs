@@ -56,6 +56,42 @@ pub struct ProfileStatus {
     pub profile: ProfileRecord,
 }
 
+/// What a validation says of the profile's start.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Started {
+    /// `WorkerBee`'s verdict.
+    pub ok: bool,
+    /// Whether it was started, and not found running.
+    pub started: bool,
+    /// Whom it asked until they were ready.
+    pub readiness: Readiness,
+}
+
+/// The readiness of a profile, as `WorkerBee` saw it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Readiness {
+    /// Its verdict.
+    pub ok: bool,
+    /// Of controller 0.
+    pub controller: bool,
+    /// Of the API shim.
+    pub apishim: bool,
+}
+
+impl Started {
+    /// Whether it was started and all that was asked was ready; or what was not.
+    pub fn is_ready(&self) -> Result<(), String> {
+        let Readiness { ok, controller, apishim } = self.readiness;
+        match (self.ok && self.started, ok && controller && apishim) {
+            (true, true) => Ok(()),
+            (false, _) => Err(format!("ok {}, started {}", self.ok, self.started)),
+            (_, false) => Err(format!("ready {ok}, controller {controller}, API shim {apishim}")),
+        }
+    }
+}
+
 /// One container of a profile.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -78,6 +114,8 @@ pub struct ComponentStatus {
 pub struct Leader {
     /// Such as `k1s-ha-min-controller-0`.
     pub controller_id: Option<String>,
+    /// The lease's key in etcd.
+    pub key: Option<String>,
 }
 
 /// The record of a started profile.
@@ -112,6 +150,8 @@ pub struct McpStatus {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Dashboard {
+    /// Whether it runs.
+    pub running: bool,
     /// Whether Caddy answers on its HTTPS port.
     pub https_running: bool,
     /// Whether the CA is exported.
@@ -130,6 +170,25 @@ pub struct HealthProbe {
     pub ok: bool,
     /// Whether the certificate was verified.
     pub tls_verified: bool,
+    /// The HTTP status that it got.
+    pub status: Option<u16>,
+}
+
+impl Dashboard {
+    /// What is wrong with it: it answers 200 over HTTPS, and its certificate was verified. `WorkerBee`'s own verdict alone
+    /// would be good without either.
+    pub fn wrong(&self) -> Option<String> {
+        let Some(probe) = &self.health_probe else { return Some("its dashboard was not probed".to_owned()) };
+        let HealthProbe { ok, tls_verified, status } = *probe;
+        let good = self.running && self.https_running && ok && tls_verified && status == Some(200);
+        let status = status.map_or("none".to_owned(), |status| status.to_string());
+        let (running, https) = (self.running, self.https_running);
+        (!good).then(|| {
+            format!(
+                "HTTPS running {https}, healthy {ok}, TLS verified {tls_verified}, status {status}, running {running}"
+            )
+        })
+    }
 }
 
 impl McpStatus {
@@ -138,5 +197,17 @@ impl McpStatus {
         self.running
             && self.runtime.as_deref() == Some("containerd")
             && self.global_dashboard.health_probe.as_ref().is_some_and(|probe| probe.ok)
+    }
+
+    /// What is wrong with a daemon that a profile stands on: more than the runbook asks for before it restarts one.
+    pub fn wrong(&self) -> Option<String> {
+        if !self.running {
+            return Some("it does not run".to_owned());
+        }
+        match self.runtime.as_deref() {
+            Some("containerd") if !self.global_dashboard.ca_ready => Some("its CA is not ready".to_owned()),
+            Some("containerd") => self.global_dashboard.wrong(),
+            other => Some(format!("its runtime is {}", other.unwrap_or("not said"))),
+        }
     }
 }

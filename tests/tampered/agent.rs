@@ -58,11 +58,56 @@ tampered! { by Transports::Mcp;
     tools_never_listed at EVERYWHERE, |fixture| drop(fixture.record.observations.remove("mcp-tools")) => ["agent::tools"];
     session_of_another_project at PROFILES, |fixture| {
         *fixture.at("session-start", "/project") = json!("k1s-main-0a1b2c3d4e");
-    } => ["agent::session"];
+    } => ["agent::session", "agent::own-project"];
+    result_for_another_project at PROFILES, |fixture| {
+        fixture.results.insert("profile-stop", |result| result["structuredContent"]["project"] = json!("other"));
+    } => ["own-project"];
+    an_error_beside_what_is_ok at PROFILES, |fixture| {
+        fixture.results.insert("profile-purge", |result| {
+            result["structuredContent"]["error"] = json!({ "code": "CLI_ERROR", "message": "no such container" });
+        });
+    } => ["cleanup::profile-purge"];
+    daemon_not_asked_before_the_list at INVENTORY, |fixture| drop(fixture.record.calls.remove("mcp-status-before")) =>
+        ["agent::mcp-daemon-before"];
+    daemon_of_the_list_on_another_runtime at INVENTORY, |fixture| {
+        *fixture.at("mcp-status-after", "/runtime") = json!("docker");
+    } => ["agent::mcp-daemon-before"];
     session_refused at PROFILES, |fixture| fixture.refused("session-start", SOPS_REQUIRED) => ["agent::session"];
     probe_not_ok at PROFILES, |fixture| *fixture.at("ingress-probe", "/ok") = json!(false) => ["agent::ingress-probe"];
     probe_never_made at PROFILES, |fixture| drop(fixture.record.calls.remove("ingress-probe")) =>
         ["agent::ingress-probe"];
+    probe_of_a_bad_gateway at PROFILES, |fixture| *fixture.at("ingress-probe", "/status") = json!(502) =>
+        ["agent::ingress-probe"];
+    probe_without_verified_tls at PROFILES, |fixture| *fixture.at("ingress-probe", "/tls_verified") = json!(false) =>
+        ["agent::ingress-probe"];
+    probe_of_another_project at PROFILES, |fixture| {
+        *fixture.at("ingress-probe", "") = json!({
+            "ok": true, "project": "demo", "status": 200, "tls_verified": true,
+            "url": "https://k1s.other.workerbee.localhost:19444/health",
+        });
+    } => ["agent::own-project"];
+    probe_over_plain_http at PROFILES, |fixture| {
+        *fixture.at("ingress-probe", "/url") = json!("http://k1s.demo.workerbee.localhost:19080/health");
+    } => ["agent::ingress-probe"];
+    probe_of_no_project at PROFILES, |fixture| *fixture.at("ingress-probe", "/project") = json!(null) =>
+        ["agent::own-project"];
+    session_of_a_made_up_project at PROFILES, |fixture| {
+        *fixture.at("session-start", "/explicit_project") = json!(false);
+    } => ["agent::session"];
+    logs_of_another_app at WORKLOADS, |fixture| *fixture.at("logs", "/app") = json!("frontend") => ["agent::logs"];
+    logs_without_a_text at WORKLOADS, |fixture| *fixture.at("logs", "/logs/0/text") = json!(null) => ["agent::logs"];
+    logs_of_another_pod at WORKLOADS, |fixture| *fixture.at("logs", "/logs/0/pod") = json!("other--backend-rev1-0") =>
+        ["agent::logs"];
+    logs_empty at WORKLOADS, |fixture| *fixture.at("logs", "/logs") = json!([]) => ["agent::logs"];
+    logs_not_found at WORKLOADS, |fixture| *fixture.at("logs", "/logs/0/status") = json!(404) => ["agent::logs"];
+    logs_of_another_project at WORKLOADS, |fixture| fixture.at("logs", "")["project"] = json!("other") =>
+        ["agent::own-project"];
+    workload_status_without_pods at WORKLOADS, |fixture| {
+        *fixture.at("workload-status", "/resources/pods/count") = json!(0);
+    } => ["agent::workload-status"];
+    workload_status_500 at WORKLOADS, |fixture| {
+        *fixture.at("workload-status", "/resources/services/status") = json!(500);
+    } => ["agent::workload-status"];
     no_logs at WORKLOADS, |fixture| *fixture.at("logs", "/ok") = json!(false) => ["agent::logs"];
     workload_status_not_ok at WORKLOADS, |fixture| *fixture.at("workload-status", "/ok") = json!(false) =>
         ["agent::workload-status"];

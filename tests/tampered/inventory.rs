@@ -28,6 +28,7 @@ tampered! {
         fixture.at(LIST, "/profiles").as_array_mut().unwrap().push(twice);
     } => ["expected-profiles"];
     fewer_controllers at AT, |fixture| *fixture.at(LIST, "/profiles/3/controllers") = json!(1) => ["expected-profiles"];
+    another_backend at AT, |fixture| *fixture.at(LIST, "/profiles/1/state_backend") = json!("sqlite") => ["expected-profiles"];
     no_nats at AT, |fixture| *fixture.at(LIST, "/profiles/3/nats") = json!(false) => ["expected-profiles"];
     no_profiles at AT, |fixture| *fixture.at(LIST, "/profiles") = json!([]) => ["expected-profiles"];
     error_instead at AT, |fixture| fixture.refused(LIST, SOPS_REQUIRED) =>

@@ -26,6 +26,7 @@ tampered! { by Transports::Both;
     ];
     ended_otherwise at EVERYWHERE, |fixture| fixture.record.calls.values_mut().for_each(|call| call.exit = Some(1)) => [
         "parity::profile-list-end", "parity::validate-end", "parity::profile-stop-end", "parity::profile-purge-end",
+        "parity::projects-before-end", "parity::projects-after-end", "parity::cleanup-end", "parity::mcp-status-after-end",
     ];
     seen_otherwise at EVERYWHERE, |fixture| fixture.sights.values_mut().for_each(something_new) => [
         "parity::projects-unused", "parity::name-budget", "parity::k1s-root",
@@ -61,6 +62,8 @@ tampered! { by Transports::Both;
     } => ["parity::profile-list-end", "parity::profiles", "parity::profile-list", "parity::coverage"];
     never_asked_anything at EVERYWHERE, |fixture| fixture.record.calls.clear() => [
         "parity::mcp-status-after", "parity::containerd-privilege", "parity::ingress-status",
+        "parity::daemon-before", "parity::projects-before-end", "parity::projects-after-end", "parity::cleanup-end",
+        "parity::mcp-status-after-end",
         "parity::profile-list-end", "parity::profiles", "parity::profile-list",
         "parity::validate-end", "parity::checks", "parity::validate", "parity::status", "parity::profile-status-after",
         "parity::mcp-status-at-the-end", "parity::profile-stop-end", "parity::profile-stop",

@@ -19,5 +19,7 @@ tampered! {
     ]) => ["secrets::none-in-evidence"];
     nothing_looked_through at PROFILES, |fixture| *fixture.seen(SIGHT, "/scanned") = json!([]) =>
         ["secrets::none-in-evidence"];
+    one_file_looked_through at PROFILES, |fixture|
+        *fixture.seen(SIGHT, "/scanned") = json!(["validate.json"]) => ["secrets::none-in-evidence"];
     secrets_unseen at PROFILES, |fixture| fixture.unseen(SIGHT) => ["secrets::known", "secrets::none-in-evidence"];
 }

@@ -51,7 +51,21 @@ tampered! {
         *fixture.validate("/status/profile/ingress_urls/docs") = json!("http://k1s.demo.workerbee.localhost/docs");
     } => ["routes"];
     no_status at STARTUPS, |fixture| drop(fixture.validate("").as_object_mut().unwrap().remove("status")) =>
-        ["components", "component-ids", "routes"];
+        ["components-running", "ha-leader-observed", "components", "component-ids", "routes"];
+    not_started at STARTUPS, |fixture| *fixture.validate("/started/started") = json!(false) => ["profile-start"];
+    start_not_ready at STARTUPS, |fixture| *fixture.validate("/started/readiness/ok") = json!(false) =>
+        ["ok", "profile-start"];
+    controller_not_ready at STARTUPS, |fixture| *fixture.validate("/started/readiness/controller") = json!(false) =>
+        ["profile-start"];
+    not_running at STARTUPS, |fixture| *fixture.validate("/status/running") = json!(false) => ["components-running"];
+    status_not_ok at STARTUPS, |fixture| *fixture.validate("/status/ok") = json!(false) => ["ok"];
+    nobody_leads at HA, |fixture| *fixture.validate("/status/leader") = Value::Null => ["ha-leader-observed"];
+    a_stranger_leads at HA, |fixture| {
+        *fixture.validate("/status/leader/controller_id") = json!("k1s-ha-min-controller-7");
+    } => ["ha-leader-observed"];
+    started_in_another_folder at STARTUPS, |fixture| {
+        fixture.validate("/status/profile")["state_dir"] = json!("/var/lib/workerbee/projects/other/profiles");
+    } => ["own-project"];
     error_instead at STARTUPS, |fixture| fixture.refused("validate", SOPS_REQUIRED) => [
         "ok", "profile-start", "components-running", "containerized-components", "ha-leader-observed",
         "no-unknown-checks", "components", "component-ids", "routes",

@@ -18,9 +18,54 @@ tampered! {
     } => ["exports"];
     ok_and_yet_exit_1 at WORKLOADS, |fixture| fixture.call("validate").exit = Some(1) => ["ok"];
     start_not_ready at WORKLOADS, |fixture| *fixture.validate("/profile_start/readiness/ok") = json!(false) =>
+        ["ok", "profile-start"];
+    start_of_another_time at WORKLOADS, |fixture| *fixture.validate("/profile_start/started") = json!(false) =>
         ["profile-start"];
+    shim_not_ready at WORKLOADS, |fixture| *fixture.validate("/profile_start/readiness/apishim") = json!(false) =>
+        ["profile-start"];
+    deploy_not_ok at WORKLOADS, |fixture| *fixture.validate("/deploy/ok") = json!(false) => ["ok"];
+    status_not_ok at WORKLOADS, |fixture| *fixture.validate("/status/ok") = json!(false) => ["ok"];
+    an_error_beside_ok at WORKLOADS, |fixture| fixture.validate("")["error"] = json!({ "code": "CLI_ERROR" }) => ["ok"];
+    image_of_another_project at WORKLOADS, |fixture| {
+        *fixture.validate("/builds/2/tag") = json!("workerbee-other-realtime-frontend:dev");
+    } => ["own-project"];
+    applied_into_another_namespace at WORKLOADS, |fixture| {
+        *fixture.validate("/deploy/apply/0/namespace") = json!("other");
+    } => ["own-project"];
+    manifest_of_another_project at WORKLOADS, |fixture| {
+        *fixture.validate("/deploy/apply/0/manifest") = json!("/var/lib/workerbee/projects/other/backend.k1s.yaml");
+    } => ["own-project"];
+    exported_by_another_project at WORKLOADS, |fixture| {
+        *fixture.validate("/exports/k8s/files/0") = json!("/var/lib/workerbee/projects/other/exports/k8s/README.md");
+    } => ["own-project"];
+    exported_in_another_format at WORKLOADS, |fixture| *fixture.validate("/exports/helm/format") = json!("k8s") =>
+        ["exports"];
+    probed_without_tls at WORKLOADS, |fixture| {
+        *fixture.validate("/probes/1/url") = json!("http://api.demo.workerbee.localhost:19080/api/seed");
+    } => ["https-probes"];
+    socket_without_tls at WORKLOADS, |fixture| {
+        *fixture.validate("/websocket/url") = json!("ws://api.demo.workerbee.localhost:19080/ws");
+    } => ["websocket-probe"];
     nothing_built at WORKLOADS, |fixture| fixture.items("/builds").clear() => ["images-built"];
-    a_build_failed at WORKLOADS, |fixture| *fixture.validate("/builds/1/ok") = json!(false) => ["images-built"];
+    the_same_built_three_times at WORKLOADS, |fixture| {
+        let first = fixture.validate("/builds/0").clone();
+        *fixture.validate("/builds") = json!([first, first, first]);
+    } => ["images-built"];
+    the_same_applied_three_times at WORKLOADS, |fixture| {
+        let first = fixture.validate("/deploy/apply/0").clone();
+        *fixture.validate("/deploy/apply") = json!([first, first, first]);
+    } => ["manifest-deploy"];
+    one_control_plane_url at WORKLOADS, |fixture| fixture.items("/url_checks").truncate(1) => ["control-plane-urls"];
+    the_same_url_each_time at WORKLOADS, |fixture| {
+        let first = fixture.validate("/url_checks/0/url").clone();
+        fixture.items("/url_checks").iter_mut().for_each(|one| one["url"] = first.clone());
+    } => ["control-plane-urls"];
+    the_same_page_probed_three_times at WORKLOADS, |fixture| {
+        let first = fixture.validate("/probes/0").clone();
+        *fixture.validate("/probes") = json!([first, first, first]);
+    } => ["https-probes"];
+    a_build_failed at WORKLOADS, |fixture| *fixture.validate("/builds/1/ok") = json!(false) =>
+        ["ok", "images-built"];
     nothing_applied at WORKLOADS, |fixture| fixture.items("/deploy/apply").clear() => ["manifest-deploy"];
     no_pods at WORKLOADS, |fixture| *fixture.validate("/status/resources/pods/count") = json!(0) => ["workload-status"];
     a_kind_missing at WORKLOADS, |fixture| {

@@ -33,5 +33,5 @@ rows! {
             kill -9 "$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["pid"])' \
                 "$state_root/global/mcp-daemon.json")"
             sleep 1
-        }"# => [("mcp-daemon-after", "no longer ran")];
+        }"# => [("mcp-daemon-after", "it does not run")];
 }

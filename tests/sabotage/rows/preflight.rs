@@ -16,9 +16,11 @@ rows! {
     daemon_killed at AT, r"after_mcp_restart() { pkill -9 -f 'workerbee.* mcp'; sleep 1; }" =>
         [("mcp-running", "running false")];
     ingress_killed at AT, "after_mcp_restart() { pkill -9 -x caddy; sleep 1; }" =>
-        [("ingress-healthy", "HTTPS running false")];
+        [("mcp-running", "HTTPS running false"), ("ingress-healthy", "HTTPS running false")];
     ca_removed at AT, r#"after_mcp_restart() { rm -f "$state_root"/global/caddy-local-root.crt; }"# =>
-        [("ca-ready", "ready false"), ("ingress-healthy", "TLS verified false")];
+        [
+        ("mcp-running", "TLS verified false"), ("ca-ready", "ready false"), ("ingress-healthy", "TLS verified false"),
+    ];
     another_runtime at AT, r#"print_mcp_status() { edit 'it["runtime"] = "docker"'; }"# =>
         [("runtime-containerd", "the runtime is docker")];
     containerd_out_of_reach at AT, r#"before_privilege() { rm -f "$WORKERBEE_CONTAINERD_ADDRESS"; }"# =>
