@@ -111,7 +111,7 @@ fn url(component: Component, address: Ipv4Addr) -> String {
 }
 
 /// The address of the network namespace that a process is in. NATS has no port on the host: `WorkerBee` knows none.
-fn address(pid: u32) -> Option<Ipv4Addr> {
+pub(super) fn address(pid: u32) -> Option<Ipv4Addr> {
     local_address(&std::fs::read_to_string(format!("/proc/{pid}/net/fib_trie")).ok()?)
 }
 

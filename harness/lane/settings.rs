@@ -13,6 +13,7 @@ use crate::workerbee::naming;
 
 /// A run's settings; written down once by the first trial, so that all processes of a run agree.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of the user's that is set or not")]
 pub struct Settings {
     /// `RUN_DIR`: where the evidence goes.
     pub run_dir: PathBuf,
@@ -44,6 +45,8 @@ pub struct Settings {
     pub keep_failed: bool,
     /// `K1S_GATES_FAIL_FAST=off`: whether a call goes on that a component's death has made useless.
     pub fail_fast: bool,
+    /// `K1S_GATES_PLAIN=1`: whether WorkerBee and k1s are left as they are, as far as a lane can.
+    pub plain: bool,
     /// How long each operation may take.
     pub limits: Limits,
 }
@@ -142,6 +145,7 @@ impl Settings {
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
             keep_failed: config.told("K1S_GATES_KEEP")?.is_some(),
             fail_fast: config.told("K1S_GATES_FAIL_FAST")?.is_none_or(|told| told.text == "on"),
+            plain: config.told("K1S_GATES_PLAIN")?.is_some_and(|told| told.text == "1"),
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,

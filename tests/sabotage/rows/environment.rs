@@ -7,7 +7,7 @@ const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
 rows! {
     containerd_killed at SQLITE, "after_validate() { kill -9 $(pidof containerd); sleep 1; }" => [
         ("attest::containers", "containerd does not answer"), ("attest::component-exits", "not followed to the end"),
-        ("attest::readiness", "containerd does not answer"),
+        ("attest::readiness", "containerd does not answer"), ("attest::versions", "containerd does not answer"),
         ("attest::routes", "does not answer"), ("attest::answers", "apishim answers nothing"),
         ("attest::objects", "answered with nothing"), ("attest::rbac", "no token"),
         ("attest::refusals", "no answer"), ("profile-status-after", "containerd.sock"),
