@@ -224,3 +224,49 @@ fn what_hangs_is_told_by_the_end_of_its_log() {
         "controller-0 does not answer: it has not ended, and its log goes no further than `INFO migrating the store`";
     assert_eq!(headlines(&diagnosis), [says]);
 }
+
+#[test]
+fn what_the_stack_could_not_install_is_told_by_its_error() {
+    let seen = "the step `images` of the stack failed (exit status: 1); the end of its log:\n  | images: installing\n  | ERROR: No matching distribution found for x==9\nWhole log: less images.log";
+    let what = "the stack is not complete: the step `images` of the stack failed (exit status: 1); the end of its log:";
+    let diagnosis = diagnosis::of_no_record(&Failure::new(what).seen(seen), Path::new("/run"));
+    let says = "the stack is not complete: the step `images` of the stack failed (exit status: 1): ERROR: No matching distribution found for x==9";
+    assert_eq!(headlines(&diagnosis), [says]);
+    assert_eq!(diagnosis.fault(), Some(Fault::K1s));
+}
+
+/// What a crash loop, an end under observation, and a clock that jumps leave in the evidence.
+#[rstest]
+#[case::a_crash_loop(
+    (0..50).map(|n| json!({ "component": "apishim", "container": "a", "status": 1, "at": null, "seconds": f64::from(n),
+        "ran_for_seconds": 0.5, "out_of_memory": false, "restarted": true, "removed": false })).collect(),
+    "apishim exited with status 1 after 0.5 s"
+)]
+#[case::a_clock_that_jumps(
+    vec![json!({ "component": "apishim", "container": "a", "status": 1, "at": "1999-01-01T00:00:00Z", "seconds": 5.0,
+        "ran_for_seconds": 1.4, "out_of_memory": false, "restarted": false, "removed": false })],
+    "apishim exited with status 1 after 1.4 s"
+)]
+#[case::out_of_memory(
+    vec![json!({ "component": "apishim", "container": "a", "status": 137, "at": null, "seconds": 5.0,
+        "ran_for_seconds": 1.4, "out_of_memory": true, "restarted": false, "removed": false })],
+    "apishim was ended by SIGKILL (status 137) (out of memory) after 1.4 s"
+)]
+fn one_cause_however_it_ended(#[case] exits: Vec<Value>, #[case] says: &str) {
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!(exits), &[("apishim", log("boom\n"))], nothing);
+    let found = headlines(&diagnosis);
+    assert!(found.len() == 1 && found[0].starts_with(says), "{found:#?}");
+}
+
+/// An image that cannot be unpacked is no fault of k1s's.
+#[rstest]
+#[case::of_a_layer("failed to extract layer sha256:0: unexpected EOF: unknown")]
+#[case::of_an_image("failed to unpack image on snapshotter overlayfs: invalid tar header")]
+fn an_image_that_cannot_be_unpacked_is_the_stacks(#[case] message: &str) {
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[], |fixture| {
+        let answer = json!({ "ok": false, "error": { "code": "NERDCTL_FAILED", "message": message } });
+        *fixture.at("validate", "") = answer;
+    });
+    assert_eq!(diagnosis.fault(), Some(Fault::Stack), "{diagnosis}");
+    assert!(headlines(&diagnosis)[0].contains(message), "{diagnosis}");
+}

@@ -59,6 +59,9 @@ const FOREIGN: &[(&str, Whose)] = &[
     (CONTAINERD, Whose::Environment),
     ("failed to extract layer", Whose::Environment),
     ("failed to unpack", Whose::Environment),
+    // pip, of what k1s requires.
+    ("No matching distribution found for", Whose::The(Fault::K1s)),
+    ("ResolutionImpossible", Whose::The(Fault::K1s)),
 ];
 
 /// How others name containerd when it does not answer them.
@@ -88,9 +91,6 @@ const CHECKS: &[(&str, Whose)] = &[
     ("containerized-components", Whose::The(Fault::WorkerBee)),
     ("routes", Whose::The(Fault::WorkerBee)),
     ("images-built", Whose::The(Fault::WorkerBee)),
-    ("exports", Whose::The(Fault::WorkerBee)),
-    ("attest::images", Whose::The(Fault::WorkerBee)),
-    ("attest::exports", Whose::The(Fault::WorkerBee)),
     ("attest::host-processes", Whose::The(Fault::Host)),
 ];
 

@@ -74,7 +74,13 @@ pub fn of(evidence: &Evidence, red: &[Red]) -> Diagnosis {
 pub fn of_no_record(failure: &Failure, run_dir: &Path) -> Diagnosis {
     let failure = Redactor::default().failure(failure);
     let mut cause = Cause::new(&failure.what, Fault::K1s);
-    cause.why = failure.seen.lines().next().map(log::plain).filter(|seen| !seen.is_empty());
+    // What a step of the stack printed is quoted line by line.
+    let said: Vec<String> = failure.seen.lines().map(|line| log::plain(line.trim_start_matches([' ', '|']))).collect();
+    let error = said.iter().rev().find(|line| line.starts_with("ERROR") || line.starts_with("Error"));
+    cause.why = error.or(said.first()).filter(|seen| !seen.is_empty()).cloned();
+    if let Some(what) = error.and(cause.what.strip_suffix("; the end of its log:")).map(str::to_owned) {
+        cause.what = what;
+    }
     let said = format!("{} {}", failure.what, failure.seen);
     // Before WorkerBee has answered anything, nothing of k1s was tried.
     cause.fault = fault::of_failure(&failure, &said, true).unwrap_or(Fault::Host);

@@ -39,6 +39,8 @@ pub(crate) const BILL: &str = "bill.json";
 pub(crate) const PROGRESS: &str = "progress.json";
 /// What a gate's process was told to do, in its folder.
 pub(crate) const SPEC: &str = "spec.json";
+/// The script that runs a gate again as it was run, in its folder.
+pub(crate) const REPRODUCE: &str = "reproduce.sh";
 /// What a gate's process printed, in its folder.
 pub(crate) const GATE_LOG: &str = "gate.log";
 /// What a gate's environment printed that could not be prepared, in its folder.

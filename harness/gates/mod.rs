@@ -14,6 +14,7 @@ mod keep;
 mod life;
 mod outside;
 mod preflight;
+mod reproduce;
 mod secrets;
 mod session;
 mod startup;
@@ -50,6 +51,7 @@ pub(crate) async fn run(key: GateKey, spec: &Spec, redaction: RedactionKey) -> R
     let cut = session.cut.take();
     triage::at_the_end(&mut session, driven.as_ref().err().or(cut.as_ref())).await;
     let unkept = if keep::is_due(&session) { keep::keep(&mut session).err() } else { None };
+    reproduce::keep(&session);
     // Last of all: what the triage keeps is looked through too.
     let outcome = match driven {
         Ok(()) => secrets::observe(&mut session),

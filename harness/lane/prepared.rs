@@ -10,7 +10,7 @@ use super::machine;
 use super::settings::{External, Mode, Settings};
 use crate::evidence::Store;
 use crate::evidence::layout::STACK_LOG;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::stack::{self, Stack, StackError};
 use crate::tree::{self, Identity, Listing};
 
@@ -62,9 +62,18 @@ fn no_k1s_root(settings: &Settings) -> Failure {
 }
 
 /// The k1s root, as verdicts name it. The run's own folder may lie in it.
-fn read(settings: &Settings, root: &Path) -> (Identity, Arc<Listing>) {
+fn read(settings: &Settings, root: &Path) -> Result<(Identity, Arc<Listing>), Failure> {
     let listing = Listing::of(root, &[&settings.run_dir]);
-    (Identity::of(root, &settings.trees.k1s, &listing), Arc::new(listing))
+    let k1s = Identity::of(root, &settings.trees.k1s, &listing);
+    let digest = format!("sha256:{}", k1s.digest);
+    match settings.k1s_digest.as_ref().filter(|wanted| **wanted != digest) {
+        None => Ok((k1s, Arc::new(listing))),
+        Some(wanted) => Err(Failure::new("the k1s under test is another one than was asked for")
+            .of(Kind::Host)
+            .expected(format!("{wanted}, as K1S_GATES_K1S_DIGEST says"))
+            .seen(format!("{digest} of {k1s}"))
+            .remedy("set K1S_ROOT to a checkout of that k1s, with the same changes; or unset K1S_GATES_K1S_DIGEST")),
+    }
 }
 
 /// The k1s that a run with these settings would validate, in one line; an error when there is none that it could.
@@ -76,7 +85,7 @@ pub fn k1s_under_test(settings: &Settings) -> Result<String, Failure> {
     let released = || stack::find(&stack::Options::from_env()).map(|stack| stack.k1s_root);
     let root = choice.path.clone().or_else(released);
     // Without a stack yet there is no released one to be read.
-    Ok(root.map_or_else(|| choice.to_string(), |root| read(settings, &root).0.to_string()))
+    root.map_or_else(|| Ok(choice.to_string()), |root| Ok(read(settings, &root)?.0.to_string()))
 }
 
 fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failure> {
@@ -107,7 +116,7 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
             }
         })?,
     };
-    let (k1s, listing) = read(settings, &stack.k1s_root);
+    let (k1s, listing) = read(settings, &stack.k1s_root)?;
     Ok(Prepared {
         workerbee: stack.workerbee.clone(),
         k1s_root: stack.k1s_root.clone(),
@@ -151,6 +160,6 @@ fn of_host(settings: &Settings, external: &External) -> Result<Prepared, Failure
     }
     let versions = stack::users_versions(&workerbee, &k1s_root, Duration::from_secs(settings.limits.query));
     let environment = machine::of(&workerbee);
-    let (k1s, listing) = read(settings, &k1s_root);
+    let (k1s, listing) = read(settings, &k1s_root)?;
     Ok(Prepared { stack: None, workerbee, k1s_root, k1s, listing, versions, environment })
 }

@@ -19,6 +19,7 @@ use crate::stand_in::{SEEDS, script};
 const ROW: Row = Row {
     name: "conflict",
     gate: Gate::Workload(Profile::HaMin),
+    fault: None,
     breaks: r#"
         take_the_lease() {
             key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use k1s_profile_gates::plan::{Gate, Transport};
+use k1s_profile_gates::summary::{Summary, Verdict};
 use k1s_profile_gates::{Evidence, results, run};
 use serde_json::Value;
 
@@ -44,6 +45,8 @@ pub(crate) struct Outcome {
     triage: Vec<String>,
     /// What is said of the whole run, by where it is said.
     pub(crate) told: BTreeMap<&'static str, String>,
+    /// Whose fault the red checks are, as the evidence says.
+    pub(crate) faults: BTreeSet<String>,
 }
 
 /// Runs the gate, with its evidence in a folder of the attempt's.
@@ -93,7 +96,15 @@ pub(crate) fn of(folder: &Path, attempt: &Attempt<'_>) -> Outcome {
     }
     let failed = red.into_iter().map(|name| (name.clone(), message(&name).unwrap_or_default())).collect();
     let triage = triage(&run_dir, attempt, &failed);
-    Outcome { passed, failed, triage, told: told(&run_dir) }
+    Outcome { passed, failed, triage, told: told(&run_dir), faults: faults(&run_dir) }
+}
+
+/// Whose fault each red check of a run is.
+fn faults(run_dir: &Path) -> BTreeSet<String> {
+    let summary = Summary::load(run_dir).unwrap();
+    let verdicts = summary.gates.values().flat_map(|gate| &gate.checks).filter(|verdict| verdict.failure().is_some());
+    let fault = |verdict: &Verdict| verdict.fault.map_or("nobody's".to_owned(), |fault| fault.to_string());
+    verdicts.map(fault).collect()
 }
 
 /// Without what nextest tells its own trials: this is a run by itself.

@@ -5,11 +5,11 @@ use k1s_profile_gates::plan::{Gate, Profile};
 const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
 
 rows! {
-    containerd_killed at SQLITE, "after_validate() { kill -9 $(pidof containerd); sleep 1; }" => [
+    containerd_killed at SQLITE, of "stack", "after_validate() { kill -9 $(pidof containerd); sleep 1; }" => [
         ("attest::containers", "containerd does not answer"), ("attest::component-exits", "not followed to the end"),
         ("attest::readiness", "containerd does not answer"),
         ("attest::routes", "does not answer"), ("attest::answers", "apishim answers nothing"),
-        ("attest::objects", "answered with nothing"), ("attest::rbac", "no token"),
+        ("attest::objects", "with nothing instead of"), ("attest::rbac", "no token"),
         ("attest::refusals", "no answer"), ("profile-status-after", "containerd.sock"),
         ("cleanup::profile-stop", "containerd.sock"), ("cleanup::profile-purge", "containerd.sock"),
         ("cleanup::containers", "containerd does not answer"), ("cleanup::snapshots", "containerd does not answer"),

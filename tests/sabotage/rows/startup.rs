@@ -22,7 +22,7 @@ rows! {
         print_validate() {
             edit 'for n, one in enumerate(it["status"]["components"]): one["container_id"] = f"{n:064x}"'
         }"# => [("attest::containers", "is not in the container that WorkerBee reported")];
-    controller_killed at SQLITE, r#"
+    controller_killed at SQLITE, of "k1s", r#"
         after_validate() { kill -9 "$(main_process controller-0)"; sleep 1; }"# => [
         ("attest::containers", "controller-0"), ("attest::readiness", "controller-0"), ("attest::routes", "502"),
         ("attest::component-exits", "controller-0 was ended by SIGKILL"),
@@ -36,7 +36,7 @@ rows! {
             echo 'import time; time.sleep(600)' > "$TMPDIR/planted/ae/controller.py"
             cd "$TMPDIR/planted" && leave unshare --pid --fork "$python" -m ae.controller
         }"# => [("attest::host-processes", "ae.controller")];
-    route_removed at SQLITE, r#"
+    route_removed at SQLITE, of "WorkerBee", r#"
         after_validate() {
             rm "$folder/caddy/k1s-profile.caddy"
             reload_ingress
@@ -60,10 +60,10 @@ rows! {
             ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" containers label \
                 "$(containers inspect --format '{{.Id}}' "$(named controller-0)")" workerbee.project=another
         }"# => [("attest::containers", "another")];
-    state_in_no_file at SQLITE, r#"after_validate() { find "$folder" -name '*.db*' -delete; }"# =>
+    state_in_no_file at SQLITE, of "k1s", r#"after_validate() { find "$folder" -name '*.db*' -delete; }"# =>
         [
         ("attest::state-backend", "no SQLite file"), ("attest::answers", "answers nothing"),
-        ("attest::objects", "answered with nothing"), ("attest::rbac", "no token"),
+        ("attest::objects", "with nothing instead of"), ("attest::rbac", "no token"),
         ("attest::refusals", "no answer"),
     ];
     etcd_paused at ETCD, r#"
