@@ -26,11 +26,11 @@ const SIGNALS: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::KI
 
 /// The phases of a gate, each with the number of milliseconds that it may have lasted by then.
 const PHASES: [(&str, u64); 8] = [
-    ("ground", 300),
+    ("environment", 300),
     ("mcp-restart", 2000),
     ("validate", 5000),
     ("attestations", 500),
-    ("look at what the project made", 50),
+    ("residue while the profile is alive", 50),
     ("profile-stop", 800),
     ("profile-purge", 200),
     ("proof of cleanup", 50),
