@@ -74,7 +74,7 @@ fn suggest(cleanup: Result<Option<Value>, Failure>) {
 fn print_kept(remains: &[Remains]) {
     for one in remains {
         let (Some(kept), Some(owner)) = (&one.kept, one.owner) else { continue };
-        let lane = kept.pid().map_or_else(|| "on this host".to_owned(), |pid| format!("in the lane of process {pid}"));
+        let lane = kept.place();
         println!(
             "project {}, kept {lane} since {} s, for {} failed in a run of process {} ({}):",
             one.project,

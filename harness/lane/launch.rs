@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 
 use crate::failure::Failure;
-use crate::process::within;
+use crate::process::{done_within, within};
 
 /// The first argument of a lane's first process.
 pub(crate) const LANE: &str = "__lane";
@@ -39,7 +39,7 @@ pub(crate) fn in_lane() -> Result<tokio::process::Command, Failure> {
 }
 
 /// Checks that a lane which needs these folders of the machine could be made ready on it: tried out, as a run's
-/// supervisor would, who has no terminal. A ticket of sudo's counts only for the terminal on which it was given.
+/// supervisor would.
 pub(crate) fn can_hold(folders: &[PathBuf]) -> Result<(), Failure> {
     let untried = |seen: String| {
         Failure::new("a lane could not be tried out")
@@ -47,7 +47,7 @@ pub(crate) fn can_hold(folders: &[PathBuf]) -> Result<(), Failure> {
             .seen(seen)
             .remedy("install util-linux (unshare, setsid), and run where namespaces can be made: in a container with CAP_SYS_ADMIN (docker run --privileged …)")
     };
-    let mut words = vec!["--wait"];
+    let mut words: Vec<&str> = if needs_its_terminal() { Vec::new() } else { vec!["setsid", "--wait"] };
     if !geteuid().is_root() {
         words.extend(["sudo", "-n"]);
     }
@@ -55,8 +55,8 @@ pub(crate) fn can_hold(folders: &[PathBuf]) -> Result<(), Failure> {
     let mut told = tempfile::tempfile().map_err(|error| untried(error.to_string()))?;
     serde_json::to_writer(&mut told, folders).map_err(|error| untried(error.to_string()))?;
     told.rewind().map_err(|error| untried(error.to_string()))?;
-    let mut command = Command::new("setsid");
-    command.args(words).arg(executable()?).arg(PROBE).stdin(told);
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).arg(executable()?).arg(PROBE).stdin(told);
     let output = within(&mut command, TRIAL).map_err(|error| untried(error.to_string()))?;
     if output.status.success() {
         return Ok(());
@@ -68,6 +68,13 @@ pub(crate) fn can_hold(folders: &[PathBuf]) -> Result<(), Failure> {
     let failure = untried(if said.is_empty() { output.status.to_string() } else { said.clone() });
     let sudo = said.contains("password is required") || said.contains("a terminal is required");
     Err(if sudo { failure.remedy(SUDO) } else { failure })
+}
+
+/// Is true when sudo starts a lane on the terminal of this process alone: `sudo -v` was given there, and counts nowhere
+/// else. A run that needs it ends with the terminal; all others outlive theirs.
+pub(crate) fn needs_its_terminal() -> bool {
+    let allowed = |words: &[&str]| done_within(Command::new(words[0]).args(&words[1..]), TRIAL).is_ok();
+    !geteuid().is_root() && !allowed(&["setsid", "--wait", "sudo", "-n", "true"]) && allowed(&["sudo", "-n", "true"])
 }
 
 /// The command that plays the gate on the host as it is.
@@ -86,8 +93,8 @@ pub(crate) fn executable() -> Result<PathBuf, Failure> {
     })
 }
 
-/// A ticket (`sudo -v`) is no help: it belongs to a terminal, and the gates are started without one.
-const SUDO: &str = "echo \"$USER ALL=(ALL) NOPASSWD: ALL\" | sudo tee /etc/sudoers.d/k1s-gates # a ticket (sudo -v) counts on its terminal alone";
+const SUDO: &str = "sudo -v # on the terminal that the run is then started on; to need no password at all: \
+    echo \"$USER ALL=(ALL) NOPASSWD: ALL\" | sudo tee /etc/sudoers.d/k1s-gates";
 
 fn require_sudo() -> Result<(), Failure> {
     let asked = within(Command::new("sudo").args(["-n", "true"]).stdin(Stdio::null()), TRIAL);
@@ -96,8 +103,8 @@ fn require_sudo() -> Result<(), Failure> {
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         Err(error) => error.to_string(),
     };
-    Err(Failure::new("a lane needs root, and there is neither root nor passwordless sudo")
+    Err(Failure::new("a lane needs root, and there is neither root nor a sudo that asks for no password")
         .expected("user id 0, or `sudo -n true` that succeeds")
         .seen(format!("user id {}; sudo: {seen}", geteuid().as_raw()))
-        .remedy(format!("run as root, or allow sudo without a password for the length of the run: {SUDO}")))
+        .remedy(format!("run as root, or let sudo know your password: {SUDO}")))
 }

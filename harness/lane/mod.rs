@@ -16,7 +16,7 @@ mod spec;
 mod token;
 
 pub(crate) use environment::Environment;
-pub(crate) use launch::{GATE, LANE, PROBE, can_hold, in_lane, on_host};
+pub(crate) use launch::{GATE, LANE, PROBE, can_hold, in_lane, needs_its_terminal, on_host};
 pub(crate) use needed::of_a_run as folders_of_a_run;
 pub(crate) use prepared::Prepared;
 pub use prepared::k1s_under_test;

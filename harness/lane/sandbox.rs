@@ -17,7 +17,7 @@ use super::spec::{Spec, Work};
 use super::{launch, needed};
 use crate::evidence::{RedactionKey, Redactor, Store, layout};
 use crate::failure::Failure;
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 use crate::process::done_within;
 use crate::stack::Stack;
 
@@ -65,7 +65,7 @@ struct Metered(Option<(Meter, Vec<String>)>);
 impl Metered {
     fn begin(spec: &Spec) -> Self {
         let cgroups = match spec.work {
-            Work::Gate(_) => crate::ledger::cgroups_of_lane(&spec.entry),
+            Work::Gate(_) => ledger::cgroups_of_lane(&spec.entry),
             Work::Command { .. } => None,
         };
         Self(cgroups.map(|(own, containers)| (Meter::begin(&own), containers)))
@@ -106,6 +106,8 @@ static STAYS: AtomicBool = AtomicBool::new(false);
 
 /// Lives on, without whoever started it: until somebody ends it.
 fn stay(spec: &Spec) -> ExitCode {
+    // Held until this process is ended.
+    let _sign = ledger::give_sign_of_lane(&spec.entry);
     let told = || -> Result<(), Failure> {
         let store = Store::open(&spec.settings.run_dir, Redactor::default());
         STAYS.store(true, Ordering::SeqCst);

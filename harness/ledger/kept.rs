@@ -1,6 +1,7 @@
 //! A project that was kept because its gate failed and its user asked for that: who keeps it alive, the way in, the way
 //! out.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
-use super::owner::start_time;
-use super::{Entry, entries, folder, read, settle, write};
+use super::owner::{hold, is_held, start_time};
+use super::{Entry, belongs_to, entries, folder, read, settle, write};
 use crate::failure::Failure;
 use crate::process::done_within;
 
@@ -62,10 +63,23 @@ pub(crate) fn keep(
     write(entry, &known)
 }
 
+/// Makes the sign of life of the lane that an entry names: for its first process, which holds it until it ends. By its
+/// processes a lane is seen in its own PID namespace and those above it alone, and two containers may share a ledger.
+pub(crate) fn give_sign_of_lane(entry: &Path) -> Option<File> {
+    let sign = hold(&sign_of_lane(entry))?;
+    // A lane is root's. Where its user may not read the sign, the lane's processes have to do.
+    let _ = belongs_to(&sign, entry.parent()?);
+    Some(sign)
+}
+
+pub(super) fn sign_of_lane(entry: &Path) -> PathBuf {
+    entry.with_extension("lane")
+}
+
 impl Kept {
     /// Is true when there is still something that is kept: a lane that has ended keeps nothing.
-    pub(super) fn holds(&self) -> bool {
-        self.lane.is_none_or(|lane| lane.first_process().is_some())
+    pub(super) fn holds(&self, entry: &Path) -> bool {
+        self.lane.is_none_or(|lane| lane.first_process().is_some() || is_elsewhere(entry))
     }
 
     /// Seconds since it is kept.
@@ -73,10 +87,26 @@ impl Kept {
         self.since.elapsed().unwrap_or_default().as_secs()
     }
 
-    /// The lane's first process, as this process numbers it.
-    pub fn pid(&self) -> Option<i32> {
-        Some(self.lane?.first_process()?.as_raw_nonzero().get())
+    /// Where it is, in words.
+    pub fn place(&self) -> String {
+        match self.lane.map(Lane::first_process) {
+            None => "on this host".to_owned(),
+            Some(Some(pid)) => format!("in the lane of process {}", pid.as_raw_nonzero()),
+            Some(None) => "in a lane of another PID namespace".to_owned(),
+        }
     }
+}
+
+/// Is true of a lane whose processes are not seen, when it lives all the same.
+fn is_elsewhere(entry: &Path) -> bool {
+    is_held(&sign_of_lane(entry)).unwrap_or_default()
+}
+
+fn elsewhere(project: &str) -> Failure {
+    Failure::new(format!("the lane of `{project}` runs in another PID namespace"))
+        .expected("the lane's first process among the processes that are seen here")
+        .seen("its sign of life is held, and its processes are not seen")
+        .remedy("give the command where the run was started: in the same container, or on its host")
 }
 
 impl Lane {
@@ -160,17 +190,22 @@ fn find(name: &str) -> Result<(PathBuf, Entry, Kept), Failure> {
 
 /// Is true when a project of that name is still kept.
 pub fn is_kept(project: &str) -> bool {
-    let same = |entry: &Entry| entry.project == project && entry.kept.as_ref().is_some_and(Kept::holds);
-    entries(&folder()).iter().filter_map(|(_, entry)| entry.as_ref()).any(same)
+    let same = |(path, entry): &(PathBuf, Option<Entry>)| {
+        entry.as_ref().is_some_and(|entry| entry.project == project && entry.is_kept(path))
+    };
+    entries(&folder()).iter().any(same)
 }
 
 /// Runs a command where a kept project lives, with its `WorkerBee`, nerdctl and containerd in the environment.
 pub fn enter(name: &str, line: &[String]) -> Result<ExitStatus, Failure> {
-    let (_, entry, kept) = find(name)?;
+    let (path, entry, kept) = find(name)?;
     let mut words: Vec<String> = Vec::new();
     let mut own: Vec<String> = Vec::new();
     if let Some(lane) = kept.lane {
         let pid = lane.first_process().ok_or_else(|| {
+            if is_elsewhere(&path) {
+                return elsewhere(name);
+            }
             Failure::new(format!("the lane of `{name}` has ended"))
                 .expected("its first process")
                 .seen("no such process")
@@ -205,6 +240,9 @@ pub fn enter(name: &str, line: &[String]) -> Result<ExitStatus, Failure> {
 pub async fn release(name: &str) -> Result<(), Failure> {
     let (path, entry, kept) = find(name)?;
     if let Some(lane) = kept.lane {
+        if lane.first_process().is_none() && is_elsewhere(&path) {
+            return Err(elsewhere(name));
+        }
         lane.end()?;
     }
     let unkept = Entry { kept: None, ..entry };

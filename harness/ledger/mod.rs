@@ -11,8 +11,8 @@ mod owner;
 mod project;
 
 pub(crate) use cgroups::mounts as cgroup_mounts;
-pub(crate) use kept::keep;
 pub use kept::{Kept, enter, is_kept, release};
+pub(crate) use kept::{give_sign_of_lane, keep};
 pub use owner::Owner;
 pub(crate) use project::{lock, remove_folder};
 
@@ -51,8 +51,8 @@ struct Entry {
 }
 
 impl Entry {
-    fn is_kept(&self) -> bool {
-        self.kept.as_ref().is_some_and(Kept::holds)
+    fn is_kept(&self, path: &Path) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.holds(path))
     }
 }
 
@@ -191,7 +191,7 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
     let Some(entry) = read(path) else {
         return if path.exists() { Err(unreadable(path)) } else { Ok(()) };
     };
-    if entry.is_kept() {
+    if entry.is_kept(path) {
         return Ok(());
     }
     if let Some(project) = &entry.on_host {
@@ -202,6 +202,7 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
     let left = cgroups::existing(&cgroups);
     if left.is_empty() {
         let _ = fs::remove_dir_all(project::purges_of(path));
+        let _ = fs::remove_file(kept::sign_of_lane(path));
         let _ = fs::remove_file(path);
         return Ok(());
     }
@@ -215,8 +216,8 @@ pub(crate) async fn settle(path: &Path) -> Result<(), Failure> {
 /// the last of them removes those.
 fn not_in_use(path: &Path, mut cgroups: Vec<String>) -> Vec<String> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    for (_, other) in entries(folder).into_iter().filter(|(other, _)| other != path) {
-        if let Some(other) = other.filter(|other| other.owner.is_alive_in(folder) || other.is_kept()) {
+    for (at, other) in entries(folder).into_iter().filter(|(other, _)| other != path) {
+        if let Some(other) = other.filter(|other| other.owner.is_alive_in(folder) || other.is_kept(&at)) {
             cgroups.retain(|name| !other.cgroups.contains(name));
         }
     }
@@ -232,7 +233,7 @@ pub async fn remains() -> Vec<Remains> {
             remains.push(Remains { project: "?".into(), owner: None, age: 0, left, kept: None, entry: path });
             continue;
         };
-        let kept = entry.kept.filter(Kept::holds);
+        let kept = entry.kept.filter(|kept| kept.holds(&path));
         if kept.is_none() && entry.owner.is_alive_in(&folder()) {
             continue;
         }
@@ -288,12 +289,18 @@ fn write(path: &Path, entry: &Entry) -> std::io::Result<()> {
     serde_json::to_writer_pretty(&mut file, entry)?;
     file.as_file().sync_all()?;
     // A lane is root's; its entry belongs to whom the ledger belongs to.
-    let (owner, own) = (fs::metadata(folder)?, file.as_file().metadata()?);
-    if (owner.uid(), owner.gid()) != (own.uid(), own.gid()) {
-        std::os::unix::fs::fchown(file.as_file(), Some(owner.uid()), Some(owner.gid()))?;
-    }
+    belongs_to(file.as_file(), folder)?;
     file.persist(path).map_err(|error| error.error)?;
     fs::File::open(folder)?.sync_all()
+}
+
+/// Gives a file of the ledger to whom the ledger belongs to.
+fn belongs_to(file: &fs::File, ledger: &Path) -> std::io::Result<()> {
+    let (owner, own) = (fs::metadata(ledger)?, file.metadata()?);
+    if (owner.uid(), owner.gid()) == (own.uid(), own.gid()) {
+        return Ok(());
+    }
+    std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()))
 }
 
 fn read(path: &Path) -> Option<Entry> {

@@ -33,30 +33,12 @@ impl Owner {
     /// containers may share a ledger, and then know nothing of each other's processes. A process holds its sign of life
     /// locked while it lives.
     pub(super) fn is_alive_in(self, ledger: &Path) -> bool {
-        let Ok(sign) = File::open(self.sign(ledger)) else { return self.is_alive() };
-        match flock(&sign, FlockOperation::NonBlockingLockShared) {
-            Ok(()) => false,
-            Err(Errno::WOULDBLOCK) => true,
-            // A file system without locks.
-            Err(_) => self.is_alive(),
-        }
+        is_held(&self.sign(ledger)).unwrap_or_else(|| self.is_alive())
     }
 
     /// Makes the sign of life of this process. Where there are no locks, its number has to do.
     pub(super) fn give_sign(self, ledger: &Path) -> Option<File> {
-        let file = self.sign(ledger);
-        loop {
-            let sign = File::create(&file).ok()?;
-            if flock(&sign, FlockOperation::LockExclusive).is_err() {
-                let _ = std::fs::remove_file(file);
-                return None;
-            }
-            // A sweep may just have taken it for a dead one's.
-            let is_there = |about: std::fs::Metadata| sign.metadata().is_ok_and(|own| own.ino() == about.ino());
-            if std::fs::metadata(&file).is_ok_and(is_there) {
-                return Some(sign);
-            }
-        }
+        hold(&self.sign(ledger))
     }
 
     /// Removes it, when nothing of this process is in the ledger any more.
@@ -66,6 +48,31 @@ impl Owner {
 
     fn sign(self, ledger: &Path) -> PathBuf {
         ledger.join(format!("{}-{}.{SIGN}", self.pid, self.start))
+    }
+}
+
+/// Is true when a living process holds the sign of life; none where nobody can tell: no such file, or no locks.
+pub(super) fn is_held(sign: &Path) -> Option<bool> {
+    match flock(&File::open(sign).ok()?, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Some(false),
+        Err(Errno::WOULDBLOCK) => Some(true),
+        Err(_) => None,
+    }
+}
+
+/// Makes a sign of life, held until it is closed; none on a file system without locks.
+pub(super) fn hold(file: &Path) -> Option<File> {
+    loop {
+        let sign = File::create(file).ok()?;
+        if flock(&sign, FlockOperation::LockExclusive).is_err() {
+            let _ = std::fs::remove_file(file);
+            return None;
+        }
+        // A sweep may just have taken it for a dead one's.
+        let is_there = |about: std::fs::Metadata| sign.metadata().is_ok_and(|own| own.ino() == about.ino());
+        if std::fs::metadata(file).is_ok_and(is_there) {
+            return Some(sign);
+        }
     }
 }
 

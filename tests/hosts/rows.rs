@@ -48,7 +48,40 @@ const OF_NOBODY: &str = "mkdir -p $HOST/nobody/run/gates && echo '{}' > $HOST/no
     && echo S3cret > $HOST/secret && chmod 600 $HOST/secret && ln -sfn $HOST/secret $HOST/nobody/run/manifest.json \
     && chown -R -h 65534 $HOST/nobody";
 
+/// A user whose sudo asks for a password, on a terminal of the user's own; `TICKET` is set where it was given before.
+const USER_WITH_A_PASSWORD: &str = include_str!("user_with_a_password.sh");
+
 pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "sudo-with-a-ticket",
+        expected: "works on the terminal on which `sudo -v` was given",
+        host: USER_WITH_A_PASSWORD,
+        through: "sh $HOST/terminal",
+        variables: &[("TICKET", "given")],
+        gate: Some(Good),
+        ..PLAIN
+    },
+    Row {
+        name: "sudo-without-a-ticket",
+        expected: "told by the doctor, and by the gate at once",
+        host: USER_WITH_A_PASSWORD,
+        through: "sh $HOST/terminal",
+        doctor: &[("a lane", Told("a password is required"))],
+        gate: Some(Told("a password is required")),
+        ..PLAIN
+    },
+    Row { name: "few-file-descriptors", host: "ulimit -n 40", gate: Some(Good), ..PLAIN },
+    Row {
+        name: "k1s-root-with-odd-files",
+        expected: "works, and passes over what is no file",
+        host: "K1S_ROOT=$HOST/k1s && export K1S_ROOT \
+            && cp -a \"${K1S_GATES_CACHE:-$HOME/.cache/k1s-profile-gates}\"/k1s-*/. $K1S_ROOT && cd $K1S_ROOT \
+            && mkfifo .dev.fifo src/ae/pipe && ln -s . src/ae/circle && ln -s /dev/zero src/ae/endless \
+            && mknod src/ae/device c 1 5 && touch \"$(printf 'src/ae/caf\\351.py')\" && cd /",
+        doctor: &[("a lane", Good), ("k1s under test", Good)],
+        gate: Some(Good),
+        ..PLAIN
+    },
     Row {
         name: "folders-under-var-lib-and-run",
         host: "mkdir -p $HOST/lib $HOST/run && mount --bind $HOST/lib /var/lib/misc && mkdir -p /var/lib/misc/agent \

@@ -27,8 +27,10 @@ pub(crate) fn in_a_lane() -> Result<(), Failed> {
     }
     run::wait_until_sealed(&run.run_dir());
     let project = run.project.clone();
-    let gates = |arguments: &[&str]| -> Output {
-        Command::new(env!("CARGO_BIN_EXE_k1s-gates"))
+    let through = |words: &[&str], arguments: &[&str]| -> Output {
+        Command::new("env")
+            .args(words)
+            .arg(env!("CARGO_BIN_EXE_k1s-gates"))
             .args(arguments)
             .env("XDG_RUNTIME_DIR", run.folder().join("runtime"))
             .env("XDG_STATE_HOME", run.folder().join("state"))
@@ -36,6 +38,9 @@ pub(crate) fn in_a_lane() -> Result<(), Failed> {
             .output()
             .unwrap()
     };
+    let gates = |arguments: &[&str]| through(&[], arguments);
+    // As in another container that shares the ledger.
+    let elsewhere = |arguments: &[&str]| through(&["unshare", "--pid", "--fork", "--mount-proc"], arguments);
     let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
     let mut expect = |what: &str, so: bool, seen: &Output| {
         if !so {
@@ -49,6 +54,13 @@ pub(crate) fn in_a_lane() -> Result<(), Failed> {
         let told = text(&shown).contains(&format!("project {project}, kept in the lane of process"))
             && text(&shown).contains(&way);
         expect("a sweep shows it and lets it be", told && shown.status.success(), &shown);
+    }
+    let swept = elsewhere(&["sweep", "--execute"]);
+    let told = text(&swept).contains(&format!("project {project}, kept in a lane of another PID namespace"));
+    expect("a sweep in another PID namespace lets it be", told && swept.status.success(), &swept);
+    for refused in [elsewhere(&["release", &project]), elsewhere(&["enter", &project, "--", "true"])] {
+        let told = String::from_utf8_lossy(&refused.stderr).contains("runs in another PID namespace");
+        expect("another PID namespace has no way to it", told && !refused.status.success(), &refused);
     }
     let seen = gates(&["enter", &project, "--", "nerdctl", "ps", "--format", "{{.Names}}"]);
     expect("its containers run", text(&seen).lines().count() == 2, &seen);
