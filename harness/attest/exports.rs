@@ -16,7 +16,7 @@ use super::app::{self, App, read};
 use super::containerd::Containerd;
 use super::images::{app_of, applications};
 use super::resources::Seen;
-use crate::failure::{Failure, Mismatch};
+use crate::failure::{Failure, Kind, Mismatch};
 
 /// The formats that the runbook asks for.
 pub const FORMATS: [&str; 3] = ["helm", "k1s", "k8s"];
@@ -109,9 +109,12 @@ pub async fn observe(subject: &Subject) -> Result<Exports, Failure> {
     })
 }
 
+/// How it begins that there is no export for want of an answer of `WorkerBee`'s.
+const NO_FOLDER: &str = "the answer names no folder";
+
 fn folder(subject: &Subject, format: &str) -> Seen<PathBuf> {
     let folder = subject.answer.pointer(&format!("/exports/{format}/output_dir")).and_then(Value::as_str);
-    let folder = PathBuf::from(folder.ok_or_else(|| format!("the answer names no folder of the {format} export"))?);
+    let folder = PathBuf::from(folder.ok_or_else(|| format!("{NO_FOLDER} of the {format} export"))?);
     let own = subject.state_root.join("projects").join(&subject.project);
     if folder.starts_with(&own) { Ok(folder) } else { Err(format!("{} is not of this project", folder.display())) }
 }
@@ -202,7 +205,10 @@ pub fn judge(seen: &Exports) -> Result<(), Mismatch> {
     for format in FORMATS {
         let export = match seen.formats.get(format) {
             Some(Ok(export)) => export,
-            Some(Err(error)) => return Err(Mismatch::new(format!("the {format} export cannot be read"), error)),
+            Some(Err(error)) => {
+                let kind = if error.starts_with(NO_FOLDER) { Kind::WorkerBee } else { Kind::Finding };
+                return Err(Mismatch::new(format!("the {format} export cannot be read"), error).of(kind));
+            }
             None => return Err(Mismatch::new(format!("no {format} export"), &seen.formats.keys().collect::<Vec<_>>())),
         };
         if export.apps != seen.deployed {

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::Subject;
 use super::app::{self, App};
 use super::containerd::{Containerd, in_namespace};
-use crate::failure::{Failure, Mismatch};
+use crate::failure::{Failure, Kind, Mismatch};
 
 /// The label by which k1s marks the containers of an application; its value is project and name.
 pub(super) const APP: &str = "ae.app";
@@ -165,7 +165,8 @@ pub fn judge(seen: &Images) -> Result<(), Mismatch> {
     app::complete(&seen.deployed)?;
     for app in &seen.deployed {
         let Some(built) = seen.builds.iter().find(|built| built.tag == app.image) else {
-            return Err(Mismatch::new(format!("this gate built no {}", app.image), &seen.builds));
+            let what = format!("this gate built no {}", app.image);
+            return Err(Mismatch::new(what, &seen.builds).of(Kind::WorkerBee));
         };
         let of_app: Vec<&Running> = seen.containers.iter().filter(|container| container.app == app.name).collect();
         if i32::try_from(of_app.len()) != Ok(app.replicas) {

@@ -1,7 +1,8 @@
 //! The logs of a project's containers: nobody's token is in them, and what k1s could not handle is told.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -17,8 +18,14 @@ use crate::workerbee::naming;
 const TRACEBACK: &str = "Traceback (most recent call last):";
 /// What the file of a component's log is called after the component when it is that of its installation.
 pub(crate) const INSTALLING: &str = ".installing";
+/// The same when it is the log that was rotated away last.
+pub(crate) const ROTATED: &str = ".rotated";
 /// The longest last line of a traceback that is kept.
 const LINE: usize = 200;
+/// The most of a log's beginning, and of its end, that is read for tracebacks.
+const PART: usize = 2 * 1024 * 1024;
+/// The most of a log that is in memory at once while it is searched for tokens.
+const PIECE: usize = 256 * 1024;
 
 /// The observation of the logs.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +45,9 @@ pub struct Log {
     pub tokens: Vec<String>,
     /// The last line of each traceback that the harness did not provoke.
     pub tracebacks: Vec<String>,
+    /// The number of bytes in the middle of a long log that were searched for tokens alone.
+    #[serde(default)]
+    pub middle: u64,
     /// The reason why it could not be read.
     pub unread: Option<String>,
     /// True when this user may not read it.
@@ -48,8 +58,8 @@ pub struct Log {
 pub fn observe(subject: &Subject) -> Result<Logs, Failure> {
     let tokens: Tokens = subject.profile_record()?;
     let files = files(&subject.state_root, &subject.project, Some(subject.profile));
-    let read = |(name, file): (String, PathBuf)| match std::fs::read_to_string(&file) {
-        Ok(text) => Log { container: name, ..Log::of(&text, &tokens) },
+    let read = |(name, file): (String, PathBuf)| match Log::read(&file, &tokens) {
+        Ok(log) => Log { container: name, ..log },
         Err(error) => {
             let forbidden = error.kind() == ErrorKind::PermissionDenied;
             Log { container: name, unread: Some(error.to_string()), forbidden, ..Log::default() }
@@ -86,19 +96,71 @@ pub(crate) fn files(state_root: &Path, project: &str, profile: Option<Profile>) 
     .collect()
 }
 
+/// The file that a log is rotated to.
+pub(crate) fn rotated(log: &Path) -> PathBuf {
+    let mut name = log.as_os_str().to_owned();
+    name.push(".1");
+    name.into()
+}
+
 impl Log {
-    /// nerdctl writes one JSON object per line; what cannot be read as one is taken as it is.
-    fn of(text: &str, tokens: &Tokens) -> Self {
-        let said = |line: &str| {
-            let object: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
-            object["log"].as_str().unwrap_or(line).trim_end().to_owned()
+    /// Reads a log of any length. All of it is searched for tokens, its beginning and its end for tracebacks.
+    fn read(file: &Path, tokens: &Tokens) -> io::Result<Self> {
+        let mut file = File::open(file)?;
+        let length = file.metadata()?.len();
+        let (lines, tokens) = search(&mut (&file).take(length), tokens)?;
+        let mut part = |from: u64, length: u64| -> io::Result<Vec<u8>> {
+            file.seek(SeekFrom::Start(from))?;
+            let mut bytes = Vec::new();
+            (&file).take(length).read_to_end(&mut bytes)?;
+            Ok(bytes)
         };
-        let lines: Vec<String> = text.lines().map(said).collect();
-        let known = [("admin", &tokens.admin), ("read", &tokens.read), ("api", &tokens.api)];
-        let held = known.into_iter().filter(|(_, token)| lines.iter().any(|line| line.contains(token.as_str())));
-        let tokens = held.map(|(name, _)| name.to_owned()).collect();
-        Self { lines: lines.len(), tokens, tracebacks: tracebacks(&lines), ..Self::default() }
+        let (most, whole) = (PART as u64, 2 * PART as u64);
+        let (parts, middle) = match length.checked_sub(whole) {
+            None | Some(0) => (vec![part(0, length)?], 0),
+            Some(middle) => (vec![part(0, most)?, part(length - most, most)?], middle),
+        };
+        let tracebacks = parts.iter().flat_map(|part| tracebacks(&said(part))).collect();
+        Ok(Self { lines, tokens, tracebacks, middle, ..Self::default() })
     }
+}
+
+/// Counts the lines, and finds the names of the tokens that are in them.
+fn search(log: &mut impl Read, tokens: &Tokens) -> io::Result<(usize, Vec<String>)> {
+    let known = [("admin", &tokens.admin), ("read", &tokens.read), ("api", &tokens.api)];
+    let longest = known.iter().map(|(_, token)| token.len()).max().unwrap_or_default();
+    let (mut lines, mut held, mut is_ended) = (0, BTreeSet::new(), true);
+    let (mut window, mut kept) = (vec![0; PIECE + longest], 0);
+    loop {
+        let read = log.read(&mut window[kept..])?;
+        if read == 0 {
+            let names = known.iter().map(|(name, _)| *name).filter(|name| held.contains(name));
+            return Ok((lines + usize::from(!is_ended), names.map(ToOwned::to_owned).collect()));
+        }
+        let end = kept + read;
+        lines += memchr::memchr_iter(b'\n', &window[kept..end]).count();
+        is_ended = window[end - 1] == b'\n';
+        let seen = &window[..end];
+        held.extend(
+            known
+                .iter()
+                .filter(|(_, token)| memchr::memmem::find(seen, token.as_bytes()).is_some())
+                .map(|(name, _)| *name),
+        );
+        // A token may go on in the next piece.
+        let rest = end.min(longest);
+        window.copy_within(end - rest..end, 0);
+        kept = rest;
+    }
+}
+
+/// The lines of a part of a log. nerdctl writes one JSON object per line; what cannot be read as one is taken as it is.
+fn said(part: &[u8]) -> Vec<String> {
+    let said = |line: &str| {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        object["log"].as_str().unwrap_or(line).trim_end().to_owned()
+    };
+    String::from_utf8_lossy(part).lines().map(said).collect()
 }
 
 /// The last line of each traceback. One that was raised while another was handled stands for both.
@@ -129,9 +191,20 @@ impl Logs {
         let names: Vec<String> = profile.components().iter().map(ToString::to_string).collect();
         let of = |log: &Log| {
             let last = log.tracebacks.last()?;
-            Some(format!("{} tracebacks in the log of {}, at last: {last}", log.tracebacks.len(), log.container))
+            let (count, name) = (log.tracebacks.len(), &log.container);
+            Some(format!("{count} tracebacks in the log of {name}{}, at last: {last}", log.as_far_as_read()))
         };
         self.logs.iter().filter(|log| names.contains(&log.container)).filter_map(of).collect()
+    }
+}
+
+impl Log {
+    /// Says in words what of a long log was not read for tracebacks; nothing of others.
+    fn as_far_as_read(&self) -> String {
+        if self.middle == 0 {
+            return String::new();
+        }
+        format!(", of which {} bytes in the middle were searched for tokens alone", self.middle)
     }
 }
 
@@ -156,12 +229,18 @@ pub fn judge(seen: &Logs, profile: Profile) -> Result<(), Mismatch> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
 mod tests {
     use super::*;
 
     fn log(text: &str) -> Log {
-        let tokens = Tokens { api: "api-1234".into(), admin: "admin-5678".into(), read: "read-9012".into() };
-        Log::of(text, &tokens)
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Log::read(file.path(), &tokens()).unwrap()
+    }
+
+    fn tokens() -> Tokens {
+        Tokens { api: "api-1234".into(), admin: "admin-5678".into(), read: "read-9012".into() }
     }
 
     #[test]
@@ -183,5 +262,56 @@ mod tests {
         let ours = "ERROR apply handler failed source=api app=p--gates-nobody\n\
                     Traceback (most recent call last):\n  File \"d.py\", line 4\nOSError: disk\n";
         assert_eq!(log(&format!("{other}{ours}")).tracebacks, ["OSError: gone"]);
+    }
+
+    /// Gives a hundred megabytes without having them, and notes the most that was asked for at once.
+    struct Long {
+        left: u64,
+        most: usize,
+    }
+
+    impl Read for Long {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.most = self.most.max(into.len());
+            let read = into.len().min(usize::try_from(self.left).unwrap());
+            into[..read].fill(b'x');
+            self.left -= read as u64;
+            Ok(read)
+        }
+    }
+
+    #[test]
+    fn of_a_hundred_megabytes_little_is_in_memory() {
+        let mut long = Long { left: 100 * 1024 * 1024, most: 0 };
+        assert_eq!(search(&mut long, &tokens()).unwrap(), (1, Vec::new()));
+        assert!(long.most <= PIECE + 16, "{}", long.most);
+    }
+
+    #[test]
+    fn a_token_between_two_pieces_is_found() {
+        for before in [PIECE - 12, PIECE - 4, PIECE, PIECE + 3, 2 * PIECE - 1] {
+            assert_eq!(log(&format!("{}admin-5678", "x".repeat(before))).tokens, ["admin"], "{before}");
+        }
+    }
+
+    #[test]
+    fn of_a_long_log_the_beginning_and_the_end_are_read_and_that_is_said() {
+        let trace = |name: &str| format!("Traceback (most recent call last):\n  File \"a.py\", line 1\n{name}: no\n");
+        let filling = "INFO the loop has turned\n".repeat(PART / 10);
+        let text = [trace("First"), filling.clone(), trace("Second"), filling, trace("Third")].concat();
+        let seen = log(&text);
+        assert_eq!(seen.tracebacks, ["First: no", "Third: no"]);
+        assert_eq!(seen.middle, (text.len() - 2 * PART) as u64);
+        let logs = Logs { logs: vec![Log { container: "controller-0".to_owned(), ..seen }] };
+        let told = logs.tracebacks(Profile::DevMinSqlite);
+        assert!(told[0].contains("bytes in the middle were searched for tokens alone"), "{told:?}");
+    }
+
+    #[test]
+    fn a_log_that_is_no_text_is_read_all_the_same() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(90_000).chain(*b"\nread-9012").collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        assert_eq!(Log::read(file.path(), &tokens()).unwrap().tokens, ["read"]);
     }
 }

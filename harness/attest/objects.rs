@@ -164,7 +164,11 @@ impl Objects {
             };
             let status = step.status.map_or("nothing".to_owned(), |status| status.to_string());
             let again = if what.contains("deleted") { ", as if it were not deleted" } else { "" };
-            Some(Deviation::new(name, format!("`{what}` is answered with {status} instead of {wanted}{again}"), step))
+            Some(Deviation::new(
+                name,
+                format!("apishim answers `{what}` with {status} instead of {wanted}{again}"),
+                step,
+            ))
         });
         wrong.collect()
     }

@@ -119,7 +119,7 @@ pub fn judge(seen: &Rbac, check: &'static str) -> Result<(), Mismatch> {
         let (what, kind) = if all_silent {
             ("apishim gives a service account no token: it answers nothing", Kind::Silence)
         } else {
-            ("k1s gives a service account no token", Kind::Finding)
+            ("apishim gives a service account no token", Kind::Finding)
         };
         return Err(Mismatch::new(what, seen).of(kind));
     }

@@ -37,7 +37,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::ingress::Ingress;
 use super::tls::Trust;
 use super::{Subject, app};
-use crate::failure::{Failure, Mismatch};
+use crate::failure::{Failure, Kind, Mismatch};
 
 /// The text that the app puts before what it echoes.
 const PREFIX: &str = "echo:";
@@ -230,7 +230,12 @@ pub fn judge(seen: &WebSocket) -> Result<(), Mismatch> {
             Turn::Answered { echoed: true, .. } => {
                 return Err(Mismatch::new(format!("the connection does not end after {what} was echoed"), turn));
             }
-            _ => return Err(Mismatch::new(format!("{what} is not echoed"), turn)),
+            // Whoever answers is WorkerBee's app: k1s passes on what it says.
+            Turn::Answered { .. } => {
+                let what = format!("{what} is not echoed: WorkerBee's app answers something else");
+                return Err(Mismatch::new(what, turn).of(Kind::WorkerBee));
+            }
+            Turn::Unanswered(_) => return Err(Mismatch::new(format!("{what} is not echoed"), turn)),
         }
     }
     if !matches!(seen.longest, Turn::Answered { sent: LONGEST, .. }) {

@@ -3,6 +3,7 @@
 mod reported;
 mod snapshot;
 
+pub(crate) use reported::CONTRADICTS;
 pub use reported::{WORKERBEE_OK, backed, no_unknown_checks, reported, verdict};
 pub use snapshot::snapshot;
 

@@ -7,6 +7,8 @@ use crate::evidence::Evidence;
 use crate::failure::{Failure, Kind};
 use crate::workerbee::reply::{Reply, ReportedError};
 
+/// How a check begins whose good report is not backed by its own answer.
+pub(crate) const CONTRADICTS: &str = "WorkerBee says ok, its answer does not";
 /// The name of the check over a whole answer.
 pub const WORKERBEE_OK: &str = "ok";
 
@@ -28,8 +30,7 @@ pub fn backed<T: DeserializeOwned>(
         verdict(evidence, label, name)?;
         let part: T = evidence.reply(label, pointer)?;
         judge(&part).map_err(|wrong| {
-            otherwise(evidence, label, pointer, &format!("{name}: WorkerBee says ok, its answer does not: {wrong}"))
-                .expected(expected)
+            otherwise(evidence, label, pointer, &format!("{name}: {CONTRADICTS}: {wrong}")).expected(expected)
         })
     })
     .expecting(expected)

@@ -149,6 +149,9 @@ fn exit_status(nextest: std::process::ExitStatus, run_dir: &Path, begun: jiff::T
     if summary.verdict() == State::Passed {
         return ExitCode::SUCCESS;
     }
+    if summary.fails_flaky {
+        summary.flaky().iter().for_each(|flaky| eprintln!("k1s-gates: flaky (K1S_GATES_FLAKY=fail): {flaky}"));
+    }
     eprintln!(
         "k1s-gates: every trial that nextest ran is green, but the run is not: see {}",
         run_dir.join("summary.txt").display()

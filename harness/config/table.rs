@@ -54,7 +54,7 @@ const SECONDS: Takes = Takes::Number("seconds");
 const PROJECT: Takes = Takes::Text("lower-case letters, digits and inner dashes");
 
 /// All settings, in the order of the docs.
-pub const SETTINGS: [Setting; 28] = [
+pub const SETTINGS: [Setting; 30] = [
     both("k1s-root", "K1S_ROOT", Takes::Path, "the checkout in reach", "\".\"", "the k1s checkout to validate"),
     both(
         "profiles",
@@ -113,6 +113,14 @@ pub const SETTINGS: [Setting; 28] = [
         "`off`: wait for WorkerBee's own answer also when a component has died",
     ),
     both(
+        "flaky",
+        "K1S_GATES_FLAKY",
+        Takes::Word(&["warn", "fail"]),
+        "warn",
+        "\"fail\"",
+        "`fail`: a run fails with a gate that is flaky: green at a second run alone, or with something noticed",
+    ),
+    both(
         "limits.startup",
         "K1S_GATES_STARTUP_TIMEOUT",
         SECONDS,
@@ -141,6 +149,12 @@ pub const SETTINGS: [Setting; 28] = [
         Takes::Path,
         "",
         "WorkerBee's own name for `K1S_ROOT`; used when that is not set, before the file",
+    ),
+    variable(
+        "K1S_GATES_K1S_DIGEST",
+        Takes::Text("`sha256:` and 64 hexadecimal digits"),
+        "any k1s",
+        "the digest of the one k1s that may be validated; another one is refused",
     ),
     variable(
         "WORKERBEE_BIN",

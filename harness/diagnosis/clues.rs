@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::log::Log;
 use crate::attest::exits::Exits;
+use crate::attest::logs::{Logs, ROTATED};
 use crate::evidence::layout::triage_folder;
 use crate::evidence::{Evidence, folder};
 use crate::plan::Profile;
@@ -23,6 +24,8 @@ pub(super) struct Clues<'a> {
     pub(super) exits: Exits,
     /// The logs of containers, by component or by the app's name.
     pub(super) logs: BTreeMap<String, Log>,
+    /// The number of lines that the log of each component had when the gate looked at it.
+    seen_lines: BTreeMap<String, usize>,
     /// The logs of what they stand on, by file name.
     pub(super) below: BTreeMap<&'static str, Log>,
     /// The run's folder when the gate ran.
@@ -38,6 +41,7 @@ impl<'a> Clues<'a> {
         let triage = triage_folder(own);
         let spec: Value = read(run_dir, &own.join("spec.json")).unwrap_or_default();
         let exits = evidence.observation::<Exits>("component-exits").map(|(exits, _)| exits).unwrap_or_default();
+        let looked_at = evidence.observation::<Logs>("logs").map(|(seen, _)| seen.logs).unwrap_or_default();
         evidence.readings();
         let files = std::fs::read_dir(run_dir.join(&triage).join("logs")).into_iter().flatten().flatten();
         let log = |file: std::fs::DirEntry| {
@@ -51,9 +55,28 @@ impl<'a> Clues<'a> {
             in_lane: spec["settings"]["mode"].as_str() != Some("external") && !spec["settings"]["mode"].is_object(),
             exits,
             logs: files.filter_map(log).collect(),
+            seen_lines: looked_at.into_iter().map(|log| (log.container, log.lines)).collect(),
             below: BELOW.into_iter().filter_map(|name| Some((name, Log::read(run_dir, &triage.join(name))?))).collect(),
             was_in: spec["settings"]["run_dir"].as_str().map(PathBuf::from),
         }
+    }
+
+    /// The log of a component. Where it was rotated away, that which it was rotated to.
+    pub(super) fn log(&self, component: &str) -> Option<&Log> {
+        let log = self.logs.get(component);
+        let is_empty = log.is_none_or(|log| log.lines.iter().all(|line| line.trim().is_empty()));
+        let rotated = || self.logs.get(&format!("{component}{ROTATED}"));
+        if is_empty { rotated().or(log) } else { log }
+    }
+
+    /// Says that a component's log has lost lines since the gate looked at it, when it has.
+    pub(super) fn loss(&self, component: &str) -> Option<String> {
+        let had = *self.seen_lines.get(component)?;
+        let log = self.logs.get(component);
+        let has = log.map_or(0, |log| log.entries);
+        // A part of a log has fewer lines than the whole, and what was redacted may have a few less.
+        let is_whole = log.is_none_or(|log| log.is_whole);
+        (2 * has < had && is_whole).then(|| format!("its log was cut off meanwhile: it had {had} lines, and has {has}"))
     }
 
     /// A file as it is called in the run's folder, wherever that is now.

@@ -43,7 +43,7 @@ pub(super) fn causes(clues: &Clues<'_>) -> Vec<Cause> {
 }
 
 fn cause(exit: &Exit, clues: &Clues<'_>) -> Cause {
-    let log = clues.logs.get(&exit.component);
+    let log = clues.log(&exit.component);
     let lines = log.map(|log| log.lines.as_slice()).unwrap_or_default();
     let signal = exit.signal();
     let why = match signal.as_deref() {
@@ -53,8 +53,13 @@ fn cause(exit: &Exit, clues: &Clues<'_>) -> Cause {
         _ => reason::of_an_end(lines).map(|reason| reason.to_string()).or_else(|| never_begun(exit, clues)),
     };
     let is_silent = lines.iter().all(|line| line.trim().is_empty());
-    let silence = if is_silent && why.is_none() { ", without a word in its log" } else { "" };
-    let mut cause = Cause::new(format!("{exit}{silence}"), Fault::K1s);
+    let is_told = why.as_deref().is_some_and(|why| !why.starts_with(reason::LAST_WORDS));
+    let about_the_log = match clues.loss(&exit.component).filter(|_| !is_told) {
+        Some(loss) => format!(", and {loss}"),
+        None if is_silent && why.is_none() => ", without a word in its log".to_owned(),
+        None => String::new(),
+    };
+    let mut cause = Cause::new(format!("{exit}{about_the_log}"), Fault::K1s);
     cause.fault = why.as_deref().and_then(|why| fault::by_words(why, clues.in_lane)).unwrap_or(Fault::K1s);
     cause.why = why;
     cause.component = Some(exit.component.clone());

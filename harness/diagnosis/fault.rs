@@ -60,6 +60,10 @@ const FOREIGN: &[(&str, Whose)] = &[
     (CONTAINERD, Whose::Environment),
     ("failed to extract layer", Whose::Environment),
     ("failed to unpack", Whose::Environment),
+    // pip, of what k1s requires: without its index it calls every package missing.
+    ("the package index was not reached", Whose::The(Fault::Host)),
+    ("No matching distribution found for", Whose::The(Fault::K1s)),
+    ("ResolutionImpossible", Whose::The(Fault::K1s)),
 ];
 
 /// How others name containerd when it does not answer them.
@@ -80,6 +84,9 @@ const CHECKS: &[(&str, Whose)] = &[
     ("containerd-", Whose::Environment),
     ("name-budget", Whose::The(Fault::Host)),
     ("projects-unused", Whose::The(Fault::Host)),
+    ("own-project", Whose::The(Fault::WorkerBee)),
+    ("own-state-root", Whose::The(Fault::WorkerBee)),
+    ("k1s-root", Whose::The(Fault::Host)),
     ("no-host-processes", Whose::The(Fault::WorkerBee)),
     ("expected-profiles", Whose::The(Fault::WorkerBee)),
     ("no-unknown-checks", Whose::The(Fault::WorkerBee)),
@@ -89,10 +96,8 @@ const CHECKS: &[(&str, Whose)] = &[
     ("containerized-components", Whose::The(Fault::WorkerBee)),
     ("routes", Whose::The(Fault::WorkerBee)),
     ("images-built", Whose::The(Fault::WorkerBee)),
-    ("exports", Whose::The(Fault::WorkerBee)),
-    ("attest::images", Whose::The(Fault::WorkerBee)),
-    ("attest::exports", Whose::The(Fault::WorkerBee)),
-    ("attest::host-processes", Whose::The(Fault::Host)),
+    // A lane has nobody else's processes.
+    ("attest::host-processes", Whose::Starter),
 ];
 
 #[derive(Clone, Copy)]
@@ -100,6 +105,8 @@ enum Whose {
     The(Fault),
     /// The stack's in a lane, the host's on a host.
     Environment,
+    /// `WorkerBee`'s in a lane, where it alone starts processes; the host's on a host.
+    Starter,
 }
 
 impl Whose {
@@ -107,7 +114,8 @@ impl Whose {
         match self {
             Self::The(fault) => fault,
             Self::Environment if in_lane => Fault::Stack,
-            Self::Environment => Fault::Host,
+            Self::Starter if in_lane => Fault::WorkerBee,
+            Self::Environment | Self::Starter => Fault::Host,
         }
     }
 }

@@ -21,6 +21,10 @@ pub(super) struct Log {
     pub(super) file: PathBuf,
     /// Its lines, from the first that was kept to the last.
     pub(super) lines: Vec<String>,
+    /// The number of lines of the file.
+    pub(super) entries: usize,
+    /// True when nothing before these lines was left out.
+    pub(super) is_whole: bool,
 }
 
 impl Log {
@@ -31,7 +35,9 @@ impl Log {
         log.seek(SeekFrom::Start(length.saturating_sub(END))).ok()?;
         let mut bytes = Vec::new();
         log.take(END).read_to_end(&mut bytes).ok()?;
-        Some(Self { file: file.to_owned(), lines: decode(&bytes) })
+        let entries = memchr::memchr_iter(b'\n', &bytes).count();
+        // Triage keeps no more of a log than that either.
+        Some(Self { file: file.to_owned(), lines: decode(&bytes), entries, is_whole: length < END })
     }
 
     /// Its last lines.

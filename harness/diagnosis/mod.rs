@@ -74,7 +74,18 @@ pub fn of(evidence: &Evidence, red: &[Red]) -> Diagnosis {
 pub fn of_no_record(failure: &Failure, run_dir: &Path) -> Diagnosis {
     let failure = Redactor::default().failure(failure);
     let mut cause = Cause::new(&failure.what, Fault::K1s);
-    cause.why = failure.seen.lines().next().map(log::plain).filter(|seen| !seen.is_empty());
+    // What a step of the stack printed is quoted line by line.
+    let said: Vec<String> = failure.seen.lines().map(|line| log::plain(line.trim_start_matches([' ', '|']))).collect();
+    let is_error = |line: &&String| ["ERROR: ", "Error: "].iter().any(|word| line.starts_with(word));
+    let error = said.iter().rev().find(is_error);
+    cause.why = error.or(said.first()).filter(|seen| !seen.is_empty()).cloned();
+    // What the first line says already is not said twice.
+    let known = error.and_then(|error| error.strip_prefix("ERROR: ")).unwrap_or_default();
+    let ends = ["; the end of its log:".to_owned(), format!(": {known}")];
+    let shorter = ends.iter().find_map(|end| cause.what.strip_suffix(end.as_str())).map(str::to_owned);
+    if let Some(what) = error.and(shorter) {
+        cause.what = what;
+    }
     let said = format!("{} {}", failure.what, failure.seen);
     // Before WorkerBee has answered anything, nothing of k1s was tried.
     cause.fault = fault::of_failure(&failure, &said, true).unwrap_or(Fault::Host);

@@ -11,6 +11,9 @@ use crate::attest::provoked::is_provoked;
 /// The number of lines at the end of a log that can name what ended the program: a handled exception is further up.
 const NEAR: usize = 12;
 
+/// How a reason begins that is only the last line of a log.
+pub(super) const LAST_WORDS: &str = "its last words";
+
 /// A reason that a log gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reason {
@@ -59,7 +62,7 @@ fn all(lines: &[String]) -> Vec<Reason> {
 /// A program that ends with a message of its own, such as Python's `SystemExit`, leaves it as its last line.
 fn last_words(lines: &[String]) -> Option<Reason> {
     let at = lines.iter().rposition(|line| !line.trim().is_empty())?;
-    let text = format!("its last words: {}", lines[at].trim());
+    let text = format!("{LAST_WORDS}: {}", lines[at].trim());
     Some(Reason { text, place: None, from: at, at, is_fatal: true })
 }
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::clues::{Clues, EXCERPT};
-use super::{Cause, Red, fault, named, reason};
+use super::{Cause, Fault, Red, fault, named, reason};
+use crate::checks::CONTRADICTS;
 use crate::failure::Kind;
 
 /// Checks that see a component itself, the most telling first: what they say leads before what others see from outside.
@@ -12,7 +13,27 @@ const LEADING: [&str; 5] =
 /// The first of them look at the component itself, and at nothing else.
 const AT_ITSELF: usize = 3;
 /// Checks by which `WorkerBee` says that something does not work, without what.
-const FROM_OUTSIDE: [&str; 4] = ["ok", "profile-start", "components-running", "profile-status-after"];
+const FROM_OUTSIDE: [&str; 5] = ["ok", "profile-start", "components-running", "profile-status-after", "projects-after"];
+
+/// Checks on `WorkerBee`'s MCP daemon, and on the ingress and the CA that it makes: one that does not run lacks all.
+const ON_THE_DAEMON: [&str; 3] = ["mcp-", "ingress-", "ca-"];
+
+/// What `WorkerBee` says of a thing, and the check by which the harness looks at the same thing.
+const LOOKS: [(&str, &str); 10] = [
+    ("profile-start", "attest::readiness"),
+    ("components-running", "attest::containers"),
+    ("ha-leader-observed", "attest::leader"),
+    ("images-built", "attest::images"),
+    ("manifest-deploy", "attest::resources"),
+    ("workload-status", "attest::resources"),
+    ("control-plane-urls", "attest::routes"),
+    ("https-probes", "attest::routes"),
+    ("websocket-probe", "attest::websocket"),
+    ("exports", "attest::exports"),
+];
+
+/// What `WorkerBee` says when all looks have been made. Where each of them saw the profile alive, it is alone with it.
+const AFTER_THE_LOOKS: [&str; 2] = ["profile-status-after", "projects-after"];
 
 /// The subject that a group of red checks has in common.
 #[derive(PartialEq)]
@@ -21,6 +42,8 @@ enum Subject {
     Stopped,
     /// containerd itself: without it nothing else can be right.
     Containerd,
+    /// `WorkerBee`'s MCP daemon, with its ingress.
+    Daemon,
     /// An error of `WorkerBee`'s, by the answer that has it.
     Error(PathBuf),
     Component(String),
@@ -39,8 +62,25 @@ pub(super) fn causes(open: &[&Red], clues: &Clues<'_>, has_died: bool) -> Vec<Ca
         }
     }
     absorb(&mut groups, has_died);
+    look(&mut groups);
     follow(&mut groups);
-    groups.iter().map(|(subject, reds)| cause(subject, reds, clues)).collect()
+    let is_red =
+        |beginning: &str| open.iter().any(|red| red.check.as_deref().is_some_and(|check| check.starts_with(beginning)));
+    let contradicts = |red: &Red| {
+        let check = red.check.as_deref().unwrap_or_default();
+        let look = LOOKS.iter().find(|(told, _)| *told == check);
+        (red.failure.what.contains(CONTRADICTS) && look.is_some_and(|(_, look)| !is_red(look)))
+            || (AFTER_THE_LOOKS.contains(&check) && !has_died && !is_red("attest::"))
+    };
+    let cause = |(subject, reds): &(Subject, Vec<&Red>)| {
+        let mut cause = cause(subject, reds, clues);
+        if lead(reds).is_some_and(contradicts) {
+            // The harness has looked, and found what WorkerBee's answer lacks.
+            cause.fault = Fault::WorkerBee;
+        }
+        cause
+    };
+    groups.iter().map(cause).collect()
 }
 
 fn subject(red: &Red, clues: &Clues<'_>) -> Subject {
@@ -55,6 +95,9 @@ fn subject(red: &Red, clues: &Clues<'_>) -> Subject {
     let file = failure.evidence.as_ref().map(|file| clues.relative(file));
     if let Some(file) = file.as_ref().filter(|file| clues.error_in(file).is_some()) {
         return Subject::Error(file.clone());
+    }
+    if red.check.as_deref().is_some_and(|check| ON_THE_DAEMON.iter().any(|beginning| check.starts_with(beginning))) {
+        return Subject::Daemon;
     }
     let of_a_profile = !red.check.as_deref().is_some_and(|check| check.starts_with("cleanup::"));
     match named::component(&red.text(), clues.profile).filter(|_| of_a_profile) {
@@ -95,6 +138,27 @@ fn absorb(groups: &mut Vec<(Subject, Vec<&Red>)>, has_died: bool) {
     groups.insert(main.min(groups.len()), (subject, reds));
 }
 
+/// Moves what `WorkerBee` says of a thing to what the harness has seen of it, which says more.
+fn look(groups: &mut Vec<(Subject, Vec<&Red>)>) {
+    for (told, look) in LOOKS {
+        let is = |red: &Red, name: &str| red.check.as_deref() == Some(name);
+        let group = |name: &str| groups.iter().position(|(_, reds)| reds.iter().any(|red| is(red, name)));
+        let (Some(from), Some(to)) = (group(told), group(look)) else { continue };
+        let is_open = |at: usize| matches!(groups[at].0, Subject::Evidence(..) | Subject::Component(_));
+        if from == to || !is_open(from) || !is_open(to) {
+            continue;
+        }
+        let (moved, rest): (Vec<&Red>, Vec<&Red>) =
+            std::mem::take(&mut groups[from].1).into_iter().partition(|red| is(red, told));
+        // That the whole of it is not ok only follows.
+        let only_follows = rest.iter().all(|red| is_from_outside(red) || red.failure.kind == Kind::Follows);
+        let (more, rest) = if only_follows { (rest, Vec::new()) } else { (Vec::new(), rest) };
+        groups[from].1 = rest;
+        groups[to].1.extend(moved.into_iter().chain(more));
+    }
+    groups.retain(|(_, reds)| !reds.is_empty());
+}
+
 fn is_silent(red: &Red) -> bool {
     red.failure.kind == Kind::Silence
 }
@@ -133,10 +197,10 @@ fn lead<'a>(reds: &[&'a Red]) -> Option<&'a Red> {
 }
 
 fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
-    let Some(lead) = lead(reds) else { return Cause::new("nothing is red", super::Fault::Harness) };
+    let Some(lead) = lead(reds) else { return Cause::new("nothing is red", Fault::Harness) };
     let check = lead.check.as_deref().unwrap_or_default();
     let failure = &lead.failure;
-    let mut cause = Cause::new(told(&failure.what, check), super::Fault::K1s);
+    let mut cause = Cause::new(told(&failure.what, check), Fault::K1s);
     cause.evidence = failure.evidence.iter().map(|file| clues.relative(file)).collect();
     match subject {
         Subject::Containerd => below("containerd.log", &mut cause, clues),
@@ -152,7 +216,7 @@ fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
             }
         }
         Subject::Component(component) => of_component(component, is_silent(lead), &mut cause, clues),
-        Subject::Stopped | Subject::Evidence(..) => {}
+        Subject::Stopped | Subject::Daemon | Subject::Evidence(..) => {}
     }
     let seen = named::shortened(failure.seen.lines().next().unwrap_or_default());
     let is_words = !seen.is_empty() && !seen.starts_with(['{', '[']) && !seen.contains("an object of");
@@ -192,7 +256,7 @@ fn of_component(component: &str, is_silent: bool, cause: &mut Cause, clues: &Clu
     if named::component(&cause.what, clues.profile).as_deref() != Some(component) {
         cause.what = format!("{component}: {}", cause.what);
     }
-    let Some(log) = clues.logs.get(component) else { return };
+    let Some(log) = clues.log(component) else { return };
     let last = || log.lines.iter().rev().find(|line| !line.trim().is_empty());
     let said = match (reason::of_trouble(&log.lines), is_silent) {
         (Some(reason), _) => Some(format!("the log of {component} has {reason}")),

@@ -39,6 +39,8 @@ pub(crate) const BILL: &str = "bill.json";
 pub(crate) const PROGRESS: &str = "progress.json";
 /// The task that a gate's process was given, in the gate's folder.
 pub(crate) const SPEC: &str = "spec.json";
+/// The script that runs a gate again as it was run, in the gate's folder.
+pub(crate) const REPRODUCE: &str = "reproduce.sh";
 /// The output of a gate's process, in the gate's folder.
 pub(crate) const GATE_LOG: &str = "gate.log";
 /// The output of an environment that could not be prepared, in the gate's folder.

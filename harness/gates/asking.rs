@@ -8,7 +8,7 @@ use super::session::Session;
 use crate::attest::containerd::Container;
 use crate::evidence::McpProblem;
 use crate::evidence::call::Call;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::ledger;
 use crate::plan::Transport;
 use crate::workerbee::mcp::Mcp;
@@ -97,10 +97,20 @@ impl Session<'_> {
         if let Some(mcp) = self.mcp.take() {
             return Ok(mcp);
         }
-        let mcp = Mcp::connect(url).await?;
-        // Evidence that cannot be kept is told of by the call itself.
-        let _ = self.observe(TOOLS, Ok(mcp.tools()));
-        Ok(mcp)
+        let connected = Mcp::connect(url).await;
+        let tools = connected.as_ref().map(Mcp::tools).map_err(|problem| {
+            Failure::new("no MCP server says which tools it has")
+                .of(Kind::WorkerBee)
+                .expected("an MCP server at the address that `mcp status` names")
+                .seen(problem.to_string())
+                .remedy("see the log of WorkerBee's MCP daemon in RUN_DIR/triage")
+        });
+        // What it offered once is not forgotten when it is gone.
+        if tools.is_ok() || !self.record.observations.contains_key(TOOLS) {
+            // Evidence that cannot be kept is told of by the call itself.
+            let _ = self.observe(TOOLS, tools);
+        }
+        connected
     }
 
     /// Returns the MCP server's address, by the daemon's status.

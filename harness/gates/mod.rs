@@ -16,6 +16,7 @@ mod outside;
 mod own_project;
 mod preflight;
 mod profile_status;
+mod reproduce;
 mod secrets;
 mod session;
 mod startup;
@@ -48,6 +49,8 @@ pub(crate) fn checks(gate: Gate, transport: Transport) -> Vec<Check> {
 /// Returns whether its project is to stay.
 pub(crate) async fn run(key: GateKey, spec: &Spec, redaction: RedactionKey) -> Result<bool, Failure> {
     let mut session = Session::open(key, spec, redaction)?;
+    // First of all: a gate that is cut short has it too.
+    reproduce::keep(&session);
     let driven = drive(&mut session).await;
     let cut = session.cut.take();
     triage::at_the_end(&mut session, driven.as_ref().err().or(cut.as_ref())).await;

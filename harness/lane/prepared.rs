@@ -11,7 +11,7 @@ use super::machine;
 use super::settings::{External, Mode, Settings};
 use crate::evidence::Store;
 use crate::evidence::layout::STACK_LOG;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::stack::{self, Stack, StackError};
 use crate::tree::{self, Identity, Listing};
 
@@ -63,9 +63,18 @@ fn no_k1s_root(settings: &Settings) -> Failure {
 }
 
 /// The k1s root, as verdicts name it. The run's own folder may lie in it.
-fn read(settings: &Settings, root: &Path) -> (Identity, Arc<Listing>) {
+fn read(settings: &Settings, root: &Path) -> Result<(Identity, Arc<Listing>), Failure> {
     let listing = Listing::of(root, &[&settings.run_dir]);
-    (Identity::of(root, &settings.trees.k1s, &listing), Arc::new(listing))
+    let k1s = Identity::of(root, &settings.trees.k1s, &listing);
+    let digest = format!("sha256:{}", k1s.digest);
+    match settings.k1s_digest.as_ref().filter(|wanted| **wanted != digest) {
+        None => Ok((k1s, Arc::new(listing))),
+        Some(wanted) => Err(Failure::new("the k1s under test is another one than was asked for")
+            .of(Kind::Host)
+            .expected(format!("{wanted}, as K1S_GATES_K1S_DIGEST says"))
+            .seen(format!("{digest} of {k1s}"))
+            .remedy("set K1S_ROOT to a checkout of that k1s, with the same changes; or unset K1S_GATES_K1S_DIGEST")),
+    }
 }
 
 /// The k1s that a run with these settings would validate, in one line; an error when there is none that it could.
@@ -77,7 +86,7 @@ pub fn k1s_under_test(settings: &Settings) -> Result<String, Failure> {
     let released = || stack::find(&stack::Options::from_env()).map(|stack| stack.k1s_root);
     let root = choice.path.clone().or_else(released);
     // Without a stack yet there is no released one to be read.
-    Ok(root.map_or_else(|| choice.to_string(), |root| read(settings, &root).0.to_string()))
+    root.map_or_else(|| Ok(choice.to_string()), |root| Ok(read(settings, &root)?.0.to_string()))
 }
 
 fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failure> {
@@ -97,18 +106,26 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
         })
         .map_err(|error| {
             let what = error.to_string();
-            let failure =
-                Failure::new(format!("the stack is not complete: {}", what.lines().next().unwrap_or_default()))
+            let first = what.lines().next().unwrap_or_default();
+            let failure = match &error {
+                StackError::Requirements { fault, log, .. } => Failure::new(first)
+                    .of(if *fault == "host" { Kind::Host } else { Kind::Finding })
+                    .expected("packages that the package index has for the images' Python")
+                    .seen(&what)
+                    .evidence(log)
+                    .remedy("correct requirements.txt of the k1s root, or see that pip reaches its package index"),
+                _ => Failure::new(format!("the stack is not complete: {first}"))
                     .expected("WorkerBee, containerd and all that the gates need")
-                    .seen(what)
-                    .remedy("run `make stack`, which shows what is missing and installs it");
+                    .seen(&what)
+                    .remedy("run `make stack`, which shows what is missing and installs it"),
+            };
             match log {
                 Some(store) => failure.evidence(store.root().join(STACK_LOG)),
                 None => failure,
             }
         })?,
     };
-    let (k1s, listing) = read(settings, &stack.k1s_root);
+    let (k1s, listing) = read(settings, &stack.k1s_root)?;
     Ok(Prepared {
         workerbee: stack.workerbee.clone(),
         k1s_root: stack.k1s_root.clone(),
@@ -152,6 +169,6 @@ fn of_host(settings: &Settings, external: &External) -> Result<Prepared, Failure
     }
     let versions = stack::users_versions(&workerbee, &k1s_root, Duration::from_secs(settings.limits.query));
     let environment = machine::of(&workerbee);
-    let (k1s, listing) = read(settings, &k1s_root);
+    let (k1s, listing) = read(settings, &k1s_root)?;
     Ok(Prepared { stack: None, workerbee, k1s_root, k1s, listing, versions, environment })
 }

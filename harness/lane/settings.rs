@@ -13,6 +13,7 @@ use crate::workerbee::naming;
 
 /// A run's settings; written down once by the first trial, so that all processes of a run agree.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub struct Settings {
     /// `RUN_DIR`: where the evidence goes.
     pub run_dir: PathBuf,
@@ -44,6 +45,10 @@ pub struct Settings {
     pub keep_failed: bool,
     /// `K1S_GATES_FAIL_FAST=off`: whether a call goes on that a component's death has made useless.
     pub fail_fast: bool,
+    /// `K1S_GATES_FLAKY=fail`: true when a gate that is flaky makes the run fail.
+    pub fails_flaky: bool,
+    /// `K1S_GATES_K1S_DIGEST`: the digest that the k1s under test must have.
+    pub k1s_digest: Option<String>,
     /// The time that each operation may take.
     pub limits: Limits,
 }
@@ -142,6 +147,8 @@ impl Settings {
             signing_key_file: path("K1S_GATES_SIGNING_KEY").map(signing_key).transpose()?,
             keep_failed: config.told("K1S_GATES_KEEP")?.is_some(),
             fail_fast: config.told("K1S_GATES_FAIL_FAST")?.is_none_or(|told| told.text == "on"),
+            fails_flaky: config.told("K1S_GATES_FLAKY")?.is_some_and(|told| told.text == "fail"),
+            k1s_digest: config.told("K1S_GATES_K1S_DIGEST")?.map(|told| told.text.trim().to_ascii_lowercase()),
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,

@@ -15,7 +15,7 @@ use crate::evidence::layout::GATE_LOG;
 use crate::evidence::{self, Evidence, Redactor};
 use crate::failure::Failure;
 use crate::suite::checks_of_run;
-use crate::summary::{Outcome, Stage, Verdict};
+use crate::summary::{Outcome, Stage, Summary, Verdict};
 use crate::tree::Identity;
 
 /// The reason why there is no report.
@@ -47,6 +47,7 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
     let manifest = Manifest::read(run_dir).ok();
     let under_test = manifest.as_ref().and_then(|manifest| manifest.k1s_root.as_ref()).map(Identity::facts);
     let resumed = manifest.map(|manifest| manifest.resumed).unwrap_or_default();
+    let fails_flaky = Summary::load(run_dir).is_ok_and(|summary| summary.fails_flaky);
     let mut report = Report::new("k1s-profile-gates");
     let last = |gate: &&GateResult| {
         let later = |other: &GateResult| other.key.replaces(gate.key);
@@ -58,6 +59,9 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
             .filter(|other| gate.key.replaces(other.key) || (other.set_aside && other.key == gate.key))
             .collect();
         let mut suite = suite(run_dir, gate, &earlier);
+        if fails_flaky {
+            suite.add_test_cases(flaky(gate, &earlier));
+        }
         let part = gate.evidence.as_ref().map(|evidence| evidence.record.part).filter(|part| *part <= resumed.len());
         let tree = under_test.iter().flatten();
         suite.add_properties(tree.map(|(name, value)| Property::new(format!("k1s-root.{name}"), value)));
@@ -135,6 +139,26 @@ fn suite(run_dir: &Path, gate: &GateResult, earlier: &[&GateResult]) -> TestSuit
         suite.add_test_case(case);
     }
     suite
+}
+
+/// A case that fails, of a gate that passed and is not to be trusted: for those who want no run of such gates.
+fn flaky(gate: &GateResult, earlier: &[&GateResult]) -> Option<TestCase> {
+    let is_red = |gate: &GateResult| gate.verdicts.iter().any(|verdict| verdict.failure().is_some());
+    let tried_again = earlier.iter().filter(|again| !again.set_aside && is_red(again));
+    let tried_again =
+        tried_again.map(|again| format!("red as {}, and green when it was tried again", again.gate_name()));
+    let conflicts =
+        earlier.iter().filter_map(|again| Some(again.evidence.as_ref()?.record.conflict.as_ref()?.to_string()));
+    let noticed = gate.evidence.iter().flat_map(|evidence| evidence.record.noticed.clone());
+    let why: Vec<String> = tried_again.chain(conflicts).chain(noticed).collect();
+    if why.is_empty() || is_red(gate) {
+        return None;
+    }
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_message(clean(&format!("flaky: {}", why[0]))).set_type("flaky").set_description(clean(&why.join("\n")));
+    let mut case = TestCase::new(clean(&format!("{}::flaky", gate.gate_name())), status);
+    case.set_classname(gate.key.name(&gate.gate_name())).set_time(Duration::ZERO);
+    Some(case)
 }
 
 fn describe(suite: &mut TestSuite, evidence: &Evidence) {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::pip;
 use super::requirement::Unmet;
 
 /// The reason why there is no stack.
@@ -23,6 +24,22 @@ pub enum StackError {
         /// The exit status of its recipe, in words.
         status: String,
         /// Everything that it printed.
+        log: PathBuf,
+        /// The last lines of it.
+        tail: String,
+    },
+    /// pip could not install what k1s requires.
+    #[error(
+        "k1s's requirements cannot be installed: {reason}\n  fault:    {fault}\n  expected: packages that the package index \
+         has for the images' Python\n  seen:     the end of pip's output:\n{}\n  evidence: {}\n  remedy:   {}",
+        indented(.tail), log.display(), pip::remedy(fault)
+    )]
+    Requirements {
+        /// pip's reason.
+        reason: String,
+        /// The party at fault: `k1s` for what it requires, `host` where pip reached no package index.
+        fault: &'static str,
+        /// Everything that the step printed.
         log: PathBuf,
         /// The last lines of it.
         tail: String,

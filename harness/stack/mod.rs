@@ -16,6 +16,7 @@ mod error;
 mod lock;
 mod machine;
 mod parts;
+mod pip;
 mod plan;
 mod privilege;
 mod requirement;

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::Progress;
 use super::cache::{self, Cache, Held};
 use super::error::StackError;
+use super::pip;
 use super::privilege::Privilege;
 use super::tool;
 
@@ -197,11 +198,10 @@ pub(super) fn run_recipe(
     if status.success() {
         return Ok(());
     }
-    Err(StackError::StepFailed {
-        step: step.to_owned(),
-        status: status.to_string(),
-        log: log.to_path_buf(),
-        tail: tail(log),
+    let (log, tail) = (log.to_path_buf(), tail(log));
+    Err(match pip::refused(&tail) {
+        Some((reason, fault)) => StackError::Requirements { reason, fault, log, tail },
+        None => StackError::StepFailed { step: step.to_owned(), status: status.to_string(), log, tail },
     })
 }
 

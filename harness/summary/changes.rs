@@ -26,6 +26,7 @@ impl Summary {
             mode: settings.mode.clone(),
             transports: settings.transports,
             lanes,
+            fails_flaky: settings.fails_flaky,
             k1s_root: None,
             shard: settings.shard,
             chosen: (settings.chosen != Gate::ALL).then(|| settings.chosen.clone()),

@@ -42,6 +42,9 @@ pub struct Summary {
     pub transports: Transports,
     /// How many gates may run side by side.
     pub lanes: usize,
+    /// Whether a gate that is flaky makes it fail.
+    #[serde(default)]
+    pub fails_flaky: bool,
     /// The k1s under test; none before the first gate.
     pub k1s_root: Option<Identity>,
     /// The share of the gates that this run has, when several machines share them.
@@ -127,6 +130,14 @@ impl Summary {
             .collect()
     }
 
+    /// Lists each gate that makes it flaky: each gate that passed only when it was tried again, or in which something was noticed.
+    pub fn flaky(&self) -> Vec<String> {
+        let retried = self.retried().into_iter().map(|name| format!("{name}: red, and green when it was tried again"));
+        let noticed = self.in_order().into_iter().filter(|(_, gate)| gate.passed());
+        let noticed = noticed.filter_map(|(name, gate)| Some(format!("{name}: {}", gate.flaky.as_ref()?)));
+        retried.chain(noticed).collect()
+    }
+
     /// Is true when all red is due to the machine, the stack or the harness: nobody needs to examine k1s for it.
     pub fn is_of_the_environment(&self) -> bool {
         let retried = self.retried();
@@ -149,6 +160,7 @@ impl Summary {
             }
         }
         match (states.is_empty(), self.ended) {
+            (false, _) if self.fails_flaky && !self.flaky().is_empty() => State::Failed,
             (false, _) => State::Passed,
             (true, Some(_)) => State::CutShort,
             (true, None) => State::Waiting,

@@ -18,9 +18,15 @@ impl Summary {
         written.map(drop)
     }
 
-    /// The runbook's lines, then the harness's own.
+    /// The causes of what is red, two lines each; the runbook's lines; then the harness's own.
     fn text(&self, run_dir: &Path) -> String {
         let mut text = String::new();
+        for (name, gate) in self.in_order().into_iter().filter(|(_, gate)| gate.ended.is_some()) {
+            let read = &gate.diagnosis.read;
+            for cause in &gate.diagnosis.causes {
+                let _ = writeln!(text, "{name}: {}\n  {}", cause.headline(), cause.second_line(read));
+            }
+        }
         for (_, gate) in self.in_order().into_iter().filter(|(_, gate)| gate.ended.is_some()) {
             for line in runbook::lines(run_dir, gate) {
                 let _ = writeln!(text, "{line}");

@@ -62,6 +62,8 @@ fn run(number: usize, fault: &Fault) -> Result<(), Failed> {
     let outcome = outcome::of(folder.path(), &attempt);
     let mut wrong = outcome.differs_from(&attempt);
     wrong.extend(fault.untold(&outcome));
+    let others = outcome.faults.keys().filter(|fault| ["stack", "host", "harness"].contains(&fault.as_str()));
+    wrong.extend(others.map(|fault| format!("called the fault of {fault}")));
     if wrong.is_empty() {
         return Ok(());
     }

@@ -25,6 +25,10 @@ fn diagnosed(
     let run = tempfile::tempdir().unwrap();
     let mut fixture = EvidenceFixture::honest(gate);
     *fixture.seen("component-exits", "/exits") = exits.clone();
+    // A look at logs that have lost nothing since.
+    for log in fixture.seen("logs", "/logs").as_array_mut().unwrap() {
+        log["lines"] = json!(1);
+    }
     tamper(&mut fixture);
     fixture.leave_in(run.path(), FOLDER);
     let triage = run.path().join("triage").join(FOLDER).join("logs");
@@ -144,7 +148,7 @@ fn what_the_purge_left_is_no_consequence() {
     log(IMPORT),
     "controller-0 was ended by SIGKILL (status 137) after 1.4 s"
 )]
-#[case::rotated_away(exit("controller-0", 1, 5.0), Vec::new(), "after 1.4 s, without a word in its log")]
+#[case::rotated_away(exit("controller-0", 1, 5.0), Vec::new(), "after 1.4 s, and its log was cut off meanwhile")]
 #[case::escapes(exit("controller-0", 1, 5.0), log("\x1b[31m\x1b[2Jboom\x1b[0m\n"), "its last words: boom")]
 #[case::hostile(
     exit("controller-0", 1, 5.0),
@@ -218,4 +222,163 @@ fn what_hangs_is_told_by_the_end_of_its_log() {
     let says =
         "controller-0 does not answer: it has not ended, and its log goes no further than `INFO migrating the store`";
     assert_eq!(headlines(&diagnosis), [says]);
+}
+
+#[test]
+fn what_the_stack_could_not_install_is_told_by_its_error() {
+    let seen = "the step `images` of the stack failed (exit status: 1); the end of its log:\n  | images: installing\n  | ERROR: No matching distribution found for x==9\nWhole log: less images.log";
+    let what = "the stack is not complete: the step `images` of the stack failed (exit status: 1); the end of its log:";
+    let diagnosis = diagnosis::of_no_record(&Failure::new(what).seen(seen), Path::new("/run"));
+    let says = "the stack is not complete: the step `images` of the stack failed (exit status: 1): ERROR: No matching distribution found for x==9";
+    assert_eq!(headlines(&diagnosis), [says]);
+    assert_eq!(diagnosis.fault(), Some(Fault::K1s));
+}
+
+/// What a crash loop, an end under observation, and a clock that jumps leave in the evidence.
+#[rstest]
+#[case::a_crash_loop(
+    (0..50).map(|n| json!({ "component": "apishim", "container": "a", "status": 1, "at": null, "seconds": f64::from(n),
+        "ran_for_seconds": 0.5, "out_of_memory": false, "restarted": true, "removed": false })).collect(),
+    "apishim exited with status 1 after 0.5 s"
+)]
+#[case::a_clock_that_jumps(
+    vec![json!({ "component": "apishim", "container": "a", "status": 1, "at": "1999-01-01T00:00:00Z", "seconds": 5.0,
+        "ran_for_seconds": 1.4, "out_of_memory": false, "restarted": false, "removed": false })],
+    "apishim exited with status 1 after 1.4 s"
+)]
+#[case::out_of_memory(
+    vec![json!({ "component": "apishim", "container": "a", "status": 137, "at": null, "seconds": 5.0,
+        "ran_for_seconds": 1.4, "out_of_memory": true, "restarted": false, "removed": false })],
+    "apishim was ended by SIGKILL (status 137) (out of memory) after 1.4 s"
+)]
+fn one_cause_however_it_ended(#[case] exits: Vec<Value>, #[case] says: &str) {
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!(exits), &[("apishim", log("boom\n"))], nothing);
+    let found = headlines(&diagnosis);
+    assert!(found.len() == 1 && found[0].starts_with(says), "{found:#?}");
+}
+
+/// An image that cannot be unpacked is no fault of k1s's.
+#[rstest]
+#[case::of_a_layer("failed to extract layer sha256:0: unexpected EOF: unknown")]
+#[case::of_an_image("failed to unpack image on snapshotter overlayfs: invalid tar header")]
+fn an_image_that_cannot_be_unpacked_is_the_stacks(#[case] message: &str) {
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[], |fixture| {
+        let answer = json!({ "ok": false, "error": { "code": "NERDCTL_FAILED", "message": message } });
+        *fixture.at("validate", "") = answer;
+    });
+    assert_eq!(diagnosis.fault(), Some(Fault::Stack), "{diagnosis}");
+    assert!(headlines(&diagnosis)[0].contains(message), "{diagnosis}");
+}
+
+#[test]
+fn a_log_that_was_cut_off_is_no_silence() {
+    let logs = [("controller-0", log("on\n"))];
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &logs, |fixture| {
+        for log in fixture.seen("logs", "/logs").as_array_mut().unwrap() {
+            log["lines"] = json!(100);
+        }
+    });
+    let found = headlines(&diagnosis);
+    let says = "after 1.4 s, and its log was cut off meanwhile: it had 100 lines, and has 1";
+    assert!(found.len() == 1 && found[0].contains(says), "{found:#?}");
+}
+
+#[test]
+fn what_never_said_a_word_is_called_silent() {
+    let logs = [("controller-0", Vec::new())];
+    let exits = json!([exit("controller-0", 1, 5.0)]);
+    let (_run, diagnosis) = diagnosed(SQLITE, &exits, &logs, |fixture| fixture.unseen("logs"));
+    assert_eq!(headlines(&diagnosis), ["controller-0 exited with status 1 after 1.4 s, without a word in its log"]);
+}
+
+#[test]
+fn what_was_rotated_away_is_read_where_nothing_came_after_it() {
+    let logs = [("controller-0", Vec::new()), ("controller-0.rotated", log(SYNTAX))];
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([exit("controller-0", 1, 5.0)]), &logs, nothing);
+    let found = headlines(&diagnosis);
+    assert!(found.len() == 1 && found[0].contains("SyntaxError"), "{found:#?}");
+    assert!(diagnosis.causes[0].evidence[0].ends_with("controller-0.rotated.log"), "{diagnosis}");
+}
+
+/// It was seen alive, and then its questions were answered no more.
+#[test]
+fn what_exits_while_it_is_looked_at_is_the_cause_of_what_was_not_seen_after_it() {
+    let exits = json!([exit("controller-0", 3, 5.0)]);
+    let (_run, diagnosis) = diagnosed(SQLITE, &exits, &[("controller-0", log(IMPORT))], |fixture| {
+        *fixture.seen("containers", "/components/1/after/status") = json!("STOPPED");
+        for route in fixture.seen("routes", "/routes").as_array_mut().unwrap() {
+            if route["name"] != "api" {
+                route["answer"] = json!({ "answered": { "status": 502, "bytes": 0 } });
+            }
+        }
+    });
+    let found = headlines(&diagnosis);
+    assert!(found.len() == 1 && found[0].starts_with("controller-0 exited with status 3"), "{found:#?}");
+    let checks = &diagnosis.causes[0].checks;
+    assert!(checks.iter().any(|check| check == "attest::routes"), "{checks:?}");
+    assert!(!checks.iter().any(|check| check == "attest::readiness"), "{checks:?}");
+}
+
+/// All that was looked at was green, and then a component died, before the gate stopped it.
+#[test]
+fn what_dies_after_all_was_green_is_seen_and_named() {
+    let exits = json!([exit("apishim", 1, 40.0)]);
+    let (_run, diagnosis) = diagnosed(SQLITE, &exits, &[("apishim", log(IMPORT))], nothing);
+    assert!(headlines(&diagnosis)[0].starts_with("apishim exited with status 1"), "{diagnosis}");
+    assert_eq!(diagnosis.causes[0].checks, ["attest::component-exits"]);
+    assert_eq!(diagnosis.fault(), Some(Fault::K1s));
+}
+
+const REALTIME: Gate = Gate::Workload(Profile::SingleEtcdContainerd);
+
+/// What `WorkerBee` says of a thing goes with what the harness has seen of it.
+#[test]
+fn what_workerbee_tells_of_a_thing_follows_from_the_look_at_it() {
+    let (_run, diagnosis) = diagnosed(REALTIME, &json!([]), &[], |fixture| {
+        *fixture.seen("websocket", "/text/answered/echoed") = json!(false);
+        let checks = fixture.at("validate", "/checks").as_array_mut().unwrap();
+        checks.iter_mut().find(|check| check["name"] == "websocket-probe").unwrap()["ok"] = json!(false);
+        *fixture.at("validate", "/ok") = json!(false);
+    });
+    assert_eq!(headlines(&diagnosis).len(), 1, "{diagnosis}");
+    let cause = &diagnosis.causes[0];
+    assert_eq!((cause.fault, cause.checks[0].as_str()), (Fault::WorkerBee, "attest::websocket"), "{diagnosis}");
+    assert!(["ok", "websocket-probe"].iter().all(|check| cause.checks.iter().any(|one| one == check)), "{diagnosis}");
+}
+
+/// The harness has seen what `WorkerBee`'s answer says there is none of; or it has not.
+#[rstest]
+#[case::seen(false, Fault::WorkerBee)]
+#[case::not_seen(true, Fault::K1s)]
+fn an_answer_that_contradicts_itself_is_judged_by_the_look(#[case] looks_the_same: bool, #[case] fault: Fault) {
+    let (_run, diagnosis) = diagnosed(REALTIME, &json!([]), &[], |fixture| {
+        *fixture.at("validate", "/status/resources/pods/count") = json!(0);
+        if looks_the_same {
+            *fixture.seen("resources", "/deployed/0/replicas") = json!(2);
+        }
+    });
+    assert_eq!(diagnosis.cause_of(Some("workload-status")).map(|cause| cause.fault), Some(fault), "{diagnosis}");
+}
+
+#[test]
+fn without_its_daemon_nothing_that_it_makes_is_asked_for_by_itself() {
+    let run = tempfile::tempdir().unwrap();
+    let mut fixture = EvidenceFixture::honest(Gate::Preflight);
+    *fixture.at("mcp-status-after", "/running") = json!(false);
+    for member in ["https_running", "ca_ready"] {
+        *fixture.at("ingress-status", &format!("/{member}")) = json!(false);
+    }
+    fixture.leave_in(run.path(), FOLDER);
+    let diagnosis = of(run.path());
+    assert_eq!(headlines(&diagnosis).len(), 1, "{diagnosis}");
+    assert_eq!(diagnosis.causes[0].checks, ["mcp-running", "ingress-healthy", "ca-ready"]);
+}
+
+/// `WorkerBee` alone says that the profile did not live to the end.
+#[test]
+fn what_every_look_saw_alive_has_not_died_because_workerbee_says_so() {
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[], |fixture| {
+        *fixture.at("profile-status-after", "/running") = json!(false);
+    });
+    assert_eq!(diagnosis.fault(), Some(Fault::WorkerBee), "{diagnosis}");
 }

@@ -12,6 +12,7 @@ mod init;
 mod k1s_root;
 mod mcp;
 mod report;
+mod reproduce;
 mod results;
 mod resume;
 mod settings;

@@ -19,6 +19,8 @@ use crate::support::stand_in::{SEEDS, script};
 const ROW: Row = Row {
     name: "conflict",
     gate: Gate::Workload(Profile::HaMin),
+    // Of nothing red it is nobody's.
+    fault: "nobody",
     breaks: r#"
         take_the_lease() {
             key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use k1s_profile_gates::plan::{Gate, Transport};
+use k1s_profile_gates::summary::{Summary, Verdict};
 use k1s_profile_gates::{Evidence, results, run};
 use serde_json::Value;
 
@@ -44,6 +45,8 @@ pub(crate) struct Outcome {
     triage: Vec<String>,
     /// The texts about the whole run, by the file that holds them.
     pub(crate) told: BTreeMap<&'static str, String>,
+    /// The red checks, by the party that the evidence puts at fault.
+    pub(crate) faults: BTreeMap<String, Vec<String>>,
 }
 
 /// Runs the gate, with its evidence in a folder of the attempt's.
@@ -93,7 +96,19 @@ pub(crate) fn of(folder: &Path, attempt: &Attempt<'_>) -> Outcome {
     }
     let failed = red.into_iter().map(|name| (name.clone(), message(&name).unwrap_or_default())).collect();
     let triage = triage(&run_dir, attempt, &failed);
-    Outcome { passed, failed, triage, told: told(&run_dir) }
+    Outcome { passed, failed, triage, told: told(&run_dir), faults: faults(&run_dir) }
+}
+
+/// The red checks of a run, by the party at fault.
+fn faults(run_dir: &Path) -> BTreeMap<String, Vec<String>> {
+    let summary = Summary::load(run_dir).unwrap();
+    let red = summary.gates.values().flat_map(|gate| &gate.checks).filter(|verdict| verdict.failure().is_some());
+    let fault = |verdict: &Verdict| verdict.fault.map_or("nobody".to_owned(), |fault| fault.to_string());
+    let mut faults: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for verdict in red {
+        faults.entry(fault(verdict)).or_default().push(verdict.check.clone());
+    }
+    faults
 }
 
 /// Without what nextest tells its own trials: this is a run by itself.
@@ -161,6 +176,12 @@ pub(crate) fn base(first: char, number: usize) -> String {
 }
 
 impl Outcome {
+    /// Lists the red checks for which another party is put at fault: one line for each party.
+    pub(crate) fn not_the_fault_of(&self, fault: &str) -> Vec<String> {
+        let others = self.faults.iter().filter(|(seen, _)| *seen != fault);
+        others.map(|(seen, checks)| format!("fault of {seen} instead of {fault}: {}", checks.join(", "))).collect()
+    }
+
     /// Lists what is not as it should be: one line each.
     pub(crate) fn differs_from(&self, attempt: &Attempt<'_>) -> Vec<String> {
         let mut wrong = self.triage.clone();

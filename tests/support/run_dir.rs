@@ -31,6 +31,7 @@ impl RunDir {
             mode: Mode::Embedded,
             transports: Transports::Cli,
             lanes: 2,
+            fails_flaky: false,
             k1s_root: None,
             shard: None,
             chosen: None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::super::session::Session;
 use super::capture::given;
 use crate::attest::containerd::Container;
-use crate::attest::logs::INSTALLING;
+use crate::attest::logs::{INSTALLING, ROTATED};
 use crate::attest::{app, logs};
 use crate::evidence::call::Call;
 use crate::evidence::{Item, folder};
@@ -71,10 +71,15 @@ pub(super) fn keep(session: &Session<'_>, environment: &Environment, folder: &Pa
         items.push(Item { shows: "container logs".to_owned(), files: Vec::new(), found: Vec::new(), problem });
     }
     let shows = |name: &str| format!("the log of the container {name}");
-    items.extend(
-        logs.iter()
-            .map(|(name, log)| one(session, &folder.join("logs").join(format!("{name}.log")), &shows(name), log)),
-    );
+    let file = |name: &str| folder.join("logs").join(format!("{name}.log"));
+    for (name, log) in &logs {
+        items.push(one(session, &file(name), &shows(name), log));
+        let rotated = logs::rotated(log);
+        if rotated.exists() {
+            let shows = format!("what was rotated away of the log of the container {name}");
+            items.push(one(session, &file(&format!("{name}{ROTATED}")), &shows, &rotated));
+        }
+    }
     items
 }
 

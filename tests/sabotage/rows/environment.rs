@@ -5,11 +5,11 @@ use k1s_profile_gates::plan::{Gate, Profile};
 const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
 
 rows! {
-    containerd_killed at SQLITE, "after_validate() { kill -9 $(pidof containerd); sleep 1; }" => [
+    containerd_killed at SQLITE, of "stack", "after_validate() { kill -9 $(pidof containerd); sleep 1; }" => [
         ("attest::containers", "containerd does not answer"), ("attest::component-exits", "not followed to the end"),
         ("attest::readiness", "containerd does not answer"),
         ("attest::routes", "does not answer"), ("attest::answers", "apishim answers nothing"),
-        ("attest::objects", "answered with nothing"), ("attest::rbac", "no token"),
+        ("attest::objects", "with nothing instead of"), ("attest::rbac", "no token"),
         ("attest::refusals", "no answer"), ("profile-status-after", "containerd.sock"),
         ("projects-after", "running false"), ("mcp-daemon-after", "HTTPS running false"),
         ("cleanup::profile-stop", "containerd.sock"), ("cleanup::profile-purge", "containerd.sock"),
@@ -18,7 +18,7 @@ rows! {
         ("cleanup::mounts", "rootfs"), ("cleanup::ports", "forwarded"), ("cleanup::processes", "containerd-shim"),
         ("cleanup::state-folder", "names"), ("cleanup::namespace-removed", "was not removed"),
     ];
-    ingress_killed_under_the_profile at SQLITE, r#"
+    ingress_killed_under_the_profile at SQLITE, of "WorkerBee", r#"
         after_validate() {
             system=${namespace%"$project"}system
             "$WORKERBEE_NERDCTL_BIN" --namespace "$system" kill \
@@ -31,7 +31,7 @@ rows! {
         // WorkerBee takes a route's file away only when the ingress has forgotten the route.
         ("cleanup::state-folder", "k1s-profile.caddy"),
     ];
-    mcp_daemon_killed at SQLITE, r#"
+    mcp_daemon_killed at SQLITE, of "WorkerBee", r#"
         after_validate() {
             kill -9 "$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["pid"])' \
                 "$state_root/global/mcp-daemon.json")"

@@ -7,18 +7,18 @@ use super::THROUGH_MCP;
 const LIST: Gate = Gate::Inventory;
 
 rows! {
-    ok_around_data_that_is_not at LIST, with &[THROUGH_MCP], r#"
+    ok_around_data_that_is_not at LIST, of "WorkerBee", with &[THROUGH_MCP], r#"
         print_mcp_status() { through_a_proxy 'of("profile_list")["structuredContent"]["data"]["ok"] = False; agree()'; }"# =>
         [("ok", "of the data \"ok\": false"), ("snapshot", "not compared")];
-    an_error_around_all_that_is_ok at LIST, with &[THROUGH_MCP], r#"
+    an_error_around_all_that_is_ok at LIST, of "WorkerBee", with &[THROUGH_MCP], r#"
         print_mcp_status() { through_a_proxy 'of("profile_list")["isError"] = True'; }"# =>
         [("ok", "isError true")];
-    text_and_structure_disagree at LIST, with &[THROUGH_MCP], r#"
+    text_and_structure_disagree at LIST, of "WorkerBee", with &[THROUGH_MCP], r#"
         print_mcp_status() { through_a_proxy 'of("profile_list")["structuredContent"]["data"]["ok"] = False'; }"# => [
         ("ok", "first at `/data/ok`"), ("runtime-containerd", "text and structured content disagree"),
         ("no-host-processes", "disagree"), ("expected-profiles", "disagree"), ("snapshot", "disagree"),
     ];
-    tool_missing at LIST, with &[THROUGH_MCP], r#"
+    tool_missing at LIST, of "WorkerBee", with &[THROUGH_MCP], r#"
         print_mcp_status() {
             through_a_proxy 'tools()[:] = [one for one in tools() if one["name"] != "workerbee_v1_profile_list"]'
         }"# => [
@@ -26,22 +26,22 @@ rows! {
         ("runtime-containerd", "drift"), ("no-host-processes", "drift"), ("expected-profiles", "drift"),
         ("snapshot", "drift"),
     ];
-    parameter_missing at LIST, with &[THROUGH_MCP], r#"
+    parameter_missing at LIST, of "WorkerBee", with &[THROUGH_MCP], r#"
         print_mcp_status() {
             through_a_proxy '[one["inputSchema"]["properties"].pop("target", None) for one in tools()]'
         }"# => [("agent::tools", "no parameter `target`")];
-    server_elsewhere at LIST, with &[THROUGH_MCP], r#"
+    server_elsewhere at LIST, of "WorkerBee", with &[THROUGH_MCP], r#"
         print_mcp_status() { edit 'it["mcp_url"] = "http://127.0.0.1:9/mcp"'; }"# => [
-        ("agent::tools", "is missing from the gate's evidence"), ("ok", "no MCP server answers"), ("runtime-containerd", "127.0.0.1:9"),
+        ("agent::tools", "no MCP server says which tools"), ("ok", "no MCP server answers"), ("runtime-containerd", "127.0.0.1:9"),
         ("no-host-processes", "127.0.0.1:9"), ("expected-profiles", "127.0.0.1:9"), ("snapshot", "127.0.0.1:9"),
     ];
-    a_hang_of_the_server at LIST, with &[THROUGH_MCP, ("K1S_GATES_QUERY_TIMEOUT", "3")], r#"
+    a_hang_of_the_server at LIST, of "WorkerBee", with &[THROUGH_MCP, ("K1S_GATES_QUERY_TIMEOUT", "3")], r#"
         print_mcp_status() { through_a_proxy 'called("profile_list") and time.sleep(1000)'; }"# => [
         ("ok", "it did not end in time"), ("runtime-containerd", "no answer within 3 s; last words: no container yet"),
         ("no-host-processes", "no answer within 3 s"), ("expected-profiles", "no answer within 3 s"),
         ("snapshot", "no answer within 3 s"),
     ];
-    daemon_killed_under_the_call at LIST, with &[THROUGH_MCP], r#"
+    daemon_killed_under_the_call at LIST, of "WorkerBee", with &[THROUGH_MCP], r#"
         print_mcp_status() {
             through_a_proxy 'called("profile_list") and (os.system("pkill -9 -f [w]orkerbee.*mcp.serve"), os._exit(1))'
         }"# => [

@@ -19,6 +19,8 @@ pub(crate) struct Row {
     pub(crate) gate: Gate,
     /// Functions of the wrapper's (`wrapper.sh`), run in the gate's lane.
     pub(crate) breaks: &'static str,
+    /// The party at fault for all that is red: whoever owns what the row breaks.
+    pub(crate) fault: &'static str,
     /// Variables of the run.
     pub(crate) env: &'static [(&'static str, &'static str)],
     /// The checks that go red, and words that the message of each must have. All others stay green.
@@ -45,7 +47,8 @@ impl Row {
         let (gate, transport) = (self.gate, self.transport());
         let attempt = Attempt { gate, transport, base: outcome::base('b', number), env, red: self.red.to_vec() };
         let outcome = outcome::of(folder.path(), &attempt);
-        let wrong = outcome.differs_from(&attempt);
+        let mut wrong = outcome.differs_from(&attempt);
+        wrong.extend(outcome.not_the_fault_of(self.fault));
         (outcome, wrong)
     }
 
@@ -63,11 +66,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
 
 /// A table of rows.
 macro_rules! rows {
-    ($($name:ident at $gate:expr $(, with $env:expr)?, $breaks:literal => [$(($check:literal, $says:literal)),+ $(,)?];)+) => {
+    ($($name:ident at $gate:expr, of $fault:literal $(, with $env:expr)?, $breaks:literal => [$(($check:literal, $says:literal)),+ $(,)?];)+) => {
         pub(crate) const ROWS: &[crate::rows::Row] = &[$(crate::rows::Row {
             name: stringify!($name),
             gate: $gate,
             breaks: $breaks,
+            fault: $fault,
             env: rows!(@env $($env)?),
             red: &[$(($check, $says)),+],
         }),+];

@@ -7,22 +7,22 @@ const ETCD: Gate = Gate::Startup(Profile::DevEtcdLabs);
 const HA: Gate = Gate::Startup(Profile::HaMin);
 
 rows! {
-    ok_without_checks at SQLITE, r#"print_validate() { edit 'it["checks"] = []'; }"# => [
+    ok_without_checks at SQLITE, of "WorkerBee", r#"print_validate() { edit 'it["checks"] = []'; }"# => [
         ("profile-start", "no checks at all"), ("components-running", "no checks at all"),
         ("containerized-components", "no checks at all"), ("no-unknown-checks", "no checks at all"),
         ("snapshot", "not the accepted one"),
     ];
-    check_missing at SQLITE, r#"print_validate() { edit 'del it["checks"][1]'; }"# =>
+    check_missing at SQLITE, of "WorkerBee", r#"print_validate() { edit 'del it["checks"][1]'; }"# =>
         [("components-running", "no check of that name"), ("snapshot", "not the accepted one")];
-    check_unknown at SQLITE,
+    check_unknown at SQLITE, of "WorkerBee",
         r#"print_validate() { edit 'it["checks"].append({"name": "brand-new", "ok": True})'; }"# =>
         [("no-unknown-checks", "unknown: brand-new"), ("snapshot", "not the accepted one")];
-    ok_and_yet_exit_1 at SQLITE, "after_validate() { forced_status=1; }" => [("ok", "exit 1, \"ok\": true")];
-    made_up_ids at SQLITE, r#"
+    ok_and_yet_exit_1 at SQLITE, of "WorkerBee", "after_validate() { forced_status=1; }" => [("ok", "exit 1, \"ok\": true")];
+    made_up_ids at SQLITE, of "WorkerBee", r#"
         print_validate() {
             edit 'for n, one in enumerate(it["status"]["components"]): one["container_id"] = f"{n:064x}"'
         }"# => [("attest::containers", "is not in the container that WorkerBee reported")];
-    controller_killed at SQLITE, r#"
+    controller_killed at SQLITE, of "k1s", r#"
         after_validate() { kill -9 "$(main_process controller-0)"; sleep 1; }"# => [
         ("attest::containers", "controller-0"), ("attest::readiness", "controller-0"), ("attest::routes", "502"),
         ("attest::component-exits", "controller-0 was ended by SIGKILL"),
@@ -30,25 +30,25 @@ rows! {
         ("attest::refusals", "controller-0 does not refuse"),
         ("profile-status-after", "no longer ran"), ("projects-after", "running false"),
     ];
-    host_process at SQLITE, r#"
+    host_process at SQLITE, of "WorkerBee", r#"
         after_validate() {
             mkdir -p "$TMPDIR/planted/ae"
             echo 'import time; time.sleep(600)' > "$TMPDIR/planted/ae/controller.py"
             cd "$TMPDIR/planted" && leave unshare --pid --fork "$python" -m ae.controller
         }"# => [("attest::host-processes", "ae.controller")];
-    route_removed at SQLITE, r#"
+    route_removed at SQLITE, of "WorkerBee", r#"
         after_validate() {
             rm "$folder/caddy/k1s-profile.caddy"
             reload_ingress
         }"# => [("attest::routes", "does not answer")];
-    another_ca at SQLITE, r#"
+    another_ca at SQLITE, of "WorkerBee", r#"
         after_validate() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other \
             -keyout /dev/null -out "$state_root/global/caddy-local-root.crt"; }"# =>
         [
             ("attest::routes", "the certificate was not issued by WorkerBee's CA"),
             ("mcp-daemon-after", "TLS verified false"),
         ];
-    still_installing at HA, r#"
+    still_installing at HA, of "k1s", r#"
         before_validate() {
             leave bash -c 'until for one in /proc/[0-9]*; do
                 tr "\\0" " " < $one/cmdline 2> /dev/null | grep -q "pip install" \
@@ -58,18 +58,18 @@ rows! {
         ("attest::containers", "controller-2"), ("attest::readiness", "controller-2"),
         ("attest::authority", "controller-2 does not say who leads"), ("attest::loop", "controller-2"),
     ];
-    label_changed at SQLITE, r#"
+    label_changed at SQLITE, of "WorkerBee", r#"
         after_validate() {
             ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" containers label \
                 "$(containers inspect --format '{{.Id}}' "$(named controller-0)")" workerbee.project=another
         }"# => [("attest::containers", "another")];
-    state_in_no_file at SQLITE, r#"after_validate() { find "$folder" -name '*.db*' -delete; }"# =>
+    state_in_no_file at SQLITE, of "k1s", r#"after_validate() { find "$folder" -name '*.db*' -delete; }"# =>
         [
         ("attest::state-backend", "no SQLite file"), ("attest::answers", "answers nothing"),
-        ("attest::objects", "answered with nothing"), ("attest::rbac", "no token"),
+        ("attest::objects", "with nothing instead of"), ("attest::rbac", "no token"),
         ("attest::refusals", "no answer"),
     ];
-    etcd_paused at ETCD, r#"
+    etcd_paused at ETCD, of "k1s", r#"
         after_validate() { containers pause "$(named etcd)"; }
         before_stop() { containers unpause "$(named etcd)"; }"# => [
         ("attest::containers", "PAUSED"), ("attest::readiness", "etcd does not answer"),
@@ -77,10 +77,10 @@ rows! {
         ("attest::answers", "/health of controller-0"), ("attest::loop", "controller-0"),
         ("profile-status-after", "no longer ran"), ("projects-after", "running false"),
     ];
-    state_lost at ETCD, r#"
+    state_lost at ETCD, of "k1s", r#"
         after_validate() { etcd deleterange '{"key": "AA==", "range_end": "AA=="}'; }"# =>
         [("attest::state-backend", "no state at all")];
-    second_controller_killed at HA, r#"
+    second_controller_killed at HA, of "k1s", r#"
         after_validate() { kill -9 "$(main_process controller-1)"; sleep 1; }"# =>
         [
         ("attest::containers", "controller-1"), ("attest::readiness", "controller-1"),
@@ -88,7 +88,7 @@ rows! {
         ("attest::authority", "controller-1 does not say who leads"), ("attest::loop", "controller-1"),
         ("profile-status-after", "no longer ran"), ("projects-after", "running false"),
     ];
-    another_leads at HA, r#"
+    another_leads at HA, of "k1s", r#"
         after_validate() {
             key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)
             value=$(printf %s '{"controller_id": "somebody-else"}' | base64 --wrap 0)
@@ -100,7 +100,7 @@ rows! {
         ("attest::authority", "says that it leads"), ("attest::lease-renewal", "never renewed"),
         ("attest::loop", "none of them leads"), ("profile-status-after", "somebody-else leads"),
     ];
-    leadership_lost at HA, r#"
+    leadership_lost at HA, of "k1s", r#"
         after_validate() {
             key=$(printf %s "k1s/workerbee/$project/k1s-ha-min/controlplane/leader" | base64 --wrap 0)
             etcd deleterange "{\"key\": \"$key\"}"
@@ -111,7 +111,7 @@ rows! {
             # Who led says so until its next renewal, every five seconds.
             sleep 8
         }"# => [("attest::leadership", "leadership moved from")];
-    leader_unreported at HA, r#"
+    leader_unreported at HA, of "WorkerBee", r#"
         print_validate() { edit 'it["checks"] = [one for one in it["checks"] if one["name"] != "ha-leader-observed"]'; }
         "# => [("ha-leader-observed", "no check of that name"), ("snapshot", "not the accepted one")];
 }

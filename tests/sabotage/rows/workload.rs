@@ -5,7 +5,7 @@ use k1s_profile_gates::plan::{Gate, Profile};
 const AT: Gate = Gate::Workload(Profile::SingleEtcdContainerd);
 
 rows! {
-    no_echo at AT, r#"
+    no_echo at AT, of "WorkerBee", r#"
         app=$("$python" -c 'import workerbee; print(workerbee.__path__[0])')/assets/realtime/backend/app.py
         before_validate() {
             sed 's/echo:{payload}/ohce:{payload}/' "$app" > "$TMPDIR/app.py"
@@ -15,7 +15,7 @@ rows! {
         ("ok", "\"ok\": false"), ("websocket-probe", "is not green"), ("attest::websocket", "not echoed"),
         ("snapshot", "not compared"),
     ];
-    all_claimed_nothing_shown at AT, r#"
+    all_claimed_nothing_shown at AT, of "WorkerBee", r#"
         print_validate() {
             edit '
 it["builds"] = []
@@ -33,10 +33,10 @@ it["checks"].append({"name": "brand-new", "ok": True})'
         ("websocket-probe", "instead of"), ("exports", "helm: ok false, of that format false, 0 files"), ("no-unknown-checks", "brand-new"),
         ("attest::images", "this gate built no"), ("attest::exports", "export"), ("snapshot", "not the accepted one"),
     ];
-    exports_emptied at AT, r#"
+    exports_emptied at AT, of "k1s", r#"
         after_validate() { find "$folder" -path '*/exports/helm/*' -type f -exec truncate --size 0 {} +; }"# =>
         [("attest::exports", "helm")];
-    echo_route_taken at AT, r#"
+    echo_route_taken at AT, of "k1s", r#"
         after_validate() {
             printf 'https://echo.%s.workerbee.localhost {\n    tls internal\n    respond 404\n}\n' "$project" \
                 > "$folder/caddy/$project--other.caddy"
@@ -48,7 +48,7 @@ it["checks"].append({"name": "brand-new", "ok": True})'
         ("attest::app-readiness", "the ingress does not lead to an app that is ready"),
         ("attest::app-removal", "was not reached"),
     ];
-    zero_replicas at AT, r#"
+    zero_replicas at AT, of "k1s", r#"
         after_validate() {
             "$python" -m ae.cli --server "$(recorded controller_url)" --token "$(recorded admin_token)" \
                 scale --namespace "$project" --replicas 0 db

@@ -1,0 +1,128 @@
+//! `reproduce.sh`: what it runs, where, with which settings, and what it refuses.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rstest::rstest;
+
+use crate::support::machine::{HONEST, Machine, errors};
+
+/// Stands for `make`, `k1s-gates` and `cargo`: says how it was called, where, and with which settings.
+const CALLED: &str =
+    "#!/bin/sh\necho \"$(basename \"$0\") $*\"\npwd\nenv | grep -E '^(K1S|WB|WORKERBEE|RUN_DIR)' | sort\n";
+
+/// A gate of a machine's, run, and three folders: a checkout of the harness, a repository with gates, and neither.
+fn after_a_gate() -> Machine {
+    let machine = Machine::new(HONEST).set("WB_PROJECT_BASE", Some("mybase"));
+    machine.run(&["--exact", "inventory::ok"]);
+    let manifests = [
+        ("harness", format!("[package]\nname = \"k1s-profile-gates\"\nversion = \"{}\"\n", env!("CARGO_PKG_VERSION"))),
+        ("older", "[package]\nname = \"k1s-profile-gates\"\nversion = \"0.0.1\"\n".to_owned()),
+        ("consumer", "[package]\nname = \"other\"\n[dev-dependencies]\nk1s-profile-gates = \"0.1\"\n".to_owned()),
+        ("nothing", "[package]\nname = \"other\"\n".to_owned()),
+    ];
+    for (folder, manifest) in manifests {
+        std::fs::create_dir_all(machine.at(folder)).unwrap();
+        std::fs::write(machine.at(folder).join("Cargo.toml"), manifest).unwrap();
+    }
+    std::fs::create_dir_all(machine.at("consumer/src/ae")).unwrap();
+    machine
+}
+
+/// Runs the script alone, away from its run's folder.
+fn reproduced(machine: &Machine, programs: &[&str], folder: &str, env: &[(&str, &str)]) -> Output {
+    let bin = machine.at("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    for name in programs {
+        std::fs::write(bin.join(name), CALLED).unwrap();
+        std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let script = machine.at("elsewhere.sh");
+    std::fs::copy(machine.at("run/gates/inventory/reproduce.sh"), &script).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let mut command = Command::new("sh");
+    command.arg(&script).arg(folder).current_dir(machine.folder.path()).env_clear().env("PATH", path);
+    command.envs(env.iter().copied()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Relative, as a person writes them.
+const GIVEN: [(&str, &str); 4] = [
+    ("K1S_ROOT", "k1s"),
+    ("WORKERBEE_BIN", "workerbee"),
+    ("WORKERBEE_CONTAINERD_STATE_ROOT", "root"),
+    ("RUN_DIR", "again"),
+];
+
+#[rstest]
+#[case::a_checkout(&["make"], "harness", "make -C @/harness --no-print-directory gates ARGS=-E 'test(/^inventory::/)'\n@\n")]
+#[case::the_command(&["k1s-gates"], "consumer", "k1s-gates run -- -E test(/^inventory::/)\n@/consumer\n")]
+#[case::nextest_alone(&["cargo"], "consumer", "cargo nextest run --profile gates --test gates -E test(/^inventory::/)\n@/consumer\n")]
+fn the_gate_is_run_again_as_it_was(#[case] programs: &[&str], #[case] folder: &str, #[case] called: &str) {
+    let machine = after_a_gate();
+    let stray = [("K1S_GATES_FAIL_FAST", "off"), ("WB_PROJECT", "other"), ("K1S_GATES_K1S_DIGEST", "sha256:0")];
+    let output = reproduced(&machine, programs, folder, &[GIVEN.as_slice(), &stray].concat());
+    let here = machine.folder.path().canonicalize().unwrap().display().to_string();
+    let (said, complained) = (text(&output.stdout), text(&output.stderr));
+    assert!(said.starts_with(&called.replace('@', &here)) && complained.is_empty(), "{said}{complained}");
+    let digest = machine.summary()["k1s_root"]["digest"].as_str().unwrap().to_owned();
+    for line in [
+        format!("K1S_GATES_K1S_DIGEST=sha256:{digest}"),
+        format!("K1S_ROOT={here}/k1s"),
+        format!("RUN_DIR={here}/again"),
+        format!("WORKERBEE_BIN={here}/workerbee"),
+        "K1S_GATES_FAIL_FAST=on".to_owned(),
+        "K1S_GATES_QUERY_TIMEOUT=2".to_owned(),
+        "WB_PROJECT_BASE=mybase".to_owned(),
+    ] {
+        assert!(said.lines().any(|said| said == line), "{line}\n{said}");
+    }
+    assert!(!said.contains("WB_PROJECT="), "{said}");
+}
+
+#[test]
+fn in_a_checkout_of_k1s_that_is_the_one() {
+    let machine = after_a_gate();
+    let output = reproduced(&machine, &["k1s-gates"], "consumer", &GIVEN[1..]);
+    let said = text(&output.stdout);
+    assert!(said.lines().any(|line| line.starts_with("K1S_ROOT=") && line.ends_with("/consumer")), "{said}");
+}
+
+#[test]
+fn another_version_is_said() {
+    let machine = after_a_gate();
+    let output = reproduced(&machine, &["make"], "older", &GIVEN);
+    assert!(text(&output.stderr).contains("is not of version") && output.status.success());
+}
+
+#[rstest]
+#[case::no_harness("nothing", &GIVEN, "neither a checkout of k1s-profile-gates")]
+#[case::nothing_there("missing", &GIVEN, "neither a checkout of k1s-profile-gates")]
+#[case::no_k1s("harness", &GIVEN[1..], "set K1S_ROOT: the k1s root of sha256:")]
+#[case::no_workerbee("harness", &[GIVEN[0], GIVEN[2]], "set WORKERBEE_BIN")]
+fn what_is_missing_is_named(#[case] folder: &str, #[case] env: &[(&str, &str)], #[case] says: &str) {
+    let machine = after_a_gate();
+    let output = reproduced(&machine, &["make"], folder, env);
+    let complained = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && complained.contains(says), "{complained}");
+}
+
+#[test]
+fn another_k1s_is_refused() {
+    let machine = after_a_gate();
+    let digest = machine.summary()["k1s_root"]["digest"].as_str().unwrap().to_owned();
+    let same = format!("sha256:{digest}");
+    let machine = machine.set("K1S_GATES_K1S_DIGEST", Some(&same)).set("RUN_DIR", Some("@/again"));
+    assert!(machine.run(&["--exact", "inventory::ok"]).status.success());
+    std::fs::write(machine.at("k1s/src/ae/changed.py"), "").unwrap();
+    let machine = machine.set("RUN_DIR", Some("@/changed"));
+    let output = machine.run(&["--exact", "inventory::ok"]);
+    let said = text(&output.stderr);
+    assert!(errors(&output).iter().any(|error| error.contains("the k1s under test is another one")), "{said}");
+    assert!(said.contains(&same) && !output.status.success(), "{said}");
+    assert!(!Path::new(&machine.at("changed/gates/inventory/record.json")).exists());
+}
