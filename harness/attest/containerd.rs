@@ -40,6 +40,9 @@ pub struct Container {
     pub id: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// The name of the image that it was made from.
+    #[serde(default)]
+    pub image: String,
 }
 
 impl Container {
@@ -173,7 +176,8 @@ impl Containerd {
         let mut client = ContainersClient::new(self.channel.clone());
         let request = in_namespace(ListContainersRequest::default(), namespace)?;
         let listed = client.list(request).await.map_err(|status| self.refused(&status))?.into_inner().containers;
-        let container = |one: v1::Container| Container { id: one.id, labels: one.labels.into_iter().collect() };
+        let container =
+            |one: v1::Container| Container { id: one.id, labels: one.labels.into_iter().collect(), image: one.image };
         Ok(listed.into_iter().map(container).collect())
     }
 

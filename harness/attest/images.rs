@@ -87,13 +87,31 @@ pub(super) fn app_of(container: &Container) -> String {
     label.rsplit_once("--").map_or(label, |(_, name)| name).to_owned()
 }
 
-async fn running(containerd: &Containerd, namespace: &str, container: Container) -> Result<Running, Failure> {
+/// The digests of the manifest and of the configuration that an image's name stands for now.
+pub(super) async fn identity(
+    containerd: &Containerd,
+    namespace: &str,
+    name: &str,
+) -> Result<(String, String), Failure> {
     let mut images = ImagesClient::new(containerd.channel());
-    let request = in_namespace(GetImageRequest { name: container.image.clone() }, namespace)?;
+    let request = in_namespace(GetImageRequest { name: name.to_owned() }, namespace)?;
     let image = images.get(request).await.map_err(|status| containerd.refused(&status))?.into_inner().image;
-    let manifest = image.and_then(|image| image.target).map(|target| target.digest).unwrap_or_default();
-    let configuration = blob(containerd, namespace, &manifest).await?;
-    let configuration = configuration.pointer("/config/digest").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut manifest = image.and_then(|image| image.target).map(|target| target.digest).unwrap_or_default();
+    let mut content = blob(containerd, namespace, &manifest).await?;
+    // What comes from a registry may be a list, one for each kind of machine, of which one is here.
+    for one in content["manifests"].as_array().cloned().unwrap_or_default() {
+        let digest = one["digest"].as_str().unwrap_or_default();
+        if let Ok(found) = blob(containerd, namespace, digest).await {
+            (manifest, content) = (digest.to_owned(), found);
+            break;
+        }
+    }
+    let configuration = content.pointer("/config/digest").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok((manifest, configuration))
+}
+
+async fn running(containerd: &Containerd, namespace: &str, container: Container) -> Result<Running, Failure> {
+    let (manifest, configuration) = identity(containerd, namespace, &container.image).await?;
     let layers = chain(&blob(containerd, namespace, &configuration).await?);
     let mut snapshots = SnapshotsClient::new(containerd.channel());
     let request =

@@ -9,6 +9,7 @@ pub mod echo;
 mod ended;
 pub mod etcd;
 pub mod events;
+mod exec;
 pub mod exit_watch;
 pub mod exits;
 pub mod exports;
@@ -35,6 +36,7 @@ pub mod seed;
 pub mod state;
 mod subject;
 pub mod tls;
+pub mod versions;
 pub mod websocket;
 
 use std::time::Duration;

@@ -9,6 +9,7 @@ use super::Ended;
 use super::known::Release;
 use crate::failure::Failure;
 use crate::plan::{Component, Profile};
+use crate::stack::Image;
 use crate::workerbee::naming;
 
 /// A live profile, as its gate hands it to those who look.
@@ -28,6 +29,8 @@ pub struct Subject {
     pub answer: Value,
     /// The components of it that have ended for good.
     pub ended: Ended,
+    /// The images that the stack has brought; none where the user's own are used.
+    pub images: Vec<Image>,
 }
 
 impl Subject {

@@ -54,7 +54,7 @@ const SECONDS: Takes = Takes::Number("seconds");
 const PROJECT: Takes = Takes::Text("lower-case letters, digits and inner dashes");
 
 /// All settings, in the order of the docs.
-pub const SETTINGS: [Setting; 30] = [
+pub const SETTINGS: [Setting; 31] = [
     both("k1s-root", "K1S_ROOT", Takes::Path, "the checkout in reach", "\".\"", "the k1s checkout to validate"),
     both(
         "profiles",
@@ -212,6 +212,13 @@ pub const SETTINGS: [Setting; 30] = [
         Takes::Path,
         "not signed",
         "file of the private key (Ed25519, PEM) that signs the run's result",
+    ),
+    variable(
+        "K1S_GATES_PLAIN",
+        Takes::Word(&["0", "1"]),
+        "0",
+        "`1`: leave WorkerBee and k1s as they are, as far as a lane can: no CPU weight for controller 0, no refused name \
+         queries",
     ),
     variable("K1S_GATES_CACHE", Takes::Path, "~/.cache/k1s-profile-gates", "where the stack is kept"),
     variable(

@@ -52,6 +52,9 @@ pub struct Record {
     pub k1s_root: Option<Identity>,
     /// Versions of what it ran on.
     pub versions: BTreeMap<String, String>,
+    /// The settings of the harness's in its lane that change how `WorkerBee` and k1s behave, each with what it does.
+    #[serde(default)]
+    pub interventions: BTreeMap<String, String>,
 }
 
 impl Record {

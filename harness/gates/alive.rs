@@ -13,6 +13,7 @@ use crate::attest::leader::{self, Lease};
 use crate::attest::leadership::{self, Leadership};
 use crate::attest::readiness::{self, Readiness};
 use crate::attest::state::{self, State};
+use crate::attest::versions::{self, Versions};
 use crate::attest::{Subject, processes};
 use crate::checks::{Check, observed};
 use crate::failure::Failure;
@@ -29,6 +30,7 @@ pub(super) async fn observe(session: &mut Session<'_>, profile: Profile, answer:
         k1s: session.record.versions.get("k1s").cloned().unwrap_or_default(),
         answer: answer.clone(),
         ended: session.exits.as_ref().map(ExitWatch::ended).unwrap_or_default(),
+        images: session.spec.stack.as_ref().map(|stack| stack.image_list.clone()).unwrap_or_default(),
     };
     let before = containers::list(&subject).await;
     inside(session, &subject).await?;
@@ -54,8 +56,13 @@ pub(super) async fn observe(session: &mut Session<'_>, profile: Profile, answer:
 async fn inside(session: &mut Session<'_>, subject: &Subject) -> Result<(), Failure> {
     let deployed = outside::has_apps(session.key.gate);
     let leader = async { if subject.profile.elects_leader() { Some(leader::observe(subject).await) } else { None } };
-    let (readiness, leader, state) =
-        tokio::join!(readiness::observe(subject), leader, state::observe(subject, deployed));
+    // `WorkerBee` waits for controller 0 alone: the others may not answer yet before they are ready.
+    let ready = async { (readiness::observe(subject).await, versions::observe(subject).await) };
+    let ((readiness, versions), leader, state) = tokio::join!(ready, leader, state::observe(subject, deployed));
+    if let Ok(versions) = &versions {
+        session.record.versions.extend(versions.told());
+    }
+    session.observe("versions", versions)?;
     session.observe("readiness", readiness)?;
     if let Some(leader) = leader {
         session.observe("leader", leader)?;
@@ -112,6 +119,13 @@ fn inside_checks(profile: Profile, deployed: bool) -> Vec<Check> {
             move |seen: &State| seen.judge(profile, deployed),
         ),
     ];
+    checks.push(observed(
+        "attest::versions",
+        "versions",
+        "etcd, NATS, Caddy, Python and k1s of the versions that their images are named after and that were recorded",
+        "see the file for what each said and from which image it runs; build the stack's images anew: make clean-cache stack",
+        move |seen: &Versions| seen.judge(profile),
+    ));
     if profile.elects_leader() {
         checks.push(observed(
             "attest::leader",

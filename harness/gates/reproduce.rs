@@ -153,6 +153,9 @@ fn values(spec: &Spec) -> BTreeMap<&'static str, String> {
         ("WB_HA_PROJECT", &settings.ha_project),
     ];
     values.extend(named.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+    if settings.plain {
+        values.insert("K1S_GATES_PLAIN", "1".to_owned());
+    }
     if let Some(k1s) = &spec.k1s {
         values.insert("K1S_GATES_K1S_DIGEST", format!("sha256:{}", k1s.digest));
     }

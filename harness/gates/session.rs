@@ -14,7 +14,7 @@ use crate::evidence::{
     Observation, Phase, Progress, Record, RedactionKey, Redactor, Store, StoreError, Triage, layout,
 };
 use crate::failure::{Failure, Kind};
-use crate::lane::{Environment, Limits, MCP_HOST, MCP_PORT, Mode, Spec, StartToken};
+use crate::lane::{Environment, Limits, MCP_HOST, MCP_PORT, Mode, Spec, StartToken, interventions};
 use crate::plan::{GateKey, Transport};
 use crate::workerbee::cli::Cli;
 use crate::workerbee::mcp::Mcp;
@@ -62,6 +62,7 @@ impl<'a> Session<'a> {
             failure: None,
             k1s_root: spec.k1s.clone(),
             versions: spec.versions.clone(),
+            interventions: interventions(&spec.settings, spec.stack.as_ref()).into_iter().collect(),
         };
         Ok(Self {
             key,

@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::task::{AbortHandle, JoinHandle};
 
+use super::intervention::Intervention;
 use super::settings::{External, Mode};
 use super::spec::Spec;
 use crate::attest::containerd::Containerd;
 use crate::failure::Failure;
 use crate::plan::{Component, Profile};
-use crate::stack::Stack;
+use crate::stack::{Image, Role, Stack};
 use crate::workerbee::cli::Cli;
 use crate::workerbee::naming;
 
@@ -31,6 +32,7 @@ pub(crate) struct Environment {
     /// Environment of `WorkerBee`, on top of the process's own.
     pub env: Vec<(String, String)>,
     stack: Option<Stack>,
+    weighs_controller_0: bool,
     containerd_of_the_lane: Option<Child>,
 }
 
@@ -55,6 +57,7 @@ impl Environment {
             state_root: external.state_root.canonicalize().unwrap_or_else(|_| external.state_root.clone()),
             env: vec![("WORKERBEE_CONTAINERD_ADDRESS".into(), external.address.display().to_string())],
             stack: None,
+            weighs_controller_0: false,
             containerd_of_the_lane: None,
         }
     }
@@ -72,6 +75,8 @@ impl Environment {
         }
         let storage = root.join("storage.conf");
         std::fs::write(&storage, podman_storage(&root, &stack.images)).map_err(unmade)?;
+        let registries = root.join("registries.conf");
+        std::fs::write(&registries, podman_registries(stack)).map_err(unmade)?;
         let address = root.join("containerd.sock");
         let configuration = root.join("containerd.toml");
         std::fs::write(&configuration, containerd_configuration(&root, &address)).map_err(unmade)?;
@@ -79,7 +84,7 @@ impl Environment {
         let text = |path: &Path| path.display().to_string();
         let mut path: Vec<String> = stack.path.iter().map(|folder| text(folder)).collect();
         path.extend(["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(String::from));
-        let env = vec![
+        let mut env = vec![
             ("PATH".to_owned(), path.join(":")),
             ("HOME".into(), text(&root.join("home"))),
             ("TMPDIR".into(), text(&root.join("tmp"))),
@@ -91,7 +96,11 @@ impl Environment {
             ("WORKERBEE_BIN".into(), text(&spec.workerbee)),
             ("WORKERBEE_CONTAINERD_STATE_ROOT".into(), text(&root.join("state"))),
             ("K1S_ROOT".into(), text(&spec.k1s_root)),
+            ("CONTAINERS_REGISTRIES_CONF".into(), text(&registries)),
         ];
+        let told = |image: &Image| Some((image.role.variable()?.to_owned(), image.name.clone()));
+        let others = stack.image_list.iter().filter(|image| image.instead_of.is_some());
+        env.extend(others.filter_map(told));
         let log = std::fs::File::create(root.join("containerd.log")).map_err(unmade)?;
         let containerd = Command::new("containerd")
             .arg("--config")
@@ -112,6 +121,7 @@ impl Environment {
             state_root: root.join("state"),
             env,
             stack: Some(stack.clone()),
+            weighs_controller_0: Intervention::ControllerWeight.is_done(&spec.settings),
             containerd_of_the_lane: Some(containerd),
         })
     }
@@ -159,7 +169,7 @@ impl Environment {
 
     /// In a lane, lets controller 0 win the lease of k1s-ha-min. The user's own host is left as it is.
     pub(crate) fn head_start(&self, project: &str, profile: Profile) -> Option<AbortHandle> {
-        self.stack.as_ref().filter(|_| profile.elects_leader())?;
+        self.weighs_controller_0.then_some(()).filter(|()| profile.elects_leader())?;
         let address = self.address.clone();
         let namespace = naming::namespace(&self.state_root, project);
         let container = naming::container(&self.state_root, project, profile, Component::Controller(0));
@@ -242,4 +252,11 @@ additionalimagestores = ["{images}/storage"]
         root = root.display(),
         images = images.display(),
     )
+}
+
+/// The configuration by which podman finds the base of WorkerBee's applications, which their Containerfiles call
+/// `python`.
+fn podman_registries(stack: &Stack) -> String {
+    let base = stack.image(Role::PythonApp).map_or("docker.io/library/python", |image| image.repository());
+    format!("[aliases]\n\"python\" = \"{base}\"\n")
 }

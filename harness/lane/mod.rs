@@ -4,6 +4,7 @@
 mod entry;
 mod environment;
 mod head_start;
+mod intervention;
 mod launch;
 mod machine;
 mod meter;
@@ -16,6 +17,7 @@ mod spec;
 mod token;
 
 pub(crate) use environment::Environment;
+pub(crate) use intervention::done as interventions;
 pub(crate) use launch::{GATE, LANE, PROBE, can_hold, in_lane, needs_its_terminal, on_host};
 pub(crate) use needed::of_a_run as folders_of_a_run;
 pub(crate) use prepared::Prepared;

@@ -39,8 +39,8 @@ const CGROUPS: &str = "in a container: docker run --privileged, or -v /sys/fs/cg
     else: sudo mount -o remount,rw <the mount>";
 
 /// Lays out the mounts of this process's own mount namespace; `needed` are the host's folders that the lane reads and
-/// writes, wherever they are.
-pub(super) fn lay(needed: &[PathBuf]) -> Result<(), Failure> {
+/// writes, wherever they are. Names are refused or asked of the host's own server.
+pub(super) fn lay(needed: &[PathBuf], names_are_refused: bool) -> Result<(), Failure> {
     let step = |what: &'static str| move |error: io::Error| unprepared(what, &error);
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
         .map_err(|error| unprepared("make all mounts private", &error.into()))?;
@@ -65,7 +65,10 @@ pub(super) fn lay(needed: &[PathBuf]) -> Result<(), Failure> {
         bound().map_err(|error| unprepared(&format!("bring back {}", folder.display()), &error))?;
     }
     hide_configurations().map_err(step("keep the host's configuration of containers out"))?;
-    refuse_names().map_err(step("put its own resolver's configuration in place"))
+    if names_are_refused {
+        refuse_names().map_err(step("put its own resolver's configuration in place"))?;
+    }
+    Ok(())
 }
 
 /// The folders, opened, that a lane would cover. Of one by way of a link both places count.

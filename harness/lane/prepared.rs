@@ -125,6 +125,14 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
             }
         })?,
     };
+    // Before a lane executes any of it, as root.
+    stack.check_seals().map_err(|error| {
+        let what = error.to_string();
+        Failure::new(format!("the stack is not what was built: {}", what.lines().next().unwrap_or_default()))
+            .expected("the programs and images that the stack has built, by their digests")
+            .seen(what)
+            .remedy("see who has changed them; then build them anew: make clean-cache stack")
+    })?;
     let (k1s, listing) = read(settings, &stack.k1s_root)?;
     Ok(Prepared {
         workerbee: stack.workerbee.clone(),

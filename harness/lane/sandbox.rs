@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, wait};
 
+use super::intervention::Intervention;
 use super::meter::Meter;
 use super::mounts::{self, NAMESERVER, unprepared};
 use super::settings::{Mode, Settings};
@@ -34,7 +35,7 @@ pub(crate) fn main() -> ExitCode {
     let started = told.and_then(|(key, spec)| {
         // Before anything else is started, by the thread that starts it.
         let meter = Metered::begin(&spec);
-        prepare(&needed::by(&spec))?;
+        prepare(&needed::by(&spec), Intervention::RefusedNames.is_done(&spec.settings))?;
         let mut command = Command::new(launch::executable()?);
         command.arg(launch::GATE).stdin(Stdio::piped());
         let mut child = command.spawn().map_err(|error| unprepared("start the gate's process", &error))?;
@@ -84,7 +85,7 @@ impl Metered {
 /// folders that a lane would need come on standard input.
 pub(crate) fn probe() -> ExitCode {
     let folders: Vec<PathBuf> = serde_json::from_reader(std::io::stdin().lock()).unwrap_or_default();
-    let Err(failure) = prepare(&folders) else { return ExitCode::SUCCESS };
+    let Err(failure) = prepare(&folders, true) else { return ExitCode::SUCCESS };
     // Whoever asked reads it, or is gone.
     let _ = serde_json::to_writer(std::io::stdout(), &failure);
     ExitCode::FAILURE
@@ -132,9 +133,9 @@ fn stay(spec: &Spec) -> ExitCode {
     }
 }
 
-fn prepare(needed: &[PathBuf]) -> Result<(), Failure> {
+fn prepare(needed: &[PathBuf], names_are_refused: bool) -> Result<(), Failure> {
     let step = |what: &'static str| move |error: std::io::Error| unprepared(what, &error);
-    mounts::lay(needed)?;
+    mounts::lay(needed, names_are_refused)?;
     ip(&["link", "set", "lo", "up"]).map_err(step("bring up loopback"))?;
     ip(&["address", "add", &format!("{NAMESERVER}/32"), "dev", "lo"])
         .map_err(step("give its name server an address"))?;

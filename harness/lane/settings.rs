@@ -49,6 +49,8 @@ pub struct Settings {
     pub fails_flaky: bool,
     /// `K1S_GATES_K1S_DIGEST`: the digest that the k1s under test must have.
     pub k1s_digest: Option<String>,
+    /// `K1S_GATES_PLAIN=1`: true when WorkerBee and k1s are left as they are, as far as a lane can.
+    pub plain: bool,
     /// The time that each operation may take.
     pub limits: Limits,
 }
@@ -149,6 +151,7 @@ impl Settings {
             fail_fast: config.told("K1S_GATES_FAIL_FAST")?.is_none_or(|told| told.text == "on"),
             fails_flaky: config.told("K1S_GATES_FLAKY")?.is_some_and(|told| told.text == "fail"),
             k1s_digest: config.told("K1S_GATES_K1S_DIGEST")?.map(|told| told.text.trim().to_ascii_lowercase()),
+            plain: config.told("K1S_GATES_PLAIN")?.is_some_and(|told| told.text == "1"),
             limits: Limits {
                 startup: seconds("K1S_GATES_STARTUP_TIMEOUT", defaults.startup)?,
                 workload: seconds("K1S_GATES_WORKLOAD_TIMEOUT", defaults.workload)?,

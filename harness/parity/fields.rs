@@ -126,6 +126,7 @@ fn validation(profile: Profile) -> Vec<Field> {
         "host-processes",
         "readiness",
         "state-backend",
+        "versions",
         "routes",
         "component-exits",
         "namespace-removed",

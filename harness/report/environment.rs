@@ -35,6 +35,9 @@ pub(super) fn render(run: &RunReport) -> Markup {
                 @for (name, value) in summary.versions.iter().chain(&summary.environment) {
                     div { dt { (visible(name)) } dd { (visible(value)) } }
                 }
+                @for (name, value) in &summary.interventions {
+                    div { dt { "intervention, " (visible(name)) } dd { (visible(value)) } }
+                }
                 @for (name, value) in tree { div { dt { "k1s root, " (name) } dd { (visible(&value)) } } }
                 @for (name, value) in settings { div { dt { (name) } dd { (visible(&value)) } } }
             }

@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use super::excerpt::visible;
 use super::layout::{counted, seconds, sign};
 use super::run::RunReport;
-use crate::summary::{Outcome, State};
+use crate::attest::versions::{TOLD_BY_ITSELF, told_by_itself};
+use crate::summary::{Outcome, State, Summary};
 
 pub(super) fn render(run: &RunReport) -> Markup {
     let verdict = run.summary.verdict();
@@ -16,6 +17,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
             h1 { (sign_large(verdict)) (word(verdict)) }
             p.lead { (lead(run)) }
             @if let Some(tree) = &run.summary.k1s_root { p.note { "k1s under test: " (visible(&tree.to_string())) } }
+            (ran_on(&run.summary))
             @if run.summary.is_of_the_environment() {
                 p.lead { b { "Nothing of this is k1s's: " } "what is red is so for the machine, the stack or the harness alone." }
             }
@@ -30,6 +32,32 @@ pub(super) fn render(run: &RunReport) -> Markup {
             }
         }
         (gates(run))
+    }
+}
+
+/// Renders the versions of what the gates ran on, as the programs themselves told them where they were asked, and the
+/// names of the interventions. Each is looked through for secrets by itself.
+fn ran_on(summary: &Summary) -> Markup {
+    let (versions, done) = (&summary.versions, &summary.interventions);
+    let told = versions.iter().filter(|(name, _)| !versions.contains_key(&told_by_itself(name)));
+    let comma = |place: usize| if place == 0 { "" } else { ", " };
+    html! {
+        @if !versions.is_empty() {
+            p.note {
+                "Ran on "
+                @for (place, (name, version)) in told.enumerate() {
+                    (comma(place)) (visible(name.trim_end_matches(TOLD_BY_ITSELF))) " " (visible(version))
+                }
+                "."
+            }
+        }
+        @if !done.is_empty() {
+            p.note {
+                "The harness intervened in: "
+                @for (place, name) in done.keys().enumerate() { (comma(place)) (visible(name)) }
+                " (" a href="#environment" { "how" } ")."
+            }
+        }
     }
 }
 

@@ -173,6 +173,8 @@ fn describe(suite: &mut TestSuite, evidence: &Evidence) {
         properties.into_iter().chain([("project", record.project.clone()), ("part", record.part.to_string())]);
     suite.add_properties(properties.map(|(name, value)| property(name, &value)));
     suite.add_properties(record.versions.iter().map(|(name, value)| property(&format!("version.{name}"), value)));
+    let done = &record.interventions;
+    suite.add_properties(done.iter().map(|(name, what)| property(&format!("intervention.{name}"), what)));
     // A phase may come several times, such as a question that is asked until it is answered well.
     let mut phases: BTreeMap<&str, f64> = BTreeMap::new();
     for phase in &record.phases {

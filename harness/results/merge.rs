@@ -276,6 +276,7 @@ fn joined(shards: &[OneShard], into: &Path) -> Summary {
     joined.gates.clear();
     for one in summaries() {
         joined.versions.extend(one.versions.clone());
+        joined.interventions.extend(one.interventions.clone());
         // A part is one of its shard's own, and the merged run has one.
         let gates = one.gates.iter().map(|(name, gate)| {
             let mut gate = gate.clone();

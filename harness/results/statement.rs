@@ -44,7 +44,9 @@ pub struct Resource {
     pub name: String,
     /// Its digest.
     pub digest: Digest,
-    /// Of the k1s under test: its folder, how it was chosen, whether it differs from the commit.
+    /// Of the k1s under test: its folder, how it was chosen, whether it differs from the commit. Of a gate's
+    /// specification: the versions of what the gate ran on (`version.etcd`), and what the harness did in its lane
+    /// (`intervention.images`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
@@ -92,7 +94,8 @@ impl Statement {
         let subject: Vec<Resource> = std::iter::once(resource(MANIFEST, sha256)).chain(listed).collect();
         let specification = |one: &&Resource| Path::new(&one.name).ends_with(SPEC);
         let tree = manifest.k1s_root.iter().map(under_test);
-        let configuration = tree.chain(subject.iter().filter(specification).cloned()).collect();
+        let specified = subject.iter().filter(specification).cloned().map(|one| ran_on(one, gates));
+        let configuration = tree.chain(specified).collect();
         Self {
             kind: STATEMENT_TYPE.to_owned(),
             predicate_type: PREDICATE_TYPE.to_owned(),
@@ -122,6 +125,17 @@ fn under_test(tree: &Identity) -> Resource {
         digest: Digest { sha256: tree.digest.clone(), git_commit: tree.commit.clone() },
         annotations: told.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(dirty).collect(),
     }
+}
+
+/// The specification of a gate, with what the gate says that it ran on.
+fn ran_on(mut specification: Resource, gates: &[GateResult]) -> Resource {
+    let gate = gates.iter().find(|gate| gate.owns(Path::new(&specification.name)));
+    let Some(evidence) = gate.and_then(|gate| gate.evidence.as_ref()) else { return specification };
+    let of = |kind: &'static str| move |(name, what): (&String, &String)| (format!("{kind}.{name}"), what.clone());
+    let record = &evidence.record;
+    specification.annotations.extend(record.versions.iter().map(of("version")));
+    specification.annotations.extend(record.interventions.iter().map(of("intervention")));
+    specification
 }
 
 fn result(gates: &[GateResult]) -> TestResult {

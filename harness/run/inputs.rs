@@ -8,9 +8,10 @@ use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 
 use crate::evidence::{Redactor, folder, layout};
-use crate::lane::{Mode, Prepared, Settings};
+use crate::lane::{Mode, Prepared, Settings, interventions};
 use crate::plan::Gate;
 use crate::signing::Signer;
+use crate::stack::Stack;
 use crate::tree::{FILES, PASSED_OVER, digest, hexadecimal};
 
 /// Names with values or digests, by what they belong to, such as `k1s root`. Pairs and not members of an object: the
@@ -43,8 +44,10 @@ impl Inputs {
             (FILES.into(), prepared.listing.files.clone()),
             (PASSED_OVER.into(), prepared.listing.passed_over.clone()),
         ]);
+        let done = interventions(settings, prepared.stack.as_ref());
+        inputs.insert("intervention".into(), done.into_iter().collect());
         match &prepared.stack {
-            Some(stack) => drop(inputs.insert("images".into(), images(&stack.images))),
+            Some(stack) => drop(inputs.insert("images".into(), images(stack))),
             // A lane's WorkerBee sees nothing of the user's environment.
             None => drop(inputs.insert("environment".into(), environment())),
         }
@@ -147,18 +150,14 @@ fn checkouts(environment: &Path) -> Vec<PathBuf> {
     files.filter_map(checkout).collect()
 }
 
-/// The images of the stack: when they were built from what, and the size of each archive.
-fn images(folder: &Path) -> BTreeMap<String, String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = entries.filter(|entry| entry.path().is_file());
-    files
-        .map(|entry| {
-            let file = entry.path();
-            let archive = file.extension().is_some_and(|extension| extension == "tar");
-            let size = || entry.metadata().map_or_else(|error| error.to_string(), |about| about.len().to_string());
-            (entry.file_name().to_string_lossy().into_owned(), if archive { size() } else { digest(&file) })
-        })
-        .collect()
+/// The images of the stack by the digests of their configurations, and its archives and programs as they were sealed.
+fn images(stack: &Stack) -> BTreeMap<String, String> {
+    let named = stack.image_list.iter().map(|image| (image.name.clone(), image.id.clone()));
+    let sealed = stack.seals.iter().filter_map(|(path, digest)| {
+        let inside = path.strip_prefix(&stack.images).ok()?;
+        Some((inside.display().to_string(), digest.clone()))
+    });
+    named.chain(sealed).collect()
 }
 
 /// Returns the variables that the user's own `WorkerBee` reads, without secrets.

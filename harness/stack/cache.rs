@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
@@ -35,13 +36,17 @@ pub(super) struct Cache {
 
 /// Held while the cache is changed; the lock ends with it.
 #[derive(Debug)]
-pub(super) struct Held(File);
+pub(super) struct Held {
+    file: File,
+    /// Steps that run side by side write into one list.
+    list: Mutex<()>,
+}
 
 impl Held {
     /// The lock as the standard input of a recipe, which reads as empty: a recipe that outlives this process still holds
     /// it, and no other run removes its folder under its feet.
     pub(super) fn stdin(&self) -> Stdio {
-        self.0.try_clone().map_or_else(|_| Stdio::null(), Stdio::from)
+        self.file.try_clone().map_or_else(|_| Stdio::null(), Stdio::from)
     }
 }
 
@@ -88,7 +93,7 @@ impl Cache {
                 .map_err(io::Error::from)
                 .map_err(StackError::io("lock", &path))?;
         }
-        Ok(Held(file))
+        Ok(Held { file, list: Mutex::new(()) })
     }
 
     /// Refuses a folder that could not become a cache.
@@ -97,7 +102,8 @@ impl Cache {
     }
 
     /// Writes down that something of that name is about to be made.
-    pub(super) fn own(&self, _held: &Held, name: &str) -> Result<(), StackError> {
+    pub(super) fn own(&self, held: &Held, name: &str) -> Result<(), StackError> {
+        let _alone = held.list.lock().unwrap_or_else(PoisonError::into_inner);
         Contents::of(&self.folder)?.add(&self.folder, name)
     }
 
@@ -174,6 +180,22 @@ mod tests {
         let mounts = "proc /proc proc rw 0 0\nnone /a\\040b/step/dev none rw 0 0\nnone /a\\040b/step2 none rw 0 0\n";
         assert_eq!(mounted_below(mounts, Path::new("/a b/step")), Some("/a b/step/dev".into()));
         assert_eq!(mounted_below(mounts, Path::new("/a b/other")), None);
+    }
+
+    #[test]
+    fn steps_side_by_side_are_all_written_down() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let cache = Cache::new(&folder.path().join("cache"));
+        let held = cache.hold(&mut |_| ())?;
+        let names: Vec<String> = (0..32).map(|number| format!("step-{number}")).collect();
+        std::thread::scope(|scope| {
+            let (cache, held) = (&cache, &held);
+            let owned: Vec<_> = names.iter().map(|name| scope.spawn(move || cache.own(held, name))).collect();
+            owned.into_iter().try_for_each(|one| one.join().unwrap_or(Ok(())))
+        })?;
+        let listed = Contents::of(cache.folder())?;
+        assert_eq!(names.iter().filter(|name| !listed.names().any(|one| one == name.as_str())).count(), 0);
+        Ok(())
     }
 
     #[test]

@@ -84,6 +84,24 @@ pub enum StackError {
         /// The files in it that the stack did not make.
         others: Vec<String>,
     },
+    /// A part that was built is not as it was then.
+    #[error(
+        "{} is not what the stack has built: its digest is another one\nNothing of it is executed. Remove its folder and build it anew: rm -r {} && k1s-gates stack",
+        path.display(), path.parent().unwrap_or(path).display()
+    )]
+    Changed {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// Others than the user and root can change what a lane executes as root.
+    #[error(
+        "{} belongs to somebody else, or everybody may write to it\nA lane executes it as root. Name a folder of your own: export K1S_GATES_CACHE=<folder>",
+        path.display()
+    )]
+    OfOthers {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// The cache could not be read or written.
     #[error(
         "could not {doing} {}: {source}\nThe stack's cache must be a folder that you can write, with 3 GB free; name another: export K1S_GATES_CACHE=<folder>",

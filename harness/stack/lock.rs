@@ -5,6 +5,9 @@ pub(super) const WORKERBEE: &str = include_str!("recipes/workerbee.lock");
 /// The Go toolchain.
 pub(super) const GO: &str = include_str!("recipes/go.lock");
 
+/// The packages that pip builds and installs with.
+pub(super) const BUILD: &str = include_str!("recipes/build.lock");
+
 /// The lock as constraints: `name==version` lines, without hashes or markers.
 pub(super) fn constraints(lock: &str) -> String {
     pins(lock).fold(String::new(), |text, (name, version)| text + name + "==" + version + "\n")
@@ -54,7 +57,7 @@ mod tests {
 
     #[test]
     fn every_pin_has_a_hash_and_the_mcp_sdk_is_of_the_first_series() {
-        for lock in [WORKERBEE, GO] {
+        for lock in [WORKERBEE, GO, BUILD] {
             assert_eq!(
                 pins(lock).count(),
                 lock.lines().filter(|line| line.contains("==") && line.ends_with('\\')).count()

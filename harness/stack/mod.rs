@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 
 mod cache;
 mod contents;
+mod digest;
+mod environment;
 mod error;
+mod image;
 mod lock;
 mod machine;
 mod parts;
@@ -20,11 +23,14 @@ mod pip;
 mod plan;
 mod privilege;
 mod requirement;
+mod schedule;
+mod seals;
 mod step;
 mod tool;
 mod version;
 
 pub use error::StackError;
+pub use image::{Image, Role};
 pub use requirement::Unmet;
 
 use crate::tree::Trees;
@@ -73,13 +79,27 @@ pub struct Stack {
     pub nerdctl: PathBuf,
     /// Folder with the image archives (`<role>.tar`) and podman's storage (`storage`).
     pub images: PathBuf,
+    /// The images, with what is in each.
+    pub image_list: Vec<Image>,
     /// Folders to put before PATH.
     pub path: Vec<PathBuf>,
-    /// Versions of `WorkerBee`, containerd, runc, nerdctl, sops and k1s.
+    /// Versions of `WorkerBee`, containerd, runc, nerdctl, sops and k1s, and of what is in the images.
     pub versions: BTreeMap<String, String>,
+    /// Digests of what it has built, as it was then.
+    pub seals: BTreeMap<PathBuf, String>,
 }
 
 impl Stack {
+    /// The image for a role.
+    pub fn image(&self, role: Role) -> Option<&Image> {
+        self.image_list.iter().find(|image| image.role == role)
+    }
+
+    /// Is true when a tool is one that the stack has built, and not the user's.
+    pub fn has_built(&self, tool: &str) -> bool {
+        self.seals.keys().any(|path| path.ends_with(Path::new("bin").join(tool)))
+    }
+
     /// The folders to put before PATH, separated by colons.
     pub fn path_prefix(&self) -> OsString {
         let mut prefix = OsString::new();
@@ -207,6 +227,11 @@ pub fn clean(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Ve
     cache::Cache::new(&options.cache).clean(privilege::Privilege::detect(), &mut |lock| {
         progress(Progress::Waiting { lock: lock.to_path_buf() });
     })
+}
+
+/// The version in what a program prints when it is asked for it.
+pub(crate) fn version_in(text: &str) -> Option<String> {
+    version::in_text(text)
 }
 
 fn absolute(path: &Path) -> PathBuf {

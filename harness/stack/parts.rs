@@ -4,20 +4,125 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::cache::Cache;
+use super::image::{self, Role};
 use super::lock;
-use super::step::Step;
+use super::step::{Probe, Step};
 
-const NERDCTL: &str = "2.2.1";
-const NERDCTL_SUM: &str = "h1:eXBu4HddMEXtLmZsJncfvOiJ6a8DemOzWhOxypNIEG0=";
-const SOPS: &str = "3.13.3";
 /// Its least compiler is `requirement::MIN_CARGO`.
 const NEXTEST: &str = "0.9.151";
-/// The version of Go that the go.mod of nerdctl (1.24.3) and of sops (1.25.8) ask for.
+/// The version of Go that the go.mod of sops asks for; the others ask for less.
 pub(super) const MIN_GO: &str = "1.25.8";
 /// The Debian release that the images are made of. The recipe knows its Python, 3.11.
 const SUITE: &str = "bookworm";
 
 const RUNTIME: &str = "k1s-workerbee-runtime";
+
+/// A program that is built from its Go module.
+struct GoModule {
+    name: &'static str,
+    module: &'static str,
+    version: &'static str,
+    /// The module's h1 sum.
+    sum: &'static str,
+    /// The program's package in the module.
+    package: &'static str,
+    /// The variable that the linker sets to the version, where the program does not know it.
+    stamp: &'static str,
+    /// Shell commands that make the module buildable from its own folder.
+    prepare: &'static str,
+    asked: &'static [&'static str],
+}
+
+const NERDCTL: GoModule = GoModule {
+    name: "nerdctl",
+    module: "github.com/containerd/nerdctl/v2",
+    version: "2.2.1",
+    sum: "h1:eXBu4HddMEXtLmZsJncfvOiJ6a8DemOzWhOxypNIEG0=",
+    package: "cmd/nerdctl",
+    stamp: "github.com/containerd/nerdctl/v2/pkg/version.Version",
+    // The module that its go.mod replaces serves tests only, as does the one file outside of them that imports it.
+    prepare: r#"rm cmd/nerdctl/helpers/testing_linux.go
+        tigron=github.com/containerd/nerdctl/mod/tigron
+        "$GO" mod edit -dropreplace $tigron -droprequire $tigron"#,
+    asked: &["--version"],
+};
+const SOPS: GoModule = GoModule {
+    name: "sops",
+    module: "github.com/getsops/sops/v3",
+    version: "3.13.3",
+    sum: "h1:saYczbT88kD1saNChe1cAbFQe5mrRhTIfEw3TaEcmK0=",
+    package: "cmd/sops",
+    stamp: "",
+    prepare: "",
+    asked: &["--version"],
+};
+const NATS: GoModule = GoModule {
+    name: "nats-server",
+    module: "github.com/nats-io/nats-server/v2",
+    version: "2.10.18",
+    sum: "h1:tRdZmBuWKVAFYtayqlBB2BuCHNGAQPvoQIXOKwU3WSM=",
+    package: "",
+    stamp: "",
+    prepare: "",
+    asked: &["--version"],
+};
+const CADDY: GoModule = GoModule {
+    name: "caddy",
+    module: "github.com/caddyserver/caddy/v2",
+    version: "2.8.4",
+    sum: "h1:q3pe0wpBj1OcHFZ3n/1nl4V4bxBrYoSoab7rL9BMYNk=",
+    package: "cmd/caddy",
+    stamp: "github.com/caddyserver/caddy/v2.CustomVersion",
+    prepare: "",
+    asked: &["version"],
+};
+const ETCD: &str = "3.5.14";
+
+impl GoModule {
+    fn step(&self, cache: &Cache) -> Step {
+        Step {
+            name: self.name,
+            what: format!("{} {}, from source", self.name, self.version),
+            recipe: include_str!("recipes/go-module.sh"),
+            inputs: vec![
+                ("NAME", self.name.into()),
+                ("MODULE", self.module.into()),
+                ("VERSION", format!("v{}", self.version)),
+                ("SUM", self.sum.into()),
+                ("PACKAGE", self.package.into()),
+                ("STAMP", self.stamp.into()),
+                ("PREPARE", self.prepare.into()),
+            ],
+            ..go_program(cache, self.name, self.version, self.asked)
+        }
+    }
+}
+
+/// The parts that all programs have in common that Go builds.
+fn go_program(cache: &Cache, name: &'static str, version: &str, asked: &'static [&'static str]) -> Step {
+    let program = match name {
+        "nerdctl" => "bin/nerdctl",
+        "sops" => "bin/sops",
+        "nats-server" => "bin/nats-server",
+        "caddy" => "bin/caddy",
+        _ => "bin/etcd",
+    };
+    let probe = Probe { of: name, program, arguments: asked, expected: Some(version.to_owned()) };
+    Step {
+        places: vec![("SHARED", shared(cache).into())],
+        outputs: vec![program],
+        probes: vec![probe],
+        after: vec!["go"],
+        ..Step::default()
+    }
+}
+
+/// The name of the folder with modules and objects that the builds of Go programs share, while there are any.
+pub(super) const SHARED: &str = "go-shared";
+
+pub(super) fn shared(cache: &Cache) -> std::path::PathBuf {
+    cache.folder().join(SHARED)
+}
 
 pub(super) fn go() -> Step {
     Step {
@@ -26,55 +131,70 @@ pub(super) fn go() -> Step {
         recipe: include_str!("recipes/go.sh"),
         files: vec![("go.lock", lock::GO.to_owned())],
         outputs: vec!["bin/go"],
+        sealed: vec!["bin", "lib"],
         ..Step::default()
     }
 }
 
-pub(super) fn nerdctl() -> Step {
+pub(super) fn nerdctl(cache: &Cache) -> Step {
+    NERDCTL.step(cache)
+}
+
+pub(super) fn sops(cache: &Cache) -> Step {
+    SOPS.step(cache)
+}
+
+pub(super) fn etcd(cache: &Cache) -> Step {
     Step {
-        name: "nerdctl",
-        what: format!("nerdctl {NERDCTL}, from source"),
-        recipe: include_str!("recipes/nerdctl.sh"),
-        inputs: vec![("VERSION", NERDCTL.into()), ("SUM", NERDCTL_SUM.into())],
-        outputs: vec!["bin/nerdctl"],
-        probes: vec![("nerdctl", "bin/nerdctl")],
-        ..Step::default()
+        name: "etcd",
+        what: format!("etcd {ETCD}, from source"),
+        recipe: include_str!("recipes/etcd.sh"),
+        files: vec![
+            ("go.mod", include_str!("recipes/etcd.mod").into()),
+            ("go.sum", include_str!("recipes/etcd.sum").into()),
+        ],
+        ..go_program(cache, "etcd", ETCD, &["--version"])
     }
 }
 
-pub(super) fn sops() -> Step {
-    Step {
-        name: "sops",
-        what: format!("sops {SOPS}, from source"),
-        recipe: include_str!("recipes/sops.sh"),
-        inputs: vec![("VERSION", SOPS.into())],
-        outputs: vec!["bin/sops"],
-        probes: vec![("sops", "bin/sops")],
-        ..Step::default()
-    }
+pub(super) fn nats(cache: &Cache) -> Step {
+    NATS.step(cache)
+}
+
+pub(super) fn caddy(cache: &Cache) -> Step {
+    CADDY.step(cache)
 }
 
 pub(super) fn nextest() -> Step {
+    let program = "bin/cargo-nextest";
+    let probe = Probe { of: "cargo-nextest", program, arguments: &["--version"], expected: Some(NEXTEST.into()) };
     Step {
         name: "nextest",
         what: format!("cargo-nextest {NEXTEST}, from source (minutes)"),
         recipe: include_str!("recipes/nextest.sh"),
         inputs: vec![("VERSION", NEXTEST.into())],
-        outputs: vec!["bin/cargo-nextest"],
-        probes: vec![("cargo-nextest", "bin/cargo-nextest")],
+        outputs: vec![program],
+        probes: vec![probe],
         ..Step::default()
     }
 }
 
 pub(super) fn workerbee() -> Step {
     let version = lock::pinned(lock::WORKERBEE, "k1s-workerbee").unwrap_or_default();
+    let probe = Probe {
+        of: "WorkerBee",
+        program: "bin/workerbee",
+        arguments: &["--version"],
+        expected: Some(version.to_owned()),
+    };
     Step {
         name: "workerbee",
         what: format!("WorkerBee {version} in a Python environment"),
         recipe: include_str!("recipes/workerbee.sh"),
-        files: vec![("workerbee.lock", lock::WORKERBEE.to_owned())],
-        outputs: vec!["bin/workerbee", "bin/python", "bin/pip"],
-        probes: vec![("WorkerBee", "bin/workerbee")],
+        files: vec![("workerbee.lock", lock::WORKERBEE.to_owned()), ("build.lock", lock::BUILD.to_owned())],
+        outputs: vec!["bin/workerbee", "bin/python", "bin/pip", "wheels"],
+        sealed: vec!["bin", "lib", "wheels"],
+        probes: vec![probe],
         ..Step::default()
     }
 }
@@ -90,30 +210,50 @@ pub(super) fn k1s(cache: &Cache) -> Step {
         places: vec![("ENVIRONMENT", environment.folder(cache).into())],
         outputs: vec!["src/ae", "pyproject.toml", "requirements.txt"],
         versions: vec![("k1s", version.to_owned())],
+        after: vec!["workerbee"],
         ..Step::default()
     }
 }
 
 /// The images with the requirements of a k1s root. They are keyed by that text, not by the root's path: two checkouts
 /// with the same requirements share them.
-pub(super) fn images(cache: &Cache, root: &Path) -> std::io::Result<Step> {
+pub(super) fn images(cache: &Cache, root: &Path, released: bool) -> std::io::Result<Step> {
     let requirements = std::fs::read_to_string(root.join("requirements.txt"))?;
+    let environment = workerbee();
+    let servers = [("ETCD", etcd(cache)), ("NATS", nats(cache)), ("CADDY", caddy(cache))];
+    let constraints = lock::constraints(lock::WORKERBEE) + &lock::constraints(lock::BUILD);
     let mut step = Step {
         name: "images",
-        what: format!("the base images, from Debian {SUITE} packages"),
+        what: format!("the images: Python from Debian {SUITE} packages, and the servers"),
         recipe: include_str!("recipes/images.sh"),
-        inputs: vec![("SUITE", SUITE.into())],
-        files: vec![("requirements.txt", requirements), ("constraints.txt", lock::constraints(lock::WORKERBEE))],
-        places: vec![("PIP", workerbee().folder(cache).join("bin/pip").into())],
-        outputs: vec!["python-app.tar", "python-k1s.tar", "etcd.tar", "nats.tar", "caddy.tar", "storage"],
+        inputs: vec![("SUITE", SUITE.into()), ("ANY_PACKAGE", if released { "no" } else { "yes" }.into())],
+        files: vec![("requirements.txt", requirements), ("constraints.txt", constraints)],
+        places: vec![
+            ("WHEELS", environment.folder(cache).join("wheels").into()),
+            ("LOCK", environment.folder(cache).join("workerbee.lock").into()),
+        ],
+        outputs: image::OUTPUTS.to_vec(),
+        said: Some("said"),
+        after: vec!["etcd", "nats-server", "caddy", "workerbee", "k1s"],
         as_root: true,
         ..Step::default()
     };
-    // Their names depend on the key, their content is part of it.
-    let folder = step.folder(cache);
-    let place = |file| -> OsString { folder.join(file).into() };
-    step.places.extend([("REQUIREMENTS", place("requirements.txt")), ("CONSTRAINTS", place("constraints.txt"))]);
+    step.inputs.extend(Role::ALL.map(|role| (role.variable_of_the_recipe(), role.built().to_owned())));
+    for (variable, server) in servers {
+        let program = server.outputs.first().copied().unwrap_or_default();
+        step.places.push((variable, OsString::from(server.folder(cache).join(program))));
+        step.inputs.push((variable_of_the_key(variable), server.key()));
+    }
     Ok(step)
+}
+
+/// The variable with the key of a server's step: what goes into the images decides what comes out.
+fn variable_of_the_key(server: &str) -> &'static str {
+    match server {
+        "ETCD" => "ETCD_KEY",
+        "NATS" => "NATS_KEY",
+        _ => "CADDY_KEY",
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +274,7 @@ mod tests {
         std::fs::write(first.path().join("requirements.txt"), one)?;
         std::fs::write(second.path().join("requirements.txt"), other)?;
         let cache = Cache::new(Path::new("/cache"));
-        assert_eq!(images(&cache, first.path())?.key() == images(&cache, second.path())?.key(), same);
+        assert_eq!(images(&cache, first.path(), true)?.key() == images(&cache, second.path(), true)?.key(), same);
         Ok(())
     }
 }

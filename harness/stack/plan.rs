@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
-use super::cache::{Cache, Held};
+use super::cache::{self, Cache, Held};
 use super::error::StackError;
 use super::machine::{self, Machine, Needs};
 use super::requirement::{self, Missing, Unmet};
+use super::schedule::{self, Job};
 use super::step::{self, Step};
 use super::tool::{self, Memory};
-use super::{Options, Progress, Stack, Todo, absolute, parts, variable, version};
+use super::{Options, Progress, Stack, Todo, absolute, image, parts, variable, version};
 
 const PACKAGES: &str = "packages";
 const INSTALL: &str = include_str!("recipes/packages.sh");
@@ -113,7 +114,7 @@ impl Plan {
     }
 
     fn needs_go(&self) -> bool {
-        self.builds_nerdctl() && self.is_open(&parts::nerdctl()) || self.builds_sops() && self.is_open(&parts::sops())
+        self.go_programs().iter().any(|step| self.is_open(step))
     }
 
     /// The user's Go, if it is recent enough.
@@ -122,22 +123,27 @@ impl Plan {
             .filter(|go| self.memory.version(go).is_some_and(|found| version::at_least(found, parts::MIN_GO)))
     }
 
-    /// The steps that come before the images.
-    fn steps(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        if self.needs_go() && self.users_go().is_none() {
-            steps.push(parts::go());
-        }
+    fn go_programs(&self) -> Vec<Step> {
+        let mut programs = vec![parts::etcd(&self.cache), parts::caddy(&self.cache), parts::nats(&self.cache)];
         if self.builds_nerdctl() {
-            steps.push(parts::nerdctl());
+            programs.push(parts::nerdctl(&self.cache));
         }
         if self.builds_sops() {
-            steps.push(parts::sops());
+            programs.push(parts::sops(&self.cache));
         }
-        steps.push(parts::workerbee());
+        programs
+    }
+
+    /// The steps that come before the images. Those on which others wait are first.
+    fn steps(&self) -> Vec<Step> {
+        let mut steps = vec![parts::workerbee()];
+        if self.needs_go() && self.users_go().is_none() {
+            steps.insert(0, parts::go());
+        }
         if self.k1s_root.is_none() {
             steps.push(parts::k1s(&self.cache));
         }
+        steps.extend(self.go_programs());
         steps
     }
 
@@ -147,7 +153,7 @@ impl Plan {
 
     /// The step of the images, once the k1s root is there: it is keyed by the requirements in it.
     fn images(&self) -> std::io::Result<Step> {
-        parts::images(&self.cache, &self.root())
+        parts::images(&self.cache, &self.root(), self.k1s_root.is_none())
     }
 
     /// Lists the steps that are still to be done, in order.
@@ -183,11 +189,13 @@ impl Plan {
         if !tools_are_known || !requirement::missing_tools(&self.folders).is_empty() {
             return None;
         }
-        let mut versions = BTreeMap::new();
-        // The folder of a complete step; its versions go with it.
+        let (mut versions, mut seals) = (BTreeMap::new(), BTreeMap::new());
+        // The folder of a complete step; its versions and seals go with it.
         let mut built = |step: &Step| {
-            versions.extend(step.complete(&self.cache)?.versions);
-            Some(step.folder(&self.cache))
+            let (provenance, folder) = (step.complete(&self.cache)?, step.folder(&self.cache));
+            versions.extend(provenance.versions);
+            seals.extend(provenance.digests.into_iter().map(|(path, digest)| (folder.join(path), digest)));
+            Some(folder)
         };
         let environment = built(&parts::workerbee())?;
         if self.k1s_root.is_none() {
@@ -196,15 +204,18 @@ impl Plan {
         let images = built(&self.images().ok()?)?;
         let mut path = Vec::new();
         let mut nerdctl = self.nerdctl.clone().or_else(|| self.working(NERDCTL));
-        if self.builds_nerdctl() {
-            let folder = built(&parts::nerdctl())?.join("bin");
-            nerdctl = Some(folder.join(NERDCTL));
+        for program in self.go_programs() {
+            let folder = built(&program)?.join("bin");
+            match program.name {
+                NERDCTL => nerdctl = Some(folder.join(NERDCTL)),
+                SOPS => {}
+                // What is in the images is none of the tools.
+                _ => continue,
+            }
             path.push(folder);
         }
-        for (wanted, step) in [(self.builds_sops(), parts::sops()), (self.builds_nextest(), parts::nextest())] {
-            if wanted {
-                path.push(built(&step)?.join("bin"));
-            }
+        if self.builds_nextest() {
+            path.push(built(&parts::nextest())?.join("bin"));
         }
         // runc and iptables are there, where a user's PATH may not look.
         let sbin = PathBuf::from(tool::SYSTEM_FOLDERS[0]);
@@ -213,7 +224,8 @@ impl Plan {
         }
         let workerbee = self.workerbee.clone().unwrap_or_else(|| environment.join("bin/workerbee"));
         self.add_versions(&mut versions);
-        Some(Stack { workerbee, k1s_root: self.root(), nerdctl: nerdctl?, images, path, versions })
+        let image_list = image::read(&images, &|of| versions.get(of).cloned())?;
+        Some(Stack { workerbee, k1s_root: self.root(), nerdctl: nerdctl?, images, image_list, path, versions, seals })
     }
 
     /// The versions of what the user brought.
@@ -256,18 +268,28 @@ impl Plan {
         common.extend(place("CARGO", machine.cargo.clone()));
         common.extend(place("GO", self.users_go().or_else(|| Some(parts::go().folder(&self.cache).join("bin/go")))));
 
-        for step in self.steps() {
-            step.ensure(&self.cache, &held, machine.privilege, &common, progress)?;
-        }
-        let images = self.images().map_err(StackError::io("read requirements.txt in", &self.root()))?;
-        // The longest last: what fails fails early.
-        for step in std::iter::once(images).chain(self.builds_nextest().then(parts::nextest)) {
-            step.ensure(&self.cache, &held, machine.privilege, &common, progress)?;
-        }
+        let build = |step: &Step, tell: &mut dyn FnMut(Progress)| {
+            step.ensure(&self.cache, &held, machine.privilege, &common, tell)
+        };
+        self.cache.own(&held, parts::SHARED)?;
+        schedule::carry_out(self.jobs(), at_once(), &build, progress)?;
+        cache::remove(&parts::shared(&self.cache), machine.privilege)?;
         // The packages have brought tools that nobody has asked yet.
         self.learn();
         self.memory.save(&self.cache.tools())?;
         self.stack().ok_or_else(|| StackError::Unfinished(self.missing().into_iter().map(|todo| todo.step).collect()))
+    }
+
+    /// All that is to be built. The longest last: what fails fails early.
+    fn jobs(&self) -> Vec<Job<'_>> {
+        let known =
+            |step: Step| Job { name: step.name, after: step.after.clone(), step: Box::new(move || Ok(step.clone())) };
+        let mut jobs: Vec<Job<'_>> = self.steps().into_iter().map(known).collect();
+        let images = || self.images().map_err(StackError::io("read requirements.txt in", &self.root()));
+        let after = jobs.iter().map(|job| job.name).collect();
+        jobs.push(Job { name: "images", after, step: Box::new(images) });
+        jobs.extend(self.builds_nextest().then(parts::nextest).map(known));
+        jobs
     }
 
     fn needs_python(&self) -> bool {
@@ -322,6 +344,11 @@ impl Plan {
         progress(Progress::Done { step: PACKAGES.into(), seconds: clock.elapsed().as_secs_f64() });
         Ok(())
     }
+}
+
+/// The number of steps at once: most of each is one process that waits for the network or for another.
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
 }
 
 fn install(packages: &[String]) -> String {
@@ -393,7 +420,14 @@ mod tests {
         let options = options(folder.path());
         assert!(super::super::find(&options).is_none());
         let steps: Vec<_> = super::super::missing(&options)?.into_iter().map(|todo| todo.step).collect();
-        assert!(steps.ends_with(&["workerbee".into(), "k1s".into(), "images".into()]), "{steps:?}");
+        let built: Vec<&str> = steps.iter().map(String::as_str).filter(|step| *step != PACKAGES).collect();
+        let without_users = ["go", "workerbee", "k1s", "etcd", "caddy", "nats-server", "nerdctl", "sops", "images"];
+        assert!(built.iter().all(|step| without_users.contains(step)), "{steps:?}");
+        assert!(
+            ["workerbee", "k1s", "etcd", "caddy", "nats-server"].iter().all(|step| built.contains(step)),
+            "{steps:?}"
+        );
+        assert_eq!(built.last(), Some(&"images"));
         assert!(!options.cache.exists());
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::cache::{self, Cache, Held};
 use super::error::StackError;
 use super::pip;
 use super::privilege::Privilege;
-use super::tool;
+use super::{digest, environment, tool, version};
 
 /// Runs a recipe as root for a user.
 const AS_ROOT: &str = include_str!("recipes/as-root.sh");
@@ -25,7 +25,7 @@ const PROVENANCE: &str = "provenance.json";
 const TAIL: usize = 20;
 
 /// A recipe and what goes into it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Step {
     /// Names the folder and the log.
     pub(super) name: &'static str,
@@ -44,9 +44,28 @@ pub(super) struct Step {
     /// Versions that are known beforehand.
     pub(super) versions: Vec<(&'static str, String)>,
     /// Programs in the folder that are asked for theirs.
-    pub(super) probes: Vec<(&'static str, &'static str)>,
+    pub(super) probes: Vec<Probe>,
+    /// A folder in which the recipe has left what other programs said of theirs, one file for each.
+    pub(super) said: Option<&'static str>,
+    /// The files and folders that are kept by their digests; when none is named, the outputs.
+    pub(super) sealed: Vec<&'static str>,
+    /// Other steps that come first.
+    pub(super) after: Vec<&'static str>,
     /// True when the recipe must run as root.
     pub(super) as_root: bool,
+}
+
+/// A program that tells its version.
+#[derive(Debug, Clone)]
+pub(super) struct Probe {
+    /// The software whose version it tells.
+    pub(super) of: &'static str,
+    /// The program, in the step's folder.
+    pub(super) program: &'static str,
+    /// The arguments with which it is asked.
+    pub(super) arguments: &'static [&'static str],
+    /// The version that it must tell, when that is known beforehand.
+    pub(super) expected: Option<String>,
 }
 
 /// The provenance of a step: where, when and from what it was made. It is written last: a folder without it is not
@@ -57,8 +76,11 @@ pub(super) struct Provenance {
     inputs: String,
     started: jiff::Timestamp,
     seconds: f64,
-    /// The versions of what it brings.
+    /// The versions of what it brings, as the programs themselves told them.
     pub(super) versions: BTreeMap<String, String>,
+    /// Digests of what it brings, by the paths in its folder.
+    #[serde(default)]
+    pub(super) digests: BTreeMap<String, String>,
     host: BTreeMap<String, String>,
 }
 
@@ -72,7 +94,7 @@ impl Step {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        base16ct::lower::encode_string(&hash.finalize())
     }
 
     /// The folder that it fills.
@@ -117,19 +139,45 @@ impl Step {
         if let Some(output) = self.outputs.iter().map(|output| folder.join(output)).find(|output| !output.exists()) {
             return Err(hollow(output));
         }
-        let mut versions: BTreeMap<_, _> =
-            self.versions.iter().map(|(of, version)| ((*of).to_owned(), version.clone())).collect();
-        for (of, program) in &self.probes {
-            let program = folder.join(program);
-            let version = tool::ask(&program, &["--version"]).ok_or_else(|| hollow(program))?;
-            versions.insert((*of).to_owned(), version);
-        }
+        let versions = self.told_versions(&folder).map_err(hollow)?;
+        let sealed = if self.sealed.is_empty() { &self.outputs } else { &self.sealed };
+        let digests = sealed.iter().map(|path| {
+            let digest = digest::of(&folder.join(path)).map_err(StackError::io("read", &folder.join(path)))?;
+            Ok(((*path).to_owned(), digest))
+        });
+        let digests = digests.collect::<Result<_, StackError>>()?;
         let seconds = clock.elapsed().as_secs_f64();
-        let provenance =
-            Provenance { name: self.name.to_owned(), inputs: self.key(), started, seconds, versions, host: host() };
+        let provenance = Provenance {
+            name: self.name.to_owned(),
+            inputs: self.key(),
+            started,
+            seconds,
+            versions,
+            digests,
+            host: host(),
+        };
         cache::write_json(&folder.join(PROVENANCE), &provenance)?;
         progress(Progress::Done { step: self.name.to_owned(), seconds });
         Ok(())
+    }
+
+    /// The versions of what is there now, or the program that does not tell its own, or another one than it should.
+    fn told_versions(&self, folder: &Path) -> Result<BTreeMap<String, String>, PathBuf> {
+        let mut versions: BTreeMap<_, _> =
+            self.versions.iter().map(|(of, version)| ((*of).to_owned(), version.clone())).collect();
+        for Probe { of, program, arguments, expected } in &self.probes {
+            let program = folder.join(program);
+            let said = tool::ask(&program, arguments);
+            let told = said.filter(|said| expected.as_ref().is_none_or(|expected| expected == said)).ok_or(program)?;
+            versions.insert((*of).to_owned(), told);
+        }
+        let said = self.said.map(|said| folder.join(said));
+        for file in said.iter().flat_map(fs::read_dir).flatten().flatten() {
+            let text = fs::read_to_string(file.path()).unwrap_or_default();
+            let told = version::in_text(&text).ok_or_else(|| file.path())?;
+            versions.insert(file.file_name().to_string_lossy().into_owned(), told);
+        }
+        Ok(versions)
     }
 
     fn run(
@@ -180,14 +228,12 @@ pub(super) fn run_recipe(
         command.args(["-n", "sh"]).arg(wrapper).arg(&script).arg(&environment);
     } else {
         command = Command::new("sh");
-        command.arg(&script).envs(variables.iter().map(|(name, value)| (name, value)));
+        command.arg(&script).env_clear().envs(environment::kept());
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
     }
     let status = command
         .current_dir(folder)
-        .env("PATH", with_system_folders())
-        // The user's Python paths are not for the environments made here.
-        .env_remove("PYTHONPATH")
-        .env_remove("PYTHONHOME")
+        .env("PATH", environment::path())
         .stdin(stdin)
         .stdout(output)
         .stderr(errors)
@@ -205,25 +251,11 @@ pub(super) fn run_recipe(
     })
 }
 
-/// PATH, and behind it the folders of system tools.
-fn with_system_folders() -> OsString {
-    let mut path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-    for folder in tool::SYSTEM_FOLDERS {
-        path.push(":");
-        path.push(folder);
-    }
-    path
-}
-
-/// The recipe's variables for a shell that sudo has stripped of the environment, with what tells pip and apt-get how to
-/// reach the network.
+/// The recipe's variables for a shell that sudo has stripped of the environment.
 fn exported(path: &Path, variables: &[(&'static str, OsString)]) -> Result<(), StackError> {
-    let kept = std::env::vars_os().filter(|(name, _)| {
-        let name = name.to_string_lossy();
-        name.starts_with("PIP_") || name.to_lowercase().ends_with("_proxy") || name.starts_with("SSL_CERT_")
-    });
+    let variables = variables.iter().map(|(name, value)| (OsString::from(name), value.clone()));
     let mut text = Vec::new();
-    for (name, value) in kept.chain(variables.iter().map(|(name, value)| (OsString::from(name), value.clone()))) {
+    for (name, value) in environment::kept().into_iter().chain(variables) {
         text.extend(assignment(&name, &value));
     }
     // Left over from an interrupted run, it could have another mode.

@@ -31,6 +31,7 @@ impl Summary {
             shard: settings.shard,
             chosen: (settings.chosen != Gate::ALL).then(|| settings.chosen.clone()),
             versions: BTreeMap::new(),
+            interventions: BTreeMap::new(),
             environment: BTreeMap::new(),
             parts: vec![part],
             gates: BTreeMap::new(),
@@ -51,6 +52,7 @@ impl Summary {
             started: self.started,
             k1s_root: self.k1s_root,
             versions: self.versions,
+            interventions: self.interventions,
             environment: self.environment,
             gates: gates.collect(),
             parts,
@@ -119,6 +121,7 @@ impl Summary {
         match loaded {
             Ok(evidence) => {
                 self.versions.extend(evidence.record.versions.clone());
+                self.interventions.extend(evidence.record.interventions.clone());
                 gate.judged(&run_dir, &evidence);
             }
             Err(failure) => {

@@ -54,6 +54,9 @@ pub struct Summary {
     pub chosen: Option<Vec<Gate>>,
     /// Versions of what the gates ran on.
     pub versions: BTreeMap<String, String>,
+    /// The settings of the harness's in the lanes that change how `WorkerBee` and k1s behave, each with what it does.
+    #[serde(default)]
+    pub interventions: BTreeMap<String, String>,
     /// The machine, and where the parts are.
     pub environment: BTreeMap<String, String>,
     /// From each start of it to its end: several when it was resumed.

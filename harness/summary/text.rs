@@ -43,6 +43,9 @@ impl Summary {
         for (name, version) in &self.versions {
             let _ = writeln!(text, "{name}={version}");
         }
+        for (name, done) in &self.interventions {
+            let _ = writeln!(text, "intervention={name}: {done}");
+        }
         for (name, gate) in self.in_order() {
             if gate.ended.is_none() {
                 let state = if gate.began.is_some() { "running" } else { "waiting" };

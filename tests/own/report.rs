@@ -328,6 +328,20 @@ fn components_and_routes_of_a_profile_are_shown() {
 }
 
 #[test]
+fn the_head_says_what_the_gates_ran_on_and_what_was_done_in_their_lanes() {
+    let mut run = RunDir::new();
+    run.summary.versions.insert("etcd".into(), "3.5.14".into());
+    run.summary.versions.insert("etcd (told by itself)".into(), "3.4.23".into());
+    run.gate(STARTUP, "{}");
+    let page = page(&run);
+    let head = between(&page, "<header", "</header>");
+    assert!(head.contains("Ran on WorkerBee 0.1.7, etcd 3.4.23."), "{head}");
+    assert!(head.contains("The harness intervened in: images") && !head.contains("are imported"), "{head}");
+    let environment = between(&page, "id=\"environment-heading\"", "</section>");
+    assert!(environment.contains("intervention, images") && environment.contains("are imported"), "{environment}");
+}
+
+#[test]
 fn a_page_is_for_everybody() {
     let mut run = RunDir::new();
     run.gate(STARTUP, "{}").checks.push(red("x", "broken", "startup-k1s-ha-min.json"));

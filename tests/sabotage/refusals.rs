@@ -102,6 +102,7 @@ impl Bench {
             rerun_of: None,
             failure: None,
             versions: BTreeMap::new(),
+            interventions: BTreeMap::new(),
         };
         let file = self.store.write_json("record.json".as_ref(), &record).unwrap();
         let evidence = Evidence::load(self.store.root(), &file).unwrap();

@@ -74,6 +74,7 @@ impl EvidenceFixture {
             project_kept: false,
             failure: None,
             versions: BTreeMap::new(),
+            interventions: BTreeMap::new(),
         };
         let mut fixture = Self {
             gate,
@@ -195,6 +196,13 @@ impl EvidenceFixture {
             _ => include_str!("../answers/seen/state-backend.json"),
         };
         self.observed("state-backend", of_profile(state, profile));
+        let mut versions = parsed(include_str!("../answers/seen/versions.json"));
+        let components: Vec<String> = profile.components().iter().map(Component::to_string).collect();
+        if let Some(Value::Array(programs)) = versions.pointer_mut("/programs") {
+            let is_there = |name: &str| name == "ingress" || components.iter().any(|component| component == name);
+            programs.retain(|one| one["component"].as_str().is_some_and(is_there));
+        }
+        self.observed("versions", versions);
         if profile == Profile::HaMin {
             self.observed("leader", parsed(include_str!("../answers/seen/leader.json")));
             self.observed("leadership", parsed(include_str!("../answers/seen/leadership.json")));

@@ -36,6 +36,7 @@ impl RunDir {
             shard: None,
             chosen: None,
             versions: BTreeMap::from([("WorkerBee".into(), "0.1.7".into())]),
+            interventions: BTreeMap::from([("images".into(), "are imported".into())]),
             environment: BTreeMap::from([("kernel".into(), "Linux 6.1".into())]),
             parts: Vec::new(),
             gates: BTreeMap::new(),
@@ -88,6 +89,7 @@ impl RunDir {
             project_kept: false,
             failure: None,
             versions: self.summary.versions.clone(),
+            interventions: self.summary.interventions.clone(),
         };
         self.file(&answer_file.display().to_string(), answer);
         self.file(&sight.display().to_string(), r#"{"names": ["a"]}"#);

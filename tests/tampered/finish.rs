@@ -150,7 +150,7 @@ tampered! {
                 .remedy("free some room, or set RUN_DIR to another folder"),
         );
     } => [
-        "attest::containers", "attest::host-processes", "attest::readiness", "attest::leader", "attest::leadership",
+        "attest::containers", "attest::host-processes", "attest::readiness", "attest::versions", "attest::leader", "attest::leadership",
         "attest::component-exits",
         "attest::state-backend", "attest::routes", "attest::websocket", "attest::websocket-echo", "attest::resources",
         "attest::app", "attest::images", "attest::exports", "attest::confinement",

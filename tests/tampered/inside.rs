@@ -22,6 +22,7 @@ const READINESS: &str = "readiness";
 const LEADER: &str = "leader";
 const LEADERSHIP: &str = "leadership";
 const STATE: &str = "state-backend";
+const VERSIONS: &str = "versions";
 const EXITS: &str = "component-exits";
 
 /// The end of a controller, as containerd told it.
@@ -47,6 +48,45 @@ tampered! {
         ["attest::component-exits"];
     no_start_was_seen at PROFILES, |fixture| *fixture.seen(EXITS, "/started") = json!([]) => ["attest::component-exits"];
     exits_not_observed at PROFILES, |fixture| fixture.unseen(EXITS) => ["attest::component-exits"];
+    another_version_told at PROFILES, |fixture| {
+        *fixture.seen(VERSIONS, "/programs/0/said/Ok") = json!("v2.6.2");
+        *fixture.seen(VERSIONS, "/programs/0/version") = json!("2.6.2");
+    } => ["attest::versions"];
+    another_version_recorded at PROFILES, |fixture| {
+        *fixture.seen(VERSIONS, "/programs/1/recorded/version") = json!("3.4.23");
+    } => ["attest::versions"];
+    image_called_otherwise at PROFILES, |fixture| {
+        *fixture.seen(VERSIONS, "/programs/0/image/name") = json!("docker.io/library/caddy:2.9");
+    } => ["attest::versions"];
+    tag_moved at PROFILES, |fixture| {
+        *fixture.seen(VERSIONS, "/programs/0/image/id") = json!(format!("sha256:{}", "0".repeat(64)));
+    } => ["attest::versions"];
+    version_refused at PROFILES, |fixture| {
+        *fixture.seen(VERSIONS, "/programs/0/said") = json!({ "Err": "it ended with 1: unknown command" });
+        *fixture.seen(VERSIONS, "/programs/0/version") = Value::Null;
+    } => ["attest::versions"];
+    no_version_in_what_is_said at PROFILES, |fixture| {
+        *fixture.seen(VERSIONS, "/programs/0/said/Ok") = json!("unknown");
+        *fixture.seen(VERSIONS, "/programs/0/version") = Value::Null;
+    } => ["attest::versions"];
+    version_not_what_was_said at PROFILES, |fixture| {
+        *fixture.seen(VERSIONS, "/programs/0/said/Ok") = json!("v2.6.2");
+    } => ["attest::versions"];
+    program_not_asked at PROFILES, |fixture| drop(fixture.seen(VERSIONS, "/programs").as_array_mut().unwrap().pop()) =>
+        ["attest::versions"];
+    no_program_asked at PROFILES, |fixture| *fixture.seen(VERSIONS, "/programs") = json!([]) => ["attest::versions"];
+    k1s_of_another_version at PROFILES, |fixture| {
+        let programs = fixture.seen(VERSIONS, "/programs").as_array_mut().unwrap();
+        let k1s = programs.iter_mut().find(|one| one["program"] == "k1s").unwrap();
+        k1s["said"] = json!({ "Ok": "0.1.6" });
+        k1s["version"] = json!("0.1.6");
+    } => ["attest::versions"];
+    image_not_of_the_stack at PROFILES, |fixture| *fixture.seen(VERSIONS, "/programs/0/recorded") = Value::Null =>
+        ["attest::versions"];
+    led_at_one_moment at HA, |fixture| *fixture.seen(LEADERSHIP, "/looks") = json!(1) => ["attest::leadership"];
+    image_unknown at PROFILES, |fixture| *fixture.seen(VERSIONS, "/programs/0/image") = Value::Null =>
+        ["attest::versions"];
+    versions_not_to_be_seen at PROFILES, |fixture| fixture.unseen(VERSIONS) => ["attest::versions"];
     no_container at PROFILES, |fixture| {
         *fixture.seen(CONTAINERS, "/components/0/container") = Value::Null;
         *fixture.seen(CONTAINERS, "/components/0/before") = Value::Null;

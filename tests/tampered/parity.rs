@@ -31,6 +31,7 @@ tampered! { by Transports::Both;
     seen_otherwise at EVERYWHERE, |fixture| fixture.sights.values_mut().for_each(something_new) => [
         "parity::projects-unused", "parity::name-budget", "parity::k1s-root",
         "parity::component-exits", "parity::containers", "parity::host-processes", "parity::readiness", "parity::state-backend",
+        "parity::versions",
         "parity::routes", "parity::namespace-removed", "parity::leader", "parity::leadership", "parity::secrets",
         "parity::residue-containers", "parity::residue-snapshots", "parity::residue-networks",
         "parity::residue-bridges", "parity::residue-firewall", "parity::residue-mounts", "parity::residue-ports",

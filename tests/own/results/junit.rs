@@ -148,12 +148,14 @@ fn what_only_a_trial_can_judge_is_told_by_it(
 fn phases_and_versions_are_properties_of_the_gate() {
     let mut fixture = EvidenceFixture::honest(STARTUP);
     fixture.record.versions.insert("WorkerBee".into(), "0.1.7".into());
+    fixture.record.interventions.insert("images".into(), "are imported".into());
     fixture.record.phases =
         serde_json::from_value(json!([{ "name": "validate", "at": 1.0, "seconds": 4.25 }])).unwrap();
     let xml = report(&RunDir::new().with(fixture).sealed(None, true));
     for property in [
         r#"<property name="project" value="demo"/>"#,
         r#"<property name="version.WorkerBee" value="0.1.7"/>"#,
+        r#"<property name="intervention.images" value="are imported"/>"#,
         r#"<property name="seconds.validate" value="4.250"/>"#,
     ] {
         assert!(xml.contains(property), "{property} in {xml}");

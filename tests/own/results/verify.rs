@@ -87,6 +87,18 @@ fn a_statement_is_a_test_result_over_every_file() {
     assert!(predicate["passedTests"].as_array().unwrap().contains(&json!("inventory::expected-profiles")));
 }
 
+#[test]
+fn a_statement_says_what_a_gate_ran_on_and_what_was_done_in_its_lane() {
+    let mut fixture = EvidenceFixture::honest(STARTUP);
+    fixture.record.versions.insert("etcd (told by itself)".into(), "3.5.14".into());
+    fixture.record.interventions.insert("images".into(), "are imported".into());
+    let statement = statement(&RunDir::new().with(fixture).sealed(None, true));
+    let specification = &statement["predicate"]["configuration"][0];
+    assert_eq!(specification["name"], "gates/startup-k1s-ha-min/spec.json");
+    let told = json!({ "version.etcd (told by itself)": "3.5.14", "intervention.images": "are imported" });
+    assert_eq!(specification["annotations"], told);
+}
+
 #[rstest]
 #[case::red(|| RunDir::new().with(red(STARTUP)), "FAILED", &["startup::k1s-ha-min::cleanup::profile-purge"], 0)]
 #[case::cut_off(|| RunDir::new().with(EvidenceFixture::honest(Gate::Inventory)).at(STARTUP, 1, Stage::Running), "FAILED",

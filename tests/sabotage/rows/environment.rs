@@ -7,7 +7,7 @@ const SQLITE: Gate = Gate::Startup(Profile::DevMinSqlite);
 rows! {
     containerd_killed at SQLITE, of "stack", "after_validate() { kill -9 $(pidof containerd); sleep 1; }" => [
         ("attest::containers", "containerd does not answer"), ("attest::component-exits", "not followed to the end"),
-        ("attest::readiness", "containerd does not answer"),
+        ("attest::readiness", "containerd does not answer"), ("attest::versions", "containerd does not answer"),
         ("attest::routes", "does not answer"), ("attest::answers", "apishim answers nothing"),
         ("attest::objects", "with nothing instead of"), ("attest::rbac", "no token"),
         ("attest::refusals", "no answer"), ("profile-status-after", "containerd.sock"),
@@ -25,7 +25,7 @@ rows! {
                 "$("$WORKERBEE_NERDCTL_BIN" --namespace "$system" ps --quiet)"
             sleep 1
         }"# => [
-        ("attest::routes", "Connection refused"),
+        ("attest::routes", "Connection refused"), ("attest::versions", "caddy of ingress does not tell its version"),
         ("mcp-daemon-after", "HTTPS running false"),
         ("cleanup::profile-stop", "ingress_sync"), ("cleanup::profile-purge", "ingress_sync"),
         // WorkerBee takes a route's file away only when the ingress has forgotten the route.

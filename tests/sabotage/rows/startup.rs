@@ -28,6 +28,7 @@ rows! {
         ("attest::component-exits", "controller-0 was ended by SIGKILL"),
         ("attest::answers", "of controller-0 answers nothing"), ("attest::loop", "controller-0"),
         ("attest::refusals", "controller-0 does not refuse"),
+        ("attest::versions", "controller-0 does not tell its version"),
         ("profile-status-after", "no longer ran"), ("projects-after", "running false"),
     ];
     host_process at SQLITE, of "WorkerBee", r#"
@@ -57,6 +58,7 @@ rows! {
         }"# => [
         ("attest::containers", "controller-2"), ("attest::readiness", "controller-2"),
         ("attest::authority", "controller-2 does not say who leads"), ("attest::loop", "controller-2"),
+        ("attest::versions", "controller-2 does not tell its version"),
     ];
     label_changed at SQLITE, of "WorkerBee", r#"
         after_validate() {
@@ -73,6 +75,7 @@ rows! {
         after_validate() { containers pause "$(named etcd)"; }
         before_stop() { containers unpause "$(named etcd)"; }"# => [
         ("attest::containers", "PAUSED"), ("attest::readiness", "etcd does not answer"),
+        ("attest::versions", "etcd does not tell its version"),
         ("attest::state-backend", "etcd does not answer"), ("attest::routes", "/health"),
         ("attest::answers", "/health of controller-0"), ("attest::loop", "controller-0"),
         ("profile-status-after", "no longer ran"), ("projects-after", "running false"),
@@ -86,6 +89,7 @@ rows! {
         ("attest::containers", "controller-1"), ("attest::readiness", "controller-1"),
         ("attest::component-exits", "controller-1 was ended by SIGKILL"),
         ("attest::authority", "controller-1 does not say who leads"), ("attest::loop", "controller-1"),
+        ("attest::versions", "controller-1 does not tell its version"),
         ("profile-status-after", "no longer ran"), ("projects-after", "running false"),
     ];
     another_leads at HA, of "k1s", r#"
@@ -111,6 +115,15 @@ rows! {
             # Who led says so until its next renewal, every five seconds.
             sleep 8
         }"# => [("attest::leadership", "leadership moved from")];
+    binary_swapped at ETCD, of "stack", r#"
+        before_validate() {
+            name=$(ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" images list --quiet | grep /etcd:)
+            ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" images export - "$name" | podman load --quiet
+            printf '%s\n' "FROM $name" 'RUN sed -i s/3\.5\.14/3.5.15/g /usr/local/bin/etcd' |
+                podman build --quiet --format docker --isolation chroot --tag "$name" --file - "$(mktemp -d)"
+            podman save --quiet --format docker-archive "$name" |
+                ctr --address "$CONTAINERD_ADDRESS" --namespace "$namespace" images import --no-unpack -
+        }"# => [("attest::versions", "3.5.15")];
     leader_unreported at HA, of "WorkerBee", r#"
         print_validate() { edit 'it["checks"] = [one for one in it["checks"] if one["name"] != "ha-leader-observed"]'; }
         "# => [("ha-leader-observed", "no check of that name"), ("snapshot", "not the accepted one")];
