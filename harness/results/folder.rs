@@ -1,10 +1,11 @@
 //! The gates in a run's folder: how far each came, and the verdicts over its evidence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use super::memory::Memory;
 use crate::diagnosis::{self, Diagnosis, Red};
-use crate::evidence::layout::{GATES, RECORD, gate_folder, gate_of_folder, triage_folder};
+use crate::evidence::layout::{GATES, RECORD, gate_folder, gate_of_folder};
 use crate::evidence::{Evidence, Reading, Redactor};
 use crate::plan::{Gate, GateKey, Transport, Transports};
 use crate::summary::{GateState, GateSummary, Outcome, Stage, Summary, Verdict};
@@ -30,22 +31,25 @@ pub struct GateResult {
 
 /// The gates of a run, in the order of the runbook; a gate that was run several times, from the first time to the last.
 /// `states` says what is known of their states; of others their folders tell.
-pub(super) fn gates_with(run_dir: &Path, states: &[GateState]) -> Vec<GateResult> {
+pub(super) fn gates_with(run_dir: &Path, states: &[GateState], memory: &mut Memory) -> Vec<GateResult> {
     let states: BTreeMap<GateKey, Stage> =
         states.iter().filter_map(|known| Some((known.key()?, known.state))).collect();
     let mut found: Vec<GateResult> = Vec::new();
     for folder in std::fs::read_dir(run_dir.join(GATES)).into_iter().flatten().flatten() {
         let Some((key, set_aside)) = folder.file_name().to_str().and_then(gate_of_folder) else { continue };
         let state = states.get(&key).copied().filter(|_| !set_aside);
-        found.push(result(run_dir, key, Path::new(GATES).join(folder.file_name()), set_aside, state));
+        found.push(result(run_dir, key, Path::new(GATES).join(folder.file_name()), set_aside, state, memory));
     }
-    for (key, state) in &states {
-        if !found.iter().any(|gate| gate.key == *key && !gate.set_aside) {
-            found.push(result(run_dir, *key, gate_folder(*key), false, Some(*state)));
-        }
+    let there: BTreeSet<GateKey> = found.iter().filter(|gate| !gate.set_aside).map(|gate| gate.key).collect();
+    for (key, state) in states.iter().filter(|(key, _)| !there.contains(key)) {
+        found.push(result(run_dir, *key, gate_folder(*key), false, Some(*state), memory));
     }
     if let Ok(summary) = Summary::load(run_dir) {
-        found.iter_mut().filter(|gate| !gate.set_aside).for_each(|gate| gate.merge_trial_verdicts(&summary));
+        let mut told: HashMap<GateKey, Vec<&GateSummary>> = HashMap::new();
+        summary.gates.values().for_each(|gate| told.entry(gate.key).or_default().push(gate));
+        for gate in found.iter_mut().filter(|gate| !gate.set_aside) {
+            told.get(&gate.key).into_iter().flatten().for_each(|told| gate.merge_trial_verdicts(told));
+        }
     }
     let recorded = found.iter().find_map(|gate| Some(gate.evidence.as_ref()?.record.transports));
     let transports = recorded.unwrap_or_else(|| transports(found.iter().map(|gate| gate.key.transport)));
@@ -66,8 +70,16 @@ fn transports(mut seen: impl Iterator<Item = Transport> + Clone) -> Transports {
     }
 }
 
-fn result(run_dir: &Path, key: GateKey, folder: PathBuf, set_aside: bool, state: Option<Stage>) -> GateResult {
-    let evidence = Evidence::load(run_dir, &run_dir.join(&folder).join(RECORD)).ok();
+fn result(
+    run_dir: &Path,
+    key: GateKey,
+    folder: PathBuf,
+    set_aside: bool,
+    state: Option<Stage>,
+    memory: &mut Memory,
+) -> GateResult {
+    let record = run_dir.join(&folder).join(RECORD);
+    let evidence = Evidence::load(run_dir, &record).ok();
     let state = match (&evidence, state) {
         (Some(_), _) => Stage::Ended,
         // It left no record that can be read, whatever is said of it.
@@ -75,6 +87,7 @@ fn result(run_dir: &Path, key: GateKey, folder: PathBuf, set_aside: bool, state:
         (None, Some(known)) => known,
         (None, _) => Stage::Running,
     };
+    let judged = |evidence| memory.verdicts(&record, || judged(evidence));
     let verdicts = evidence.as_ref().map(judged).unwrap_or_default();
     GateResult { key, transports: Transports::default(), state, folder, set_aside, evidence, verdicts }
 }
@@ -91,9 +104,8 @@ fn judged(evidence: &Evidence) -> Vec<Verdict> {
 impl GateResult {
     /// Takes what trials have told the run's summary of checks that only they can judge: comparisons with snapshots, and
     /// a consumer's own checks.
-    fn merge_trial_verdicts(&mut self, summary: &Summary) {
-        let own = |gate: &&GateSummary| gate.key == self.key;
-        for told in summary.gates.values().filter(own).flat_map(|gate| &gate.checks) {
+    fn merge_trial_verdicts(&mut self, summary: &GateSummary) {
+        for told in &summary.checks {
             if told.outcome == Outcome::Unjudged {
                 continue;
             }
@@ -118,22 +130,5 @@ impl GateResult {
     /// Returns the prefix of the names of its trials.
     pub fn gate_name(&self) -> String {
         self.transports.name(self.key.gate, self.key.transport)
-    }
-
-    /// The names of the trials that rest on a file of the run's folder.
-    pub fn checks_on(&self, file: &Path) -> impl Iterator<Item = String> + '_ {
-        let file = file.to_owned();
-        let rests = move |verdict: &&Verdict| verdict.read.iter().any(|reading| reading.file == file);
-        self.verdicts
-            .iter()
-            .filter(rests)
-            .map(|verdict| self.key.name(&format!("{}::{}", self.gate_name(), verdict.check)))
-    }
-
-    /// Is true when a file of the run's folder is this gate's own.
-    pub fn owns(&self, file: &Path) -> bool {
-        let own = [self.folder.clone(), triage_folder(&self.folder)];
-        own.iter().any(|folder| file.starts_with(folder))
-            || self.evidence.as_ref().is_some_and(|evidence| evidence.record.owns(file))
     }
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::folder::{GateResult, gates_with};
+use super::memory::Memory;
+use super::owners::Owners;
 use crate::evidence::folder;
 use crate::evidence::layout::{MANIFEST, files, of_the_run};
 use crate::summary::{GateState, Stage};
@@ -72,8 +74,9 @@ impl Manifest {
     }
 
     /// Builds the manifest of what a run's folder holds now, and returns the gates with it.
-    pub(super) fn of(run_dir: &Path, standing: &Standing) -> (Self, Vec<GateResult>) {
-        let gates = gates_with(run_dir, &standing.gates);
+    pub(super) fn of(run_dir: &Path, standing: &Standing, memory: &mut Memory) -> (Self, Vec<GateResult>) {
+        let gates = gates_with(run_dir, &standing.gates, memory);
+        let owners = Owners::of(&gates);
         let files = files(run_dir).into_iter();
         let manifest = Self {
             format: FORMAT.to_owned(),
@@ -81,7 +84,7 @@ impl Manifest {
             over: standing.over,
             resumed: standing.resumed.clone(),
             k1s_root: standing.k1s_root.clone(),
-            files: files.filter_map(|path| entry(run_dir, &path, &gates, standing.over)).collect(),
+            files: files.filter_map(|path| entry(run_dir, &path, &owners, standing.over, memory)).collect(),
             gates: standing.gates.clone(),
         };
         (manifest, gates)
@@ -98,8 +101,8 @@ pub(super) fn digest_of(bytes: &[u8]) -> String {
     base16ct::lower::encode_string(&Sha256::digest(bytes))
 }
 
-fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Option<Entry> {
-    let owner = gates.iter().find(|gate| gate.owns(path));
+fn entry(run_dir: &Path, path: &Path, owners: &Owners<'_>, over: bool, memory: &mut Memory) -> Option<Entry> {
+    let owner = owners.owner(path);
     let settled = match owner {
         Some(gate) => !matches!(gate.state, Stage::Waiting | Stage::Running),
         None => of_the_run(path),
@@ -108,18 +111,18 @@ fn entry(run_dir: &Path, path: &Path, gates: &[GateResult], over: bool) -> Optio
         return None;
     }
     // One that is gone by now belonged to nobody.
-    let (sha256, size) = digest(run_dir, path).ok()?;
-    let checks = gates.iter().flat_map(|gate| gate.checks_on(path)).collect();
+    let (sha256, size) = memory.digest(run_dir, path).ok()?;
     Some(Entry {
         path: path.to_string_lossy().into_owned(),
         sha256,
         size,
         gate: owner.map(GateResult::gate_name),
-        checks,
+        checks: owners.checks_on(path),
     })
 }
 
 /// The gates of a run, as its manifest and its folders tell.
 pub fn gates(run_dir: &Path) -> Vec<GateResult> {
-    gates_with(run_dir, &Manifest::read(run_dir).map(|manifest| manifest.gates).unwrap_or_default())
+    let states = Manifest::read(run_dir).map(|manifest| manifest.gates).unwrap_or_default();
+    gates_with(run_dir, &states, &mut Memory::default())
 }

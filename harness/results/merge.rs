@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::manifest::{Manifest, Standing};
+use super::memory::Memory;
 use super::seal::seal;
 use super::verify::{VerifyError, verify};
 use crate::evidence::layout::{INPUTS, MANIFEST, REDACTIONS, STACK_LOG, STATEMENT, SUMMARY, SUMMARY_TEXT, VIEWS};
@@ -145,7 +146,7 @@ pub fn merge(folders: &[PathBuf], into: &Path, signer: Option<&Signer>) -> Resul
     summary.write(&store)?;
     let redactions: Redactions = store.redactions().with_gates(into);
     store.write_json(Path::new(REDACTIONS), &redactions)?;
-    seal(&store, &standing, signer)?;
+    seal(&store, &standing, signer, &mut Memory::default())?;
     Ok(Merged { summary, store })
 }
 

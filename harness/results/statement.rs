@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::GateResult;
 use super::manifest::Manifest;
+use super::owners::Owners;
 use crate::diagnosis::Fault;
 use crate::evidence::layout::SPEC;
 use crate::evidence::{MANIFEST, Record};
@@ -94,7 +95,8 @@ impl Statement {
         let subject: Vec<Resource> = std::iter::once(resource(MANIFEST, sha256)).chain(listed).collect();
         let specification = |one: &&Resource| Path::new(&one.name).ends_with(SPEC);
         let tree = manifest.k1s_root.iter().map(under_test);
-        let specified = subject.iter().filter(specification).cloned().map(|one| ran_on(one, gates));
+        let owners = Owners::of(gates);
+        let specified = subject.iter().filter(specification).cloned().map(|one| ran_on(one, &owners));
         let configuration = tree.chain(specified).collect();
         Self {
             kind: STATEMENT_TYPE.to_owned(),
@@ -128,8 +130,8 @@ fn under_test(tree: &Identity) -> Resource {
 }
 
 /// The specification of a gate, with what the gate says that it ran on.
-fn ran_on(mut specification: Resource, gates: &[GateResult]) -> Resource {
-    let gate = gates.iter().find(|gate| gate.owns(Path::new(&specification.name)));
+fn ran_on(mut specification: Resource, owners: &Owners<'_>) -> Resource {
+    let gate = owners.owner(Path::new(&specification.name));
     let Some(evidence) = gate.and_then(|gate| gate.evidence.as_ref()) else { return specification };
     let of = |kind: &'static str| move |(name, what): (&String, &String)| (format!("{kind}.{name}"), what.clone());
     let record = &evidence.record;

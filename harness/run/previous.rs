@@ -11,7 +11,7 @@ use crate::evidence::layout::{self, GATES, INPUTS, INTERRUPTED, MANIFEST, RECORD
 use crate::evidence::{Redactions, Store, folder};
 use crate::failure::Failure;
 use crate::plan::GateKey;
-use crate::results::{self, GateResult, Manifest, Seal};
+use crate::results::{self, GateResult, Manifest, Owners, Seal};
 use crate::signing::PublicKey;
 use crate::summary::{GateState, Stage, Summary};
 
@@ -87,17 +87,19 @@ impl PreviousRun {
     pub(super) fn redactions(&self, run_dir: &Path) -> Redactions {
         let read = folder::read(run_dir, Path::new(REDACTIONS)).ok();
         let mut known: Redactions = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        known.files.retain(|file, _| self.finished.iter().any(|gate| gate.owns(file)));
+        let owners = Owners::of(&self.finished);
+        known.files.retain(|file, _| owners.owner(file).is_some());
         known
     }
 
     /// Puts aside what gates that were cut short have left: no file of theirs may be taken for evidence.
     pub(super) fn set_aside(&self, store: &Store) -> std::io::Result<()> {
         let run_dir = store.root();
+        let owners = Owners::of(&self.finished);
         let aside = Path::new(INTERRUPTED).join(self.summary.parts.len().to_string());
         for file in layout::files(run_dir) {
             let whole = layout::of_the_run(&file) || file.starts_with(INTERRUPTED);
-            if whole || self.finished.iter().any(|gate| gate.owns(&file)) {
+            if whole || owners.owner(&file).is_some() {
                 continue;
             }
             store.folder().rename(&file, &aside.join(&file))?;
@@ -186,9 +188,10 @@ fn verify_manifest(run_dir: &Path, key: Option<&PublicKey>) -> Result<Manifest, 
 /// While gates run, the manifest lists those that have ended: what it does not list was added to one of them later.
 fn refuse_added(run_dir: &Path, manifest: &Manifest, finished: &[GateResult]) -> Result<(), Failure> {
     let listed: BTreeSet<&Path> = manifest.files.iter().map(|entry| Path::new(&entry.path)).collect();
+    let owners = Owners::of(finished);
     let added = layout::files(run_dir).into_iter().filter(|file| {
         let of_a_gate = !layout::of_the_run(file) && !file.starts_with(INTERRUPTED);
-        of_a_gate && !listed.contains(file.as_path()) && finished.iter().any(|gate| gate.owns(file))
+        of_a_gate && !listed.contains(file.as_path()) && owners.owner(file).is_some()
     });
     let added: Vec<String> = added.map(|file| format!("added: {}", file.display())).collect();
     if added.is_empty() { Ok(()) } else { Err(evidence_modified(run_dir, added)) }

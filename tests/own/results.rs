@@ -3,6 +3,7 @@
 
 mod bundle;
 mod ci;
+mod day;
 mod junit;
 mod merge;
 mod split;

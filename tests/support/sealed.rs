@@ -85,7 +85,7 @@ impl RunDir {
     pub(crate) fn sealed(self, signer: Option<&Signer>, over: bool) -> Self {
         let store = Store::open(&self.path(), Redactor::default()).unwrap();
         let standing = Standing { gates: self.states.clone(), k1s_root: None, resumed: Vec::new(), over };
-        results::seal(&store, &standing, signer).unwrap();
+        results::seal(&store, &standing, signer, &mut results::Memory::default()).unwrap();
         self
     }
 

@@ -43,6 +43,8 @@ struct Supervisor {
     /// The followers of the gates' output that still write.
     logs: watch::Sender<()>,
     states: Mutex<BTreeMap<GateKey, GateState>>,
+    /// What the seals have read of the run's folder.
+    memory: Mutex<results::Memory>,
     /// The number of projects that each gate has had.
     projects: std::sync::Mutex<BTreeMap<(Gate, Transport), u32>>,
     /// The number of this part of the run, from 1.
@@ -57,6 +59,8 @@ struct Supervisor {
 
 /// How long news may wait for more of them.
 const NEWS: Duration = Duration::from_secs(1);
+/// How much longer the harness waits before it publishes news than that took it the last time beyond [`NEWS`].
+const SHARE: u32 = 50;
 /// How long the last lines of gates that were cut off may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -90,6 +94,7 @@ impl Supervisor {
         Self {
             gates: Mutex::new(kept.iter().map(answered).collect()),
             states: Mutex::new(summary.states().into_iter().filter(|(key, _)| kept.contains_key(key)).collect()),
+            memory: Mutex::default(),
             projects: std::sync::Mutex::new(settings.keys().map(runs_of).collect()),
             inputs: OnceCell::new(),
             prepared_once: OnceCell::new(),
@@ -249,11 +254,15 @@ impl Supervisor {
 
     /// Publishes news that nobody waits for, a moment later: they come many at once.
     async fn publish_news(&self) {
+        let mut pause = NEWS;
         loop {
             self.news.notified().await;
-            tokio::time::sleep(NEWS).await;
+            tokio::time::sleep(pause).await;
+            let begin = Instant::now();
             let _ = self.publish(&*self.summary.lock().await);
             let _ = self.seal(None, false).await;
+            // The longer a run, the more there is to write.
+            pause = NEWS.max(SHARE * begin.elapsed().saturating_sub(NEWS));
         }
     }
 
@@ -277,7 +286,7 @@ impl Supervisor {
         };
         let redactions = self.store.redactions().with_gates(&self.settings.run_dir);
         self.store.write_json(Path::new(REDACTIONS), &redactions)?;
-        results::seal(&self.store, &standing, self.signer.as_ref())
+        results::seal(&self.store, &standing, self.signer.as_ref(), &mut *self.memory.lock().await)
     }
 
     /// A gate that ended in a conflict is run once more, in a fresh project: the runbook's advice. Both runs' evidence

@@ -44,7 +44,13 @@ fn shard(run: &Path, index: usize, into: &Path) -> PathBuf {
     std::fs::write(folder.join("run.json"), summary.to_string()).unwrap();
     let states = manifest.gates.into_iter().filter(|state| is_own(&state.gate)).collect();
     let standing = Standing { gates: states, k1s_root: manifest.k1s_root, resumed: Vec::new(), over: true };
-    results::seal(&Store::open(&folder, Redactor::default()).unwrap(), &standing, None).unwrap();
+    results::seal(
+        &Store::open(&folder, Redactor::default()).unwrap(),
+        &standing,
+        None,
+        &mut results::Memory::default(),
+    )
+    .unwrap();
     folder
 }
 
@@ -89,7 +95,13 @@ fn eight_shards_say_what_one_run_says() {
     std::fs::write(&inputs, other.to_string()).unwrap();
     let manifest = Manifest::read(&shards[3]).unwrap();
     let standing = Standing { gates: manifest.gates, k1s_root: manifest.k1s_root, resumed: Vec::new(), over: true };
-    results::seal(&Store::open(&shards[3], Redactor::default()).unwrap(), &standing, None).unwrap();
+    results::seal(
+        &Store::open(&shards[3], Redactor::default()).unwrap(),
+        &standing,
+        None,
+        &mut results::Memory::default(),
+    )
+    .unwrap();
     assert!(matches!(refused(&shards), MergeError::OtherInputs { .. }));
     assert!(!place.path().join("none").exists(), "nothing is written");
 }
