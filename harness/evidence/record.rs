@@ -50,6 +50,9 @@ pub struct Record {
     pub failure: Option<Failure>,
     /// The k1s under test.
     pub k1s_root: Option<Identity>,
+    /// The user id of the process that called `WorkerBee`.
+    #[serde(default)]
+    pub user: u32,
     /// Versions of what it ran on.
     pub versions: BTreeMap<String, String>,
     /// The settings of the harness's in its lane that change how `WorkerBee` and k1s behave, each with what it does.

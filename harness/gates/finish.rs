@@ -203,11 +203,12 @@ fn projects_after(profile: Profile) -> Check {
         let wrong = match own.as_slice() {
             [own] if own.profile_running && own.profile_name.as_deref() == Some(profile.name()) => return Ok(()),
             // WorkerBee's list asks containerd without its helper: of a user who may not, it says so, and of no profile.
-            [own] if own.error.is_some() && !rustix::process::geteuid().is_root() => return Ok(()),
+            [own] if own.error.is_some() && evidence.record.user != 0 => return Ok(()),
             [own] => format!(
-                "its profile is {}, running {}",
+                "its profile is {}, running {}{}",
                 own.profile_name.as_deref().unwrap_or("none"),
-                own.profile_running
+                own.profile_running,
+                own.error.as_deref().map(|error| format!("; WorkerBee could not look: {error}")).unwrap_or_default()
             ),
             others => format!("{} of its name among {} projects", others.len(), projects.len()),
         };

@@ -59,6 +59,7 @@ impl<'a> Session<'a> {
             rerun_of: spec.rerun_of.clone(),
             noticed: Vec::new(),
             project_kept: false,
+            user: rustix::process::geteuid().as_raw(),
             failure: None,
             k1s_root: spec.k1s.clone(),
             versions: spec.versions.clone(),

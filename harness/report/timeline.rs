@@ -68,7 +68,8 @@ const KINDS: [(&str, &str); 5] = [
 fn kind(name: &str) -> &'static str {
     match name {
         name if name.starts_with("wait") => "waiting",
-        name if ["environment", "ground"].contains(&name) || name.starts_with("mcp-") => "daemon",
+        "environment" => "daemon",
+        name if name.starts_with("mcp-") => "daemon",
         "validate" => "validate",
         "profile-stop" | "profile-purge" | "cleanup" => "end",
         _ => "observation",

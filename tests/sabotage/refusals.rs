@@ -92,6 +92,7 @@ impl Bench {
             project: String::new(),
             noticed: Vec::new(),
             project_kept: false,
+            user: 0,
             started: String::new(),
             seconds: 0.0,
             calls: BTreeMap::from([("validate".to_owned(), call)]),

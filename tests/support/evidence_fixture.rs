@@ -72,6 +72,7 @@ impl EvidenceFixture {
             rerun_of: None,
             noticed: Vec::new(),
             project_kept: false,
+            user: 0,
             failure: None,
             versions: BTreeMap::new(),
             interventions: BTreeMap::new(),

@@ -79,7 +79,7 @@ impl RunDir {
             calls: BTreeMap::from([("validate".to_owned(), call)]),
             observations: BTreeMap::from([("names".to_owned(), Observation::Seen(sight.clone()))]),
             phases: vec![
-                Phase { name: "ground".into(), at: 0.0, seconds: 1.0 },
+                Phase { name: "environment".into(), at: 0.0, seconds: 1.0 },
                 Phase { name: "validate".into(), at: 2.0, seconds: 8.0 },
             ],
             conflict: None,
@@ -87,6 +87,7 @@ impl RunDir {
             rerun_of: None,
             noticed: Vec::new(),
             project_kept: false,
+            user: 0,
             failure: None,
             versions: self.summary.versions.clone(),
             interventions: self.summary.interventions.clone(),

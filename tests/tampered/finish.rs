@@ -45,6 +45,11 @@ tampered! {
     } => ["profile-status-after"];
     status_and_yet_exit_1 at PROFILES, |fixture| fixture.call(STATUS).exit = Some(1) => ["profile-status-after"];
     projects_not_asked at PROFILES, |fixture| drop(fixture.record.calls.remove("projects-after")) => ["projects-after"];
+    not_looked_at_as_root at PROFILES, |fixture| {
+        let project = fixture.at("projects-after", "/projects/0");
+        project["error"] = json!("permission denied");
+        project["profile_running"] = json!(false);
+    } => ["projects-after"];
     not_among_the_projects at PROFILES, |fixture| *fixture.at("projects-after", "/projects/0/project") = json!("third") =>
         ["projects-after"];
     twice_among_the_projects at PROFILES, |fixture| *fixture.at("projects-after", "/projects/1/project") = json!("demo") =>

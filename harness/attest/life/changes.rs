@@ -1,7 +1,7 @@
 //! An app that is changed again and again: applied twice, refused, scaled, rolled out and back.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::driver::Driver;
 use super::sight::{Sight, Step, step};
@@ -11,14 +11,87 @@ use crate::attest::provoked;
 use crate::failure::Mismatch;
 
 const NAME: &str = "gates-changes";
-const APPLIED: &str = "apply an app";
+
+/// A change of the app, and what is to come of it.
+struct Change {
+    /// In words, as steps name it.
+    what: &'static str,
+    act: Act,
+    /// The number of containers that run then.
+    count: usize,
+    /// The manifest that they are of: the first or the second.
+    manifest: usize,
+    /// True when k1s calls the app ready then.
+    ready: bool,
+    /// What is wanted, in words.
+    wanted: &'static str,
+    /// The step since which no container may have been replaced, and what it is called when one was.
+    stays: Option<(&'static str, &'static str)>,
+}
+
+/// What is done.
+#[derive(Clone, Copy, PartialEq)]
+enum Act {
+    /// A manifest is applied.
+    Apply(usize),
+    /// A manifest is applied that k1s has to refuse.
+    Refuse(Bad),
+    /// The app is given something to keep.
+    Keep,
+    /// It is scaled.
+    Scale(u32),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Bad {
+    /// What is no manifest.
+    Invalid,
+    /// One with an image that is not there.
+    NoImage,
+}
+
 const KEPT: &str = "give it something to keep";
 const AGAIN: &str = "apply the same again";
-const INVALID: &str = "apply what is no manifest";
 const SCALED: &str = "scale it to two";
-const NO_IMAGE: &str = "apply an image that is not there";
-const ROLLED_OUT: &str = "apply another image and another word, and one of it";
-const BACK: &str = "apply the first manifest";
+const FIRST: &str = "one container of the first image, with its word, and no other";
+
+const ONE: Change =
+    Change { what: "", act: Act::Apply(0), count: 1, manifest: 0, ready: true, wanted: FIRST, stays: None };
+
+/// The changes, in order. Each changes what came before: after one that does not come about there is nothing to see.
+const CHANGES: [Change; 8] = [
+    Change { what: "apply an app", ..ONE },
+    Change { what: KEPT, act: Act::Keep, wanted: "what the app was given to keep", ..ONE },
+    Change {
+        what: AGAIN,
+        stays: Some((KEPT, "the same manifest, applied again, replaces the app's container")),
+        ..ONE
+    },
+    Change {
+        what: "apply what is no manifest",
+        act: Act::Refuse(Bad::Invalid),
+        stays: Some((AGAIN, "a manifest that is refused replaces the app's container")),
+        ..ONE
+    },
+    Change { what: SCALED, act: Act::Scale(2), count: 2, wanted: "two containers of the app", ..ONE },
+    Change {
+        what: "apply an image that is not there",
+        act: Act::Refuse(Bad::NoImage),
+        count: 2,
+        ready: false,
+        wanted: "the two containers of the first image",
+        stays: Some((SCALED, "an image that is not there replaces the app's containers")),
+        ..ONE
+    },
+    Change {
+        what: "apply another image and another word, and one of it",
+        act: Act::Apply(1),
+        manifest: 1,
+        wanted: "one container of the second image, with its word, and none of the first",
+        ..ONE
+    },
+    Change { what: "apply the first manifest", ..ONE },
+];
 
 /// What the app is told by its first and its second manifest.
 const WORDS: [&str; 2] = ["first", "second"];
@@ -53,46 +126,43 @@ async fn life(driver: &Driver<'_>, images: &[String; 2]) -> Vec<Step> {
             "security": { "runAsUser": 0, "runAsGroup": 0 },
         }))
     };
-    let first = manifest(&images[0], WORDS[0]);
-    let second = manifest(&images[1], WORDS[1]);
-    let mut missing = manifest(provoked::NO_IMAGE, WORDS[1]);
-    missing["spec"]["replicas"] = json!(2);
-    let mut invalid = first.clone();
-    invalid["spec"]["replicas"] = json!("many");
-    let nothing = Reply::default();
-    // What comes next changes what came before: after a step that does not come about there is nothing to see.
-    let reply = app.apply(&first).await;
-    if !app.until(APPLIED, &reply, |seen| seen.ready(1) && runs(seen, 1, &images[0], WORDS[0])).await {
-        return app.steps();
+    let good = [manifest(&images[0], WORDS[0]), manifest(&images[1], WORDS[1])];
+    let invalid = with_replicas(good[0].clone(), json!("many"));
+    let missing = with_replicas(manifest(provoked::NO_IMAGE, WORDS[1]), json!(2));
+    for change in &CHANGES {
+        let reply = match change.act {
+            Act::Apply(which) => app.apply(&good[which]).await,
+            Act::Refuse(Bad::Invalid) => app.apply_once(&invalid).await,
+            Act::Refuse(Bad::NoImage) => app.apply_once(&missing).await,
+            Act::Scale(replicas) => app.scale(replicas).await,
+            Act::Keep => {
+                app.tell("/", TREASURE).await;
+                Reply::default()
+            }
+        };
+        if !app.until(change.what, &reply, |seen| change.has_come(seen, images)).await {
+            break;
+        }
     }
-    app.tell("/", TREASURE).await;
-    let is_kept = |seen: &Sight| seen.words().is_some_and(|words| words.iter().all(|word| keeps(word)));
-    if !app.until(KEPT, &nothing, |seen| seen.ready(1) && is_kept(seen)).await {
-        return app.steps();
-    }
-    let reply = app.apply(&first).await;
-    if !app.until(AGAIN, &reply, |seen| seen.ready(1) && runs(seen, 1, &images[0], WORDS[0])).await {
-        return app.steps();
-    }
-    let reply = app.apply_once(&invalid).await;
-    if !app.until(INVALID, &reply, |seen| seen.ready(1) && runs(seen, 1, &images[0], WORDS[0])).await {
-        return app.steps();
-    }
-    let reply = app.scale(2).await;
-    if !app.until(SCALED, &reply, |seen| seen.ready(2) && runs(seen, 2, &images[0], WORDS[0])).await {
-        return app.steps();
-    }
-    let reply = app.apply_once(&missing).await;
-    if !app.until(NO_IMAGE, &reply, |seen| runs(seen, 2, &images[0], WORDS[0])).await {
-        return app.steps();
-    }
-    let reply = app.apply(&second).await;
-    if !app.until(ROLLED_OUT, &reply, |seen| seen.ready(1) && runs(seen, 1, &images[1], WORDS[1])).await {
-        return app.steps();
-    }
-    let reply = app.apply(&first).await;
-    app.until(BACK, &reply, |seen| seen.ready(1) && runs(seen, 1, &images[0], WORDS[0])).await;
     app.steps()
+}
+
+fn with_replicas(mut manifest: Value, replicas: Value) -> Value {
+    manifest["spec"]["replicas"] = replicas;
+    manifest
+}
+
+impl Change {
+    fn has_come(&self, seen: &Sight, images: &[String; 2]) -> bool {
+        let is_kept = || seen.words().is_some_and(|words| words.iter().all(|word| keeps(word)));
+        (!self.ready || seen.ready(self.count as u64))
+            && runs(seen, self.count, &images[self.manifest], WORDS[self.manifest])
+            && (self.act != Act::Keep || is_kept())
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self.act, Act::Refuse(_))
+    }
 }
 
 fn keeps(word: &super::sight::Word) -> bool {
@@ -112,26 +182,25 @@ impl Changes {
     /// What did not come about as it should.
     pub fn deviations(&self) -> Vec<Deviation> {
         let mut found = Vec::new();
-        for what in [APPLIED, KEPT, AGAIN, INVALID, SCALED, NO_IMAGE, ROLLED_OUT, BACK] {
-            match step(&self.steps, what) {
+        for change in &CHANGES {
+            match step(&self.steps, change.what) {
                 Err(missing) => {
                     found.push(missing);
                     break;
                 }
-                Ok(step) => found.extend(self.of(step)),
+                Ok(step) => found.extend(self.of(change, step)),
             }
             // Nothing was done after that.
-            if !found.is_empty() && self.steps.last().is_some_and(|last| last.what == what) {
+            if !found.is_empty() && self.steps.last().is_some_and(|last| last.what == change.what) {
                 break;
             }
         }
         found
     }
 
-    fn of(&self, step: &Step) -> Vec<Deviation> {
-        let what = step.what.as_str();
-        let must_be_refused = [INVALID, NO_IMAGE].contains(&what);
-        let mut found: Vec<Deviation> = if must_be_refused {
+    fn of(&self, change: &Change, step: &Step) -> Vec<Deviation> {
+        let what = change.what;
+        let mut found: Vec<Deviation> = if change.is_refused() {
             let is_refused = step.status.is_some_and(|status| status >= 400) && step.said.len() > 2;
             let told = || step.shows("not-refused", format!("k1s does not refuse to `{what}` with a reason"));
             (!is_refused).then(told).into_iter().collect()
@@ -139,43 +208,32 @@ impl Changes {
             step.refused().into_iter().collect()
         };
         if !step.settled {
-            let wanted = match what {
-                SCALED => "two containers of the app",
-                ROLLED_OUT => "one container of the second image, with its word, and none of the first",
-                KEPT => "what the app was given to keep",
-                NO_IMAGE => "the two containers of the first image",
-                _ => "one container of the first image, with its word, and no other",
-            };
             let after =
-                if must_be_refused { "what ran before does not run on" } else { "what was wanted did not come" };
-            found.push(step.shows("not-done", format!("after `{what}` {after}: {wanted}")));
+                if change.is_refused() { "what ran before does not run on" } else { "what was wanted did not come" };
+            found.push(step.shows("not-done", format!("after `{what}` {after}: {}", change.wanted)));
             return found;
         }
-        found.extend(self.compared(step));
+        found.extend(self.compared(change, step));
         found
     }
 
     /// What is seen in comparison with the step before.
-    fn compared(&self, later: &Step) -> Vec<Deviation> {
-        let (before, what) = match later.what.as_str() {
-            AGAIN => (KEPT, "the same manifest, applied again, replaces the app's container"),
-            INVALID => (AGAIN, "a manifest that is refused replaces the app's container"),
-            NO_IMAGE => (SCALED, "an image that is not there replaces the app's containers"),
-            _ => ("", ""),
-        };
+    fn compared(&self, change: &Change, later: &Step) -> Vec<Deviation> {
         let mut found = Vec::new();
-        if let Ok(earlier) = step(&self.steps, before) {
+        if let Some((before, replaced)) = change.stays
+            && let Ok(earlier) = step(&self.steps, before)
+        {
             let revision = |step: &Step| step.sight.account.as_ref().map(|account| account.revision);
             if earlier.sight.ids() != later.sight.ids() {
-                found.push(both("replaced", what, earlier, later));
-            } else if later.what == AGAIN && revision(earlier) != revision(later) {
+                found.push(both("replaced", replaced, earlier, later));
+            } else if change.what == AGAIN && revision(earlier) != revision(later) {
                 let what = "the same manifest, applied again, becomes another revision";
                 found.push(both("another-revision", what, earlier, later));
             }
         }
         let words = later.sight.words().unwrap_or_default();
-        if later.what != APPLIED && !words.iter().all(|word| keeps(word)) {
-            let what = format!("what the app was given to keep is gone after `{}`", later.what);
+        if change.what != CHANGES[0].what && !words.iter().all(|word| keeps(word)) {
+            let what = format!("what the app was given to keep is gone after `{}`", change.what);
             found.push(later.shows("lost", what));
         }
         found
