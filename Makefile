@@ -7,7 +7,7 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 .DEFAULT_GOAL := help
 # The stack's tools before the user's own, cargo-nextest among them.
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
-.PHONY: check help stack browser gates resume test both sabotage hosts faults test-kill test-clock kill runs consumer bench sweep fuzz lint doc clean-cache
+.PHONY: check help stack browser gates resume test both sabotage hosts faults test-kill test-clock kill runs consumer bench matrix sweep fuzz lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -92,6 +92,9 @@ consumer: ## Build the example of a consumer and see that it lists the same tria
 
 bench: stack ## Measure the gates against the runbook by hand, in turn (ROUNDS=2)
 	@bench/compare.sh
+
+matrix: stack ## Run the gates on several WorkerBees and k1s roots, and say what differs (ARGS="--workerbee A --workerbee B --k1s C")
+	@$(GATES) matrix $(ARGS)
 
 sweep: ## Show what killed runs have left; remove it with ARGS=--execute
 	@$(GATES) sweep $(ARGS)

@@ -13,6 +13,7 @@ mod init;
 mod interrupted;
 mod junit;
 mod lane;
+mod matrix;
 mod merge;
 mod plan;
 mod print;
@@ -61,6 +62,8 @@ enum Command {
     Report(report::Report),
     /// Say what differs between two runs.
     Compare(compare::Compare),
+    /// Run the gates on several versions of `WorkerBee` and k1s roots, and say which checks differ.
+    Matrix(matrix::MatrixArgs),
     /// Join the shards of a run, which several machines shared, into one run.
     Merge(merge::Merge),
     /// Run a command in a lane: a containerd of its own, WorkerBee's settings in its environment, images in place.
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Command::Diagnose(diagnose) => diagnose.run(),
         Command::Report(report) => report.run(),
         Command::Compare(compare) => compare.run(),
+        Command::Matrix(matrix) => matrix.run(),
         Command::Merge(merge) => merge.run(),
         Command::Lane(lane) => lane.run(),
         Command::Sweep(sweep) => sweep.run(),

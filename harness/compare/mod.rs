@@ -1,10 +1,12 @@
 //! Two runs side by side: checks that changed their verdict, timings that moved, evidence of another shape.
 
+mod matrix;
 mod page;
 mod shapes;
 mod text;
 mod timing;
 
+pub use matrix::{Differing, Environment, Matrix};
 pub use shapes::{Change, Drift};
 pub use timing::{Moved, Noise};
 
@@ -147,21 +149,26 @@ fn alone(runs: &[RunReport; 2]) -> Vec<Alone> {
     names.into_iter().map(alone).filter(|gate| gate.there != [true, true]).collect()
 }
 
-fn verdicts(pair: &[&GateReport; 2]) -> Vec<Turned> {
-    type Said = (&'static str, Option<String>);
-    let sides = pair.map(|gate| {
-        let unrun = gate.summary.failure.as_ref();
-        let unrun = unrun.map(|failure| ("(the gate itself)".to_owned(), ("failed", Some(failure.what.clone()))));
-        let checks = gate.summary.checks.iter().map(|verdict| {
-            let said: Said = match &verdict.outcome {
-                Outcome::Passed => ("passed", None),
-                Outcome::Failed(failure) => ("failed", Some(failure.what.clone())),
-                Outcome::Unjudged => (NOT_JUDGED, None),
-            };
-            (verdict.check.clone(), said)
-        });
-        checks.chain(unrun).collect::<BTreeMap<String, Said>>()
+/// A verdict, and why it is red.
+type Said = (&'static str, Option<String>);
+
+/// The verdicts of a gate, by check.
+fn said(gate: &GateReport) -> BTreeMap<String, Said> {
+    let unrun = gate.summary.failure.as_ref();
+    let unrun = unrun.map(|failure| ("(the gate itself)".to_owned(), ("failed", Some(failure.what.clone()))));
+    let checks = gate.summary.checks.iter().map(|verdict| {
+        let said: Said = match &verdict.outcome {
+            Outcome::Passed => ("passed", None),
+            Outcome::Failed(failure) => ("failed", Some(failure.what.clone())),
+            Outcome::Unjudged => (NOT_JUDGED, None),
+        };
+        (verdict.check.clone(), said)
     });
+    checks.chain(unrun).collect()
+}
+
+fn verdicts(pair: &[&GateReport; 2]) -> Vec<Turned> {
+    let sides = pair.map(said);
     let names: BTreeSet<&String> = sides.iter().flat_map(BTreeMap::keys).collect();
     let turned = |name: &String| {
         let [first, second] = sides.each_ref().map(|side| side.get(name).cloned().unwrap_or((NOT_JUDGED, None)));

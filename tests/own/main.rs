@@ -10,6 +10,7 @@ mod diagnosis;
 mod fuzz;
 mod init;
 mod k1s_root;
+mod matrix;
 mod mcp;
 mod report;
 mod reproduce;
