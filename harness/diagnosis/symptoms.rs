@@ -15,6 +15,9 @@ const AT_ITSELF: usize = 3;
 /// Checks by which `WorkerBee` says that something does not work, without what.
 const FROM_OUTSIDE: [&str; 5] = ["ok", "profile-start", "components-running", "profile-status-after", "projects-after"];
 
+/// How the line begins with which a command of `WorkerBee`'s says why it ended.
+const WORKERBEE: &str = "workerbee: ";
+
 /// Checks on `WorkerBee`'s MCP daemon, and on the ingress and the CA that it makes: one that does not run lacks all.
 const ON_THE_DAEMON: [&str; 3] = ["mcp-", "ingress-", "ca-"];
 
@@ -97,7 +100,8 @@ fn subject(red: &Red, clues: &Clues<'_>) -> Subject {
         return Subject::Error(file.clone());
     }
     if red.check.as_deref().is_some_and(|check| ON_THE_DAEMON.iter().any(|beginning| check.starts_with(beginning))) {
-        return Subject::Daemon;
+        let never_ran = stopped.is_some_and(|stopped| stopped.kind == Kind::Daemon);
+        return if never_ran { Subject::Stopped } else { Subject::Daemon };
     }
     let of_a_profile = !red.check.as_deref().is_some_and(|check| check.starts_with("cleanup::"));
     match named::component(&red.text(), clues.profile).filter(|_| of_a_profile) {
@@ -277,7 +281,12 @@ fn of_component(component: &str, is_silent: bool, cause: &mut Cause, clues: &Clu
 fn below(log: &'static str, cause: &mut Cause, clues: &Clues<'_>) {
     let Some(log) = clues.below.get(log) else { return };
     let of = log.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    cause.why = reason::of_trouble(&log.lines).map(|reason| format!("the log of {of} has {reason}"));
+    let trouble = reason::of_trouble(&log.lines).map(|reason| format!("the log of {of} has {reason}"));
+    // WorkerBee catches its own exceptions, and ends with what it makes of them.
+    let last = log.lines.iter().rev().find(|line| !line.trim().is_empty());
+    let last =
+        last.and_then(|line| line.strip_prefix(WORKERBEE)).map(|said| format!("the log of {of} ends with `{said}`"));
+    cause.why = trouble.or(last);
     cause.evidence.push(log.file.clone());
     cause.excerpt = log.end(EXCERPT);
 }

@@ -14,8 +14,21 @@ pub(super) fn of(workerbee: &Path) -> BTreeMap<String, String> {
         ("machine".into(), format!("{}, {cores} cores{}", text(system.machine()), memory())),
         ("WorkerBee at".into(), workerbee.display().to_string()),
     ]);
+    found.extend(sdk(workerbee).map(|version| ("WorkerBee's MCP SDK".to_owned(), version)));
     found.extend(distribution().map(|name| ("system".to_owned(), name)));
     found
+}
+
+/// The version of the MCP SDK in `WorkerBee`'s environment, as pip names the folder of what it has installed: `WorkerBee`
+/// takes any from 1.8 on, and does not work with each.
+fn sdk(workerbee: &Path) -> Option<String> {
+    let environment = workerbee.canonicalize().ok()?.parent()?.parent()?.to_owned();
+    let packages = std::fs::read_dir(environment.join("lib")).ok()?.flatten();
+    let packages = packages.filter_map(|python| std::fs::read_dir(python.path().join("site-packages")).ok());
+    packages.flatten().flatten().find_map(|package| {
+        let name = package.file_name().into_string().ok()?;
+        Some(name.strip_prefix("mcp-")?.strip_suffix(".dist-info")?.to_owned())
+    })
 }
 
 fn distribution() -> Option<String> {

@@ -374,6 +374,26 @@ fn without_its_daemon_nothing_that_it_makes_is_asked_for_by_itself() {
     assert_eq!(diagnosis.causes[0].checks, ["mcp-running", "ingress-healthy", "ca-ready"]);
 }
 
+#[test]
+fn a_daemon_that_never_ran_is_told_by_its_last_line() {
+    let run = tempfile::tempdir().unwrap();
+    let mut fixture = EvidenceFixture::honest(Gate::Preflight);
+    let failure = Failure::new("WorkerBee's MCP daemon is not ready").seen("running false").of(Kind::Daemon);
+    fixture.record.failure = Some(failure.clone());
+    *fixture.at("mcp-status-after", "/running") = json!(false);
+    *fixture.at("ingress-status", "/https_running") = json!(false);
+    fixture.leave_in(run.path(), FOLDER);
+    let triage = run.path().join("triage").join(FOLDER);
+    std::fs::create_dir_all(&triage).unwrap();
+    std::fs::write(triage.join("mcp-daemon.log"), "INFO: starting\nworkerbee: The MCP SDK is not installed.\n")
+        .unwrap();
+    let diagnosis = of(run.path());
+    assert_eq!(headlines(&diagnosis).len(), 1, "{diagnosis}");
+    let headline = diagnosis.causes[0].headline();
+    assert!(headline.contains("the log of mcp-daemon ends with `The MCP SDK is not installed.`"), "{headline}");
+    assert!(diagnosis.causes[0].checks.contains(&"ingress-healthy".to_owned()), "{diagnosis}");
+}
+
 /// `WorkerBee` alone says that the profile did not live to the end.
 #[test]
 fn what_every_look_saw_alive_has_not_died_because_workerbee_says_so() {
