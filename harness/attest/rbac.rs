@@ -104,7 +104,7 @@ impl Rbac {
             let status = status.map_or("nothing".to_owned(), |status| status.to_string());
             found.push(Deviation::new(
                 name,
-                format!("the deletion of the {what} is answered with {status}"),
+                format!("apishim answers the deletion of the {what} with {status}"),
                 &self.deleted,
             ));
         }

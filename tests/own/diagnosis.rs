@@ -402,3 +402,29 @@ fn what_every_look_saw_alive_has_not_died_because_workerbee_says_so() {
     });
     assert_eq!(diagnosis.fault(), Some(Fault::WorkerBee), "{diagnosis}");
 }
+
+/// Whatever it is asked, the same component refuses.
+#[test]
+fn what_one_component_refuses_has_one_cause() {
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[], |fixture| {
+        *fixture.seen("objects", "/steps/0/status") = json!(403);
+        *fixture.seen("rbac", "/deleted/0/1") = json!(403);
+    });
+    let found = headlines(&diagnosis);
+    assert!(found.len() == 1 && found[0].starts_with("apishim answers `create one` with 403"), "{diagnosis}");
+    assert_eq!(diagnosis.causes[0].checks, ["attest::objects", "attest::rbac"]);
+}
+
+#[rstest]
+#[case::a_requirement("No matching distribution found for x==9", Fault::K1s)]
+#[case::no_index("the package index was not reached, and so: No matching distribution found for x==9", Fault::Host)]
+fn what_pip_refuses_before_any_gate_is_named_with_its_requirement(#[case] reason: &str, #[case] fault: Fault) {
+    let what = format!("k1s's requirements cannot be installed: {reason}");
+    let seen =
+        format!("{what}\n  seen:     the end of pip's output:\n  | ERROR: No matching distribution found for x==9");
+    let diagnosis = diagnosis::of_no_record(&Failure::new(&what).seen(seen), Path::new("/run"));
+    let found = headlines(&diagnosis);
+    assert!(found[0].starts_with("k1s's requirements cannot be installed") && found[0].contains("x==9"), "{found:?}");
+    assert_eq!(found[0].matches("x==9").count(), 1, "{found:?}");
+    assert_eq!(diagnosis.fault(), Some(fault));
+}
