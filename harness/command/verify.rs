@@ -52,7 +52,13 @@ impl Verify {
 }
 
 fn text(found: &Verification) -> String {
-    let mut lines = vec![format!("result: {}", found.result.as_deref().unwrap_or("unknown"))];
+    let all = found.asked + found.not_run.len();
+    let part = if found.not_run.is_empty() { "all" } else { "a part" };
+    let mut lines = vec![
+        format!("result: {}", found.result.as_deref().unwrap_or("unknown")),
+        format!("covers: {part} of the gates that were chosen, {} of {all}", found.asked),
+    ];
+    lines.extend(found.tested.iter().map(|one| format!("tested: {} sha256:{}", one.name, one.digest.sha256)));
     lines.push(match &found.signature {
         Seal::Good { keyid } => format!("signature: good, by {keyid}"),
         Seal::Unchecked { keyid } => format!("signature: not checked, said to be by {keyid}; check it with --key"),
@@ -69,6 +75,7 @@ fn text(found: &Verification) -> String {
     list("ADDED", &found.added);
     list("not covered (the run was cut short, or is not over)", &found.uncovered);
     list("had not ended", &found.unfinished);
+    list("not run", &found.not_run);
     list("not covered (made from the evidence)", &found.views);
     lines.extend(found.broken.iter().map(|broken| format!("BROKEN: {broken}")));
     lines.join("\n") + "\n"

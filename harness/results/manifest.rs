@@ -1,6 +1,6 @@
 //! The manifest: every file of a run, with its digest, its gate, and the checks that rest on it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -10,20 +10,21 @@ use sha2::{Digest as _, Sha256};
 use super::folder::{GateResult, gates_with};
 use super::memory::Memory;
 use super::owners::Owners;
+use super::tested;
 use crate::evidence::folder;
 use crate::evidence::layout::{MANIFEST, files, of_the_run};
 use crate::summary::{GateState, Stage};
 use crate::tree::Identity;
 
 /// The name of manifests of this form.
-pub(super) const FORMAT: &str = "k1s-profile-gates/manifest/v1";
+pub(super) const FORMAT: &str = "k1s-profile-gates/manifest/v2";
 /// `manifest.json` of a run.
 ///
 /// While gates run it lists the files of those that have ended, and of the run itself; when the run is over, every file
 /// but itself, the statement, and views (`report.html`, `junit.xml`), which are made from the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
-    /// `k1s-profile-gates/manifest/v1`.
+    /// `k1s-profile-gates/manifest/v2`.
     pub format: String,
     /// When it was written, RFC 3339.
     pub written: String,
@@ -33,8 +34,13 @@ pub struct Manifest {
     pub resumed: Vec<String>,
     /// The k1s under test; none when no gate could begin.
     pub k1s_root: Option<Identity>,
+    /// What was tested besides the k1s, each with its SHA-256: `WorkerBee`'s distributions, by the digests of their records,
+    /// and the images of the stack, by those of their configurations.
+    pub artifacts: BTreeMap<String, String>,
     /// The gates that were asked for, and how far each came.
     pub gates: Vec<GateState>,
+    /// The gates that were chosen for the run and not asked for.
+    pub not_run: Vec<String>,
     /// The files, sorted by path.
     pub files: Vec<Entry>,
 }
@@ -84,6 +90,8 @@ impl Manifest {
             over: standing.over,
             resumed: standing.resumed.clone(),
             k1s_root: standing.k1s_root.clone(),
+            artifacts: tested::artifacts(run_dir),
+            not_run: tested::not_run(run_dir, &standing.gates),
             files: files.filter_map(|path| entry(run_dir, &path, &owners, standing.over, memory)).collect(),
             gates: standing.gates.clone(),
         };

@@ -133,7 +133,12 @@ pub fn merge(folders: &[PathBuf], into: &Path, signer: Option<&Signer>) -> Resul
     for (file, (folder, path)) in &files {
         store.put_together(&[(file, &read_file(folder, path)?)])?;
     }
-    let mut standing = Standing { over: shards.iter().all(|shard| shard.manifest.over), ..Standing::default() };
+    let mut standing = Standing {
+        over: shards.iter().all(|shard| shard.manifest.over),
+        // All shards have the same inputs, the k1s among them.
+        k1s_root: shards.iter().find_map(|shard| shard.manifest.k1s_root.clone()),
+        ..Standing::default()
+    };
     for shard in &shards {
         standing.gates.extend(shard.manifest.gates.iter().cloned());
         standing.resumed.extend(shard.manifest.resumed.iter().cloned());

@@ -9,6 +9,7 @@ mod merge;
 mod owners;
 mod seal;
 mod statement;
+mod tested;
 mod verify;
 
 pub use bundle::{BundleError, Bundled, bundle};

@@ -1,4 +1,4 @@
-//! The statement: an in-toto test result over every evidence file.
+//! The statement: an in-toto test result of what was tested, over every evidence file.
 //!
 //! Formats: in-toto Statement v1, predicate `test-result` v0.1 (github.com/in-toto/attestation, `spec`).
 
@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::folder::GateResult;
 use super::manifest::Manifest;
 use super::owners::Owners;
+use super::tested::{resource, subjects};
 use crate::diagnosis::Fault;
 use crate::evidence::layout::SPEC;
 use crate::evidence::{MANIFEST, Record};
 use crate::signing::{Envelope, Signer};
 use crate::summary::{Outcome, Stage};
-use crate::tree::Identity;
 
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "https://in-toto.io/attestation/test-result/v0.1";
@@ -29,7 +29,8 @@ pub struct Statement {
     /// `https://in-toto.io/Statement/v1`.
     #[serde(rename = "_type")]
     pub kind: String,
-    /// The manifest and every file that it lists.
+    /// What was tested: the k1s, `WorkerBee`'s distributions, the images. Of a run of which none of them is known, its
+    /// manifest.
     pub subject: Vec<Resource>,
     /// `https://in-toto.io/attestation/test-result/v0.1`.
     #[serde(rename = "predicateType")]
@@ -38,10 +39,10 @@ pub struct Statement {
     pub predicate: TestResult,
 }
 
-/// A file, or the k1s under test, by name and digest (in-toto's resource descriptor).
+/// A file, or something that was tested, by name and digest (in-toto's resource descriptor).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resource {
-    /// Its path in the run's folder, or `k1s-root`.
+    /// Its path in the run's folder; `k1s-root`; a distribution with its version; or an image.
     pub name: String,
     /// Its digest.
     pub digest: Digest,
@@ -70,12 +71,15 @@ pub struct TestResult {
     /// `FAILED` when any check is red, any gate has not ended, or there are no checks; `WARNED` when all are green and
     /// a gate had to be run twice; `PASSED` otherwise.
     pub result: String,
-    /// The things that were run: the k1s under test, and the specification of each gate.
+    /// The manifest, which has the digest of every file of evidence, and the specification of each gate.
     pub configuration: Vec<Resource>,
     /// Checks that are green.
     pub passed_tests: Vec<String>,
     /// Checks that are green in a gate that was run twice.
     pub warned_tests: Vec<String>,
+    /// Gates that were chosen for the run and not run: the result says nothing of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_run: Vec<String>,
     /// Checks that are red. A gate that did not end is named by itself.
     pub failed_tests: Vec<String>,
     /// Whose fault each red check is, as far as the evidence says: `k1s`, `WorkerBee`, `stack`, `host` or `harness`.
@@ -86,23 +90,15 @@ pub struct TestResult {
 impl Statement {
     /// The statement over a manifest and what it lists.
     pub(super) fn over(manifest: &Manifest, sha256: &str, gates: &[GateResult]) -> Self {
-        let resource = |name: &str, sha256: &str| Resource {
-            name: name.to_owned(),
-            digest: Digest { sha256: sha256.to_owned(), git_commit: None },
-            annotations: BTreeMap::new(),
-        };
-        let listed = manifest.files.iter().map(|entry| resource(&entry.path, &entry.sha256));
-        let subject: Vec<Resource> = std::iter::once(resource(MANIFEST, sha256)).chain(listed).collect();
-        let specification = |one: &&Resource| Path::new(&one.name).ends_with(SPEC);
-        let tree = manifest.k1s_root.iter().map(under_test);
         let owners = Owners::of(gates);
-        let specified = subject.iter().filter(specification).cloned().map(|one| ran_on(one, &owners));
-        let configuration = tree.chain(specified).collect();
+        let specifications = manifest.files.iter().filter(|entry| Path::new(&entry.path).ends_with(SPEC));
+        let specified = specifications.map(|entry| ran_on(resource(&entry.path, &entry.sha256), &owners));
+        let configuration = std::iter::once(resource(MANIFEST, sha256)).chain(specified).collect();
         Self {
             kind: STATEMENT_TYPE.to_owned(),
             predicate_type: PREDICATE_TYPE.to_owned(),
-            predicate: TestResult { configuration, ..result(gates) },
-            subject,
+            predicate: TestResult { configuration, not_run: manifest.not_run.clone(), ..result(gates) },
+            subject: subjects(manifest, sha256),
         }
     }
 
@@ -115,17 +111,6 @@ impl Statement {
     /// Is true when it is of the kind that this harness writes.
     pub(super) fn is_known(&self) -> bool {
         self.kind == STATEMENT_TYPE && self.predicate_type == PREDICATE_TYPE
-    }
-}
-
-/// The k1s under test.
-fn under_test(tree: &Identity) -> Resource {
-    let dirty = tree.dirty.map(|dirty| ("dirty".to_owned(), dirty.to_string()));
-    let told = [("path", tree.path.display().to_string()), ("origin", tree.origin.to_string())];
-    Resource {
-        name: "k1s-root".to_owned(),
-        digest: Digest { sha256: tree.digest.clone(), git_commit: tree.commit.clone() },
-        annotations: told.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(dirty).collect(),
     }
 }
 
@@ -180,6 +165,7 @@ fn result(gates: &[GateResult]) -> TestResult {
         passed_tests: passed,
         warned_tests: warned,
         failed_tests: failed,
+        not_run: Vec::new(),
         faults,
     }
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 use walkdir::WalkDir;
 
 use super::manifest::{FORMAT, Manifest, digest};
-use super::statement::{PAYLOAD_TYPE, Statement};
+use super::statement::{PAYLOAD_TYPE, Resource, Statement};
+use super::tested::subjects;
 use crate::evidence::folder;
 use crate::evidence::layout::{MANIFEST, OF_THE_RUN, STATEMENT, VIEWS};
 use crate::signing::{Envelope, PublicKey};
@@ -36,6 +37,12 @@ pub struct Verification {
     pub views: BTreeSet<String>,
     /// Gates that had not ended.
     pub unfinished: BTreeSet<String>,
+    /// The number of gates that were asked for.
+    pub asked: usize,
+    /// Gates that were chosen for the run and not asked for: the result says nothing of them.
+    pub not_run: BTreeSet<String>,
+    /// What was tested, by name and digest.
+    pub tested: Vec<Resource>,
     /// The times at which the run was resumed.
     pub resumed: Vec<String>,
     /// Gates that were kept when it was resumed, with the part of the run that ran each.
@@ -124,6 +131,9 @@ pub fn verify(run_dir: &Path, key: Option<&PublicKey>) -> Result<Verification, V
         uncovered: BTreeSet::new(),
         views: BTreeSet::new(),
         unfinished: unfinished.map(named).collect(),
+        asked: manifest.gates.iter().map(|gate| &gate.gate).collect::<BTreeSet<_>>().len(),
+        not_run: manifest.not_run.iter().cloned().collect(),
+        tested: subjects(&manifest, "").into_iter().filter(|one| !one.digest.sha256.is_empty()).collect(),
         resumed: manifest.resumed.clone(),
         kept: kept.map(|gate| (named(gate), gate.part)).collect(),
         broken: Vec::new(),
@@ -194,15 +204,12 @@ fn seal(envelope: &Envelope, key: Option<&PublicKey>) -> Seal {
 
 /// The manifest is only as good as the statement over it.
 fn compare_statement(run_dir: &Path, manifest: &Manifest, statement: &Statement, found: &mut Verification) {
-    let mut said: BTreeMap<&str, &str> =
-        statement.subject.iter().map(|one| (one.name.as_str(), one.digest.sha256.as_str())).collect();
     let own = digest(run_dir, Path::new(MANIFEST)).map(|(sha256, _)| sha256).unwrap_or_default();
-    if said.remove(MANIFEST) != Some(own.as_str()) {
+    let mut evidence = statement.predicate.configuration.iter().filter(|one| one.name == MANIFEST);
+    if evidence.next().is_none_or(|said| said.digest.sha256 != own) {
         found.changed.insert(MANIFEST.to_owned());
     }
-    let listed: BTreeMap<&str, &str> =
-        manifest.files.iter().map(|entry| (entry.path.as_str(), entry.sha256.as_str())).collect();
-    if said != listed {
-        found.broken.push(format!("{STATEMENT} and {MANIFEST} do not name the same files"));
+    if statement.subject != subjects(manifest, &own) || statement.predicate.not_run != manifest.not_run {
+        found.broken.push(format!("{STATEMENT} and {MANIFEST} do not name the same things as tested"));
     }
 }

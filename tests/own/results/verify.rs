@@ -69,7 +69,7 @@ fn a_manifest_names_each_file_with_its_gate_and_the_checks_that_rest_on_it() {
 }
 
 #[test]
-fn a_statement_is_a_test_result_over_every_file() {
+fn a_statement_is_a_test_result_over_the_manifest() {
     let run = RunDir::honest();
     let statement = statement(&run);
     assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
@@ -78,13 +78,69 @@ fn a_statement_is_a_test_result_over_every_file() {
         let subjects = statement.pointer(pointer).unwrap().as_array().unwrap();
         subjects.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
     };
-    let mut listed: Vec<String> = vec!["manifest.json".into()];
-    listed.extend(manifest(&run).files.into_iter().map(|entry| entry.path));
-    assert_eq!(names("/subject"), listed);
-    assert_eq!(names("/predicate/configuration"), ["gates/inventory/spec.json", "gates/startup-k1s-ha-min/spec.json"]);
+    // Of a run that has not said what it stands on there is the evidence alone.
+    assert_eq!(names("/subject"), ["manifest.json"]);
+    let configuration = ["manifest.json", "gates/inventory/spec.json", "gates/startup-k1s-ha-min/spec.json"];
+    assert_eq!(names("/predicate/configuration"), configuration);
     let predicate = &statement["predicate"];
     assert_eq!((&predicate["result"], &predicate["failedTests"]), (&json!("PASSED"), &json!([])));
     assert!(predicate["passedTests"].as_array().unwrap().contains(&json!("inventory::expected-profiles")));
+}
+
+/// `inputs.json` as a run writes it, with what is no distribution of `WorkerBee`'s and no image among it.
+const INPUTS: &str = r#"{
+  "WorkerBee": [
+    ["lib/python3.11/site-packages/k1s_workerbee-0.1.7.dist-info", "1111111111111111111111111111111111111111111111111111111111111111"],
+    ["lib/python3.11/site-packages/k1s_workerbee_runtime-0.1.7.dist-info", "2222222222222222222222222222222222222222222222222222222222222222"],
+    ["lib/python3.11/site-packages/mcp-1.30.0.dist-info", "3333333333333333333333333333333333333333333333333333333333333333"],
+    ["bin/python", "link to python3"]
+  ],
+  "images": [
+    ["etcd.tar", "4444444444444444444444444444444444444444444444444444444444444444"],
+    ["localhost/k1s-gates/etcd:v3.5.14", "sha256:5555555555555555555555555555555555555555555555555555555555555555"]
+  ]
+}"#;
+
+#[test]
+fn the_subjects_of_a_statement_are_what_was_tested() {
+    let run = RunDir::new().with(EvidenceFixture::honest(STARTUP));
+    run.write("inputs.json", INPUTS);
+    let run = run.sealed(None, true);
+    let subjects = statement(&run)["subject"].as_array().unwrap().clone();
+    let told: Vec<String> = subjects
+        .iter()
+        .map(|one| format!("{} {}", one["name"].as_str().unwrap(), &one["digest"]["sha256"].as_str().unwrap()[..4]))
+        .collect();
+    assert_eq!(
+        told,
+        ["k1s_workerbee-0.1.7 1111", "k1s_workerbee_runtime-0.1.7 2222", "localhost/k1s-gates/etcd:v3.5.14 5555"]
+    );
+    let found = verify(&run.path(), None).unwrap();
+    assert!(found.is_sound() && found.tested.len() == 3, "{found:?}");
+    // Another tested thing in the manifest than in the statement.
+    let manifest = run.read("manifest.json");
+    run.write("manifest.json", &manifest.replace("5555", "6666"));
+    assert!(!verify(&run.path(), None).unwrap().is_sound());
+}
+
+#[test]
+fn a_result_says_which_of_the_chosen_gates_it_does_not_cover() {
+    let mut made = crate::support::run_dir::RunDir::new();
+    made.gate(Gate::Inventory, "{}");
+    let summary = std::fs::read_to_string(made.write().join("run.json")).unwrap();
+    let run = RunDir::new().with(EvidenceFixture::honest(Gate::Inventory));
+    run.write("run.json", &summary);
+    let run = run.sealed(None, true);
+    let not_run = statement(&run)["predicate"]["notRun"].as_array().unwrap().clone();
+    assert_eq!(not_run.len(), Gate::ALL.len() - 1);
+    assert!(not_run.contains(&json!("preflight")) && !not_run.contains(&json!("inventory")));
+    let said = run.command("verify", &[]);
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(
+        said.contains(&format!("covers: a part of the gates that were chosen, 1 of {}", Gate::ALL.len())),
+        "{said}"
+    );
+    assert!(said.contains("not run: startup::k1s-ha-min"), "{said}");
 }
 
 #[test]
@@ -93,7 +149,7 @@ fn a_statement_says_what_a_gate_ran_on_and_what_was_done_in_its_lane() {
     fixture.record.versions.insert("etcd (told by itself)".into(), "3.5.14".into());
     fixture.record.interventions.insert("images".into(), "are imported".into());
     let statement = statement(&RunDir::new().with(fixture).sealed(None, true));
-    let specification = &statement["predicate"]["configuration"][0];
+    let specification = &statement["predicate"]["configuration"][1];
     assert_eq!(specification["name"], "gates/startup-k1s-ha-min/spec.json");
     let told = json!({ "version.etcd (told by itself)": "3.5.14", "intervention.images": "are imported" });
     assert_eq!(specification["annotations"], told);
@@ -178,7 +234,7 @@ pub(crate) fn attempt_2() -> EvidenceFixture {
     |found: &mut Verification| {
         found.changed.insert("manifest.json".into());
         found.unchanged += 1;
-        found.broken = vec!["result.intoto.json and manifest.json do not name the same files".into()];
+        found.broken = vec!["result.intoto.json and manifest.json do not name the same things as tested".into()];
     },
     1
 )]
@@ -273,7 +329,7 @@ fn a_run_that_was_cut_short_is_sound_as_far_as_it_went(#[case] state: Stage) {
 #[case::no_manifest(|run: &RunDir| std::fs::remove_file(run.path().join("manifest.json")).unwrap(), "RUN_DIR")]
 #[case::no_json(|run: &RunDir| run.write("manifest.json", "x"), "expected value")]
 #[case::another_form(
-    |run: &RunDir| run.write("manifest.json", &run.read("manifest.json").replace("manifest/v1", "manifest/v9")),
+    |run: &RunDir| run.write("manifest.json", &run.read("manifest.json").replace("manifest/v2", "manifest/v9")),
     "k1s-profile-gates/manifest/v9"
 )]
 fn nothing_is_said_of_a_folder_without_a_manifest(#[case] change: fn(&RunDir), #[case] named: &str) {

@@ -23,7 +23,8 @@ pub(crate) struct Row {
     pub(crate) fault: &'static str,
     /// Variables of the run.
     pub(crate) env: &'static [(&'static str, &'static str)],
-    /// The checks that go red, and words that the message of each must have. All others stay green.
+    /// The checks that go red, and words that the message of each must have. All others stay green, but those that may go
+    /// red too (`?` before their names), with the reason in place of words.
     pub(crate) red: &'static [(&'static str, &'static str)],
 }
 

@@ -59,5 +59,8 @@ it["checks"].append({"name": "brand-new", "ok": True})'
         }"# => [
         ("attest::resources", "0 ready pods of db"), ("attest::routes", "healthz does not answer"), ("attest::app", "the database does not answer"),
         ("attest::images", "0 containers of db"), ("attest::exports", "db does not run from"),
+        ("?attest::websocket-echo", "k1s loads its ingress anew while it looks for the database, and that ends connections"),
+        ("?attest::confinement", "the echo app is asked over such a connection"),
+        ("?attest::app-changes", "k1s is slow to tell of other apps while it waits for the database's"),
     ];
 }
