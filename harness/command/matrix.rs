@@ -58,16 +58,17 @@ impl MatrixArgs {
             .map_err(|error| format!("{}: {error}; name another folder with --out", out.display()))?;
         let workerbees = self.workerbees(&out)?;
         let mut runs = Vec::new();
-        for environment in self.environments(&workerbees)? {
-            let run_dir = out.join(format!("run-{}", runs.len() + 1));
-            eprintln!(
-                "k1s-gates: {} of {}: {}",
-                runs.len() + 1,
-                workerbees.len().max(1) * self.k1s.len().max(1),
-                environment.name
-            );
-            let status = self.gates(&environment, &run_dir)?;
-            runs.push((environment.name, run_dir, format!("`k1s-gates run` ended with {status}, and says why above")));
+        let environments = self.environments(&workerbees)?;
+        for environment in &environments {
+            let number = runs.len() + 1;
+            let run_dir = out.join(format!("run-{number}"));
+            eprintln!("k1s-gates: {number} of {}: {}", environments.len(), environment.name);
+            let status = self.gates(environment, &run_dir)?;
+            runs.push((
+                environment.name.clone(),
+                run_dir,
+                format!("`k1s-gates run` ended with {status}, and says why above"),
+            ));
         }
         let matrix = Matrix::of(&runs);
         if self.json {

@@ -4,16 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::text::{BAD, GOOD, HEAD, part};
 use super::{Comparison, Noise, Said, said};
 use crate::diagnosis::Cause;
 use crate::report::RunReport;
-
-const HEAD: Style = Style::new().bold();
-const BAD: Style = AnsiColor::Red.on_default();
-const GOOD: Style = AnsiColor::Green.on_default();
 
 /// Runs of the same gates on several environments.
 #[derive(Debug, Serialize)]
@@ -73,12 +69,10 @@ impl Matrix {
             causes: report.as_ref().map(causes).unwrap_or_default(),
             refused: report.is_none().then(|| said.clone()),
         });
-        let first = reports.iter().position(Option::is_some);
-        let later = first.map(|first| (first, runs.iter().enumerate().skip(first + 1)));
-        let drifts = later.into_iter().flat_map(|(first, later)| {
-            let there = later.filter(|(place, _)| reports[*place].is_some());
-            there.filter_map(move |(_, (_, run_dir, _))| compared(&runs[first].1, run_dir))
-        });
+        let mut there = reports.iter().flatten();
+        let first = there.next();
+        let drifts = there.zip(first.into_iter().cycle());
+        let drifts = drifts.map(|(later, first)| Comparison::between([first, later], Noise::default()));
         Self { environments: environments.collect(), checks: differing(&verdicts), drifts: drifts.collect() }
     }
 
@@ -125,10 +119,7 @@ impl Matrix {
             };
             let [first, second] = drift.runs.each_ref().map(|side| letter_of(&side.run_dir));
             line(format!("\n{HEAD}{second} against {first}{HEAD:#}"));
-            for part in &drift.parts {
-                let [first, second] = part.values.each_ref().map(|value| value.as_deref().unwrap_or("none"));
-                line(format!("  {}: {first} -> {second}", part.name));
-            }
+            drift.parts.iter().map(part).for_each(&mut line);
             drift.shapes.iter().for_each(|shape| {
                 line(format!("  {} {} has another shape in {} places", shape.gate, shape.of, shape.changes.len()));
             });
@@ -140,10 +131,6 @@ impl Matrix {
 fn letter(place: usize) -> String {
     let letters = u8::try_from(place).ok().filter(|place| *place < 26);
     letters.map_or_else(|| format!("{}", place + 1), |place| char::from(b'A' + place).to_string())
-}
-
-fn compared(first: &Path, second: &Path) -> Option<Comparison> {
-    Comparison::of(first, second, Noise::default()).ok()
 }
 
 fn verdicts(run: &RunReport) -> BTreeMap<String, Said> {

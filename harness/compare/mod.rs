@@ -81,21 +81,25 @@ pub struct Turned {
 impl Comparison {
     /// Compares the runs in two folders.
     pub fn of(first: &Path, second: &Path, noise: Noise) -> Result<Self, NoRun> {
-        let runs = [RunReport::load(first)?, RunReport::load(second)?];
-        let pairs = pairs(&runs);
-        Ok(Self {
-            parts: parts(&runs),
-            alone: alone(&runs),
+        Ok(Self::between([&RunReport::load(first)?, &RunReport::load(second)?], noise))
+    }
+
+    /// Compares two runs that were read.
+    fn between(runs: [&RunReport; 2], noise: Noise) -> Self {
+        let pairs = pairs(runs);
+        Self {
+            parts: parts(runs),
+            alone: alone(runs),
             verdicts: pairs.iter().flat_map(verdicts).collect(),
             timings: pairs.iter().flat_map(|pair| timing::moved(pair, noise)).collect(),
-            shapes: pairs.iter().flat_map(|pair| shapes::drift(&runs, pair)).collect(),
+            shapes: pairs.iter().flat_map(|pair| shapes::drift(runs, pair)).collect(),
             noise,
             runs: runs.map(|run| Side {
                 workerbee: run.summary.versions.get("WorkerBee").cloned().unwrap_or_else(|| "unknown".to_owned()),
                 started: run.summary.started,
-                run_dir: run.dir,
+                run_dir: run.dir.clone(),
             }),
-        })
+        }
     }
 
     /// Is true when a gate, a verdict or a shape differs. Times prove nothing: they are shown, and do not count.
@@ -115,14 +119,14 @@ impl Comparison {
 }
 
 /// The gates that both runs have.
-fn pairs(runs: &[RunReport; 2]) -> Vec<[&GateReport; 2]> {
+fn pairs(runs: [&RunReport; 2]) -> Vec<[&GateReport; 2]> {
     let [first, second] = runs;
     let same = |gate: &&GateReport, other: &&GateReport| gate.name == other.name;
     first.gates.iter().filter_map(|gate| Some([gate, second.gates.iter().find(|other| same(&gate, other))?])).collect()
 }
 
-fn parts(runs: &[RunReport; 2]) -> Vec<Part> {
-    let sides = runs.each_ref().map(|run| {
+fn parts(runs: [&RunReport; 2]) -> Vec<Part> {
+    let sides = runs.map(|run| {
         let mut parts: BTreeMap<String, String> = run.summary.versions.clone();
         parts.extend(run.summary.environment.clone());
         let tree = run.summary.k1s_root.iter().flat_map(Identity::facts);
@@ -142,10 +146,10 @@ fn parts(runs: &[RunReport; 2]) -> Vec<Part> {
     names.into_iter().filter_map(part).collect()
 }
 
-fn alone(runs: &[RunReport; 2]) -> Vec<Alone> {
+fn alone(runs: [&RunReport; 2]) -> Vec<Alone> {
     let has = |run: &RunReport, name: &str| run.gates.iter().any(|gate| gate.name == name);
     let names: BTreeSet<&str> = runs.iter().flat_map(|run| &run.gates).map(|gate| gate.name.as_str()).collect();
-    let alone = |gate: &str| Alone { gate: gate.to_owned(), there: runs.each_ref().map(|run| has(run, gate)) };
+    let alone = |gate: &str| Alone { gate: gate.to_owned(), there: runs.map(|run| has(run, gate)) };
     names.into_iter().map(alone).filter(|gate| gate.there != [true, true]).collect()
 }
 

@@ -31,7 +31,7 @@ pub struct Change {
 }
 
 /// The files of a gate by what they are of, in both runs.
-pub(super) fn drift(runs: &[RunReport; 2], pair: &[&GateReport; 2]) -> Vec<Drift> {
+pub(super) fn drift(runs: [&RunReport; 2], pair: &[&GateReport; 2]) -> Vec<Drift> {
     let [first, second] = pair.map(files);
     let shape_of = |side: usize, file: &PathBuf| -> Option<Value> {
         let bytes = folder::read(&runs[side].dir, runs[side].relative(file)?).ok()?;

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::Comparison;
+use super::{Comparison, Part};
 
-const HEAD: Style = Style::new().bold();
-const BAD: Style = AnsiColor::Red.on_default();
-const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const HEAD: Style = Style::new().bold();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 
 /// With colours: who prints it to something that is no terminal strips them.
 pub(super) fn render(comparison: &Comparison) -> String {
@@ -23,10 +23,7 @@ pub(super) fn render(comparison: &Comparison) -> String {
     }
     if !comparison.parts.is_empty() {
         line(format!("\n{HEAD}Other parts{HEAD:#}"));
-        for part in &comparison.parts {
-            let [first, second] = part.values.each_ref().map(|value| value.as_deref().unwrap_or("none"));
-            line(format!("  {}: {first} -> {second}", part.name));
-        }
+        comparison.parts.iter().map(part).for_each(&mut line);
     }
     if !comparison.alone.is_empty() {
         line(format!("\n{HEAD}Gates of one run only{HEAD:#}"));
@@ -70,6 +67,12 @@ pub(super) fn render(comparison: &Comparison) -> String {
         line(format!("\n{GOOD}No check changed its verdict, no evidence its shape.{GOOD:#}"));
     }
     text
+}
+
+/// A version or a setting that differs, as a line.
+pub(super) fn part(part: &Part) -> String {
+    let [first, second] = part.values.each_ref().map(|value| value.as_deref().unwrap_or("none"));
+    format!("  {}: {first} -> {second}", part.name)
 }
 
 /// Describes the difference of times that counts as noise.

@@ -63,12 +63,24 @@ pub struct Record {
 impl Record {
     /// Is true when a file in the run's folder is this gate's own, besides those of its folder.
     pub fn owns(&self, file: &Path) -> bool {
-        // What a gate keeps beside its calls' output has its project's name before its own.
-        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let kept = name.strip_prefix(&self.project).is_some_and(|rest| rest.starts_with('-'));
-        let mut calls = self.calls.values().flat_map(|call| std::iter::once(&call.file).chain(call.stderr.as_ref()));
-        (kept && !file.starts_with(GATES) && !file.starts_with(INTERRUPTED)) || calls.any(|known| known == file)
+        projects_of(file).any(|project| project == self.project) || self.files_of_calls().any(|known| known == file)
     }
+
+    /// The files in the run's folder that its calls left.
+    pub(crate) fn files_of_calls(&self) -> impl Iterator<Item = &Path> {
+        self.calls
+            .values()
+            .flat_map(|call| std::iter::once(&call.file).chain(call.stderr.as_ref()))
+            .map(PathBuf::as_path)
+    }
+}
+
+/// The projects of which a file in the run's folder may be, by its name: what a gate keeps beside its calls' output has
+/// its project's name, and a dash, before its own.
+pub(crate) fn projects_of(file: &Path) -> impl Iterator<Item = &str> {
+    let apart = file.starts_with(GATES) || file.starts_with(INTERRUPTED);
+    let name = file.file_name().and_then(|name| name.to_str()).filter(|_| !apart).unwrap_or_default();
+    name.match_indices('-').map(|(end, _)| &name[..end])
 }
 
 /// A conflict: what ends a gate in one project and need not in another.

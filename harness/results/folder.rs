@@ -30,8 +30,13 @@ pub struct GateResult {
 }
 
 /// The gates of a run, in the order of the runbook; a gate that was run several times, from the first time to the last.
-/// `states` says what is known of their states; of others their folders tell.
-pub(super) fn gates_with(run_dir: &Path, states: &[GateState], memory: &mut Memory) -> Vec<GateResult> {
+/// `states` says what is known of their states; of others their folders tell. `summary` is what the run says of itself.
+pub(super) fn gates_with(
+    run_dir: &Path,
+    states: &[GateState],
+    summary: Option<&Summary>,
+    memory: &mut Memory,
+) -> Vec<GateResult> {
     let states: BTreeMap<GateKey, Stage> =
         states.iter().filter_map(|known| Some((known.key()?, known.state))).collect();
     let mut found: Vec<GateResult> = Vec::new();
@@ -44,7 +49,7 @@ pub(super) fn gates_with(run_dir: &Path, states: &[GateState], memory: &mut Memo
     for (key, state) in states.iter().filter(|(key, _)| !there.contains(key)) {
         found.push(result(run_dir, *key, gate_folder(*key), false, Some(*state), memory));
     }
-    if let Ok(summary) = Summary::load(run_dir) {
+    if let Some(summary) = summary {
         let mut told: HashMap<GateKey, Vec<&GateSummary>> = HashMap::new();
         summary.gates.values().for_each(|gate| told.entry(gate.key).or_default().push(gate));
         for gate in found.iter_mut().filter(|gate| !gate.set_aside) {

@@ -13,7 +13,7 @@ use super::owners::Owners;
 use super::tested;
 use crate::evidence::folder;
 use crate::evidence::layout::{MANIFEST, files, of_the_run};
-use crate::summary::{GateState, Stage};
+use crate::summary::{GateState, Stage, Summary};
 use crate::tree::Identity;
 
 /// The name of manifests of this form.
@@ -81,7 +81,8 @@ impl Manifest {
 
     /// Builds the manifest of what a run's folder holds now, and returns the gates with it.
     pub(super) fn of(run_dir: &Path, standing: &Standing, memory: &mut Memory) -> (Self, Vec<GateResult>) {
-        let gates = gates_with(run_dir, &standing.gates, memory);
+        let summary = Summary::load(run_dir).ok();
+        let gates = gates_with(run_dir, &standing.gates, summary.as_ref(), memory);
         let owners = Owners::of(&gates);
         let files = files(run_dir).into_iter();
         let manifest = Self {
@@ -91,7 +92,7 @@ impl Manifest {
             resumed: standing.resumed.clone(),
             k1s_root: standing.k1s_root.clone(),
             artifacts: tested::artifacts(run_dir),
-            not_run: tested::not_run(run_dir, &standing.gates),
+            not_run: summary.map(|summary| tested::not_run(&summary, &standing.gates)).unwrap_or_default(),
             files: files.filter_map(|path| entry(run_dir, &path, &owners, standing.over, memory)).collect(),
             gates: standing.gates.clone(),
         };
@@ -132,5 +133,5 @@ fn entry(run_dir: &Path, path: &Path, owners: &Owners<'_>, over: bool, memory: &
 /// The gates of a run, as its manifest and its folders tell.
 pub fn gates(run_dir: &Path) -> Vec<GateResult> {
     let states = Manifest::read(run_dir).map(|manifest| manifest.gates).unwrap_or_default();
-    gates_with(run_dir, &states, &mut Memory::default())
+    gates_with(run_dir, &states, Summary::load(run_dir).ok().as_ref(), &mut Memory::default())
 }

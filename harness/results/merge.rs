@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::manifest::{Manifest, Standing};
 use super::memory::Memory;
 use super::seal::seal;
+use super::tested::{self, Inputs};
 use super::verify::{VerifyError, verify};
 use crate::evidence::layout::{INPUTS, MANIFEST, REDACTIONS, STACK_LOG, STATEMENT, SUMMARY, SUMMARY_TEXT, VIEWS};
 use crate::evidence::{Redactions, Redactor, Store, StoreError, folder};
@@ -116,8 +117,6 @@ struct OneShard {
     inputs: Inputs,
 }
 
-/// `inputs.json`: names with values, by what they belong to.
-type Inputs = BTreeMap<String, Vec<(String, String)>>;
 /// A shard's folder, and a file in it.
 type Source = (PathBuf, PathBuf);
 
@@ -179,8 +178,7 @@ fn read(folders: &[PathBuf]) -> Result<Vec<OneShard>, MergeError> {
         let file = folder.join(MANIFEST);
         let manifest = Manifest::read(folder).map_err(|source| MergeError::File { file, source })?;
         let file = folder.join(INPUTS);
-        let inputs = folder::read(folder, Path::new(INPUTS))
-            .and_then(|bytes| serde_json::from_slice(&bytes).map_err(Into::into));
+        let inputs = tested::inputs(folder);
         // A shard without gates has no inputs.
         let inputs = if summary.gates.is_empty() {
             inputs.unwrap_or_default()

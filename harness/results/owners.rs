@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::folder::GateResult;
-use crate::evidence::layout::{GATES, INTERRUPTED, triage_folder};
+use crate::evidence::layout::triage_folder;
+use crate::evidence::projects_of;
 
 /// The gates of a run by their files.
 pub(crate) struct Owners<'a> {
@@ -35,10 +36,8 @@ impl<'a> Owners<'a> {
             }
             let Some(record) = gate.evidence.as_ref().map(|evidence| &evidence.record) else { continue };
             projects.entry(record.project.as_str()).or_insert(place);
-            for call in record.calls.values() {
-                for file in std::iter::once(&call.file).chain(call.stderr.as_ref()) {
-                    files.entry(file.as_path()).or_insert(place);
-                }
+            for file in record.files_of_calls() {
+                files.entry(file).or_insert(place);
             }
         }
         Self { gates, folders, files, projects, checks }
@@ -49,17 +48,9 @@ impl<'a> Owners<'a> {
         let mut parts = file.components();
         let folder: PathBuf = parts.by_ref().take(2).collect();
         let inside = parts.next().and_then(|_| self.folders.get(&folder));
-        let places = [inside, self.files.get(file), self.by_project(file)];
+        let by_project = projects_of(file).filter_map(|project| self.projects.get(project)).min();
+        let places = [inside, self.files.get(file), by_project];
         places.into_iter().flatten().min().map(|place| &self.gates[*place])
-    }
-
-    /// Returns the gate whose project's name, and a dash, a file's name begins with.
-    fn by_project(&self, file: &Path) -> Option<&usize> {
-        if file.starts_with(GATES) || file.starts_with(INTERRUPTED) {
-            return None;
-        }
-        let name = file.file_name()?.to_str()?;
-        name.match_indices('-').filter_map(|(end, _)| self.projects.get(&name[..end])).min()
     }
 
     /// The names of the trials that rest on a file of the run's folder.

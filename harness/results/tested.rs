@@ -1,6 +1,7 @@
 //! What a run has tested, by name and digest, and which of the gates that were chosen it says nothing of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
 
 use super::manifest::Manifest;
@@ -12,7 +13,12 @@ use crate::summary::{GateState, Summary};
 use crate::tree::Identity;
 
 /// `inputs.json`: names with values, by what they belong to.
-type Inputs = BTreeMap<String, Vec<(String, String)>>;
+pub(super) type Inputs = BTreeMap<String, Vec<(String, String)>>;
+
+/// Reads the inputs of a run.
+pub(super) fn inputs(run_dir: &Path) -> io::Result<Inputs> {
+    serde_json::from_slice(&folder::read(run_dir, Path::new(INPUTS))?).map_err(Into::into)
+}
 
 /// Of `WorkerBee`'s environment, the distributions that are tested: the others are what it stands on.
 const DISTRIBUTIONS: &str = "k1s_workerbee";
@@ -22,8 +28,7 @@ const INSTALLED: &str = ".dist-info";
 /// The artifacts that a run's inputs name, besides the k1s: `WorkerBee`'s distributions, each by the digest of its
 /// record, and the images of the stack, each by that of its configuration. None before the first gate has begun.
 pub(super) fn artifacts(run_dir: &Path) -> BTreeMap<String, String> {
-    let bytes = folder::read(run_dir, Path::new(INPUTS)).unwrap_or_default();
-    let inputs: Inputs = serde_json::from_slice(&bytes).unwrap_or_default();
+    let inputs = inputs(run_dir).unwrap_or_default();
     let of = |what: &str| inputs.get(what).into_iter().flatten();
     let distributions = of("WorkerBee").filter_map(|(file, digest)| {
         let name = Path::new(file).file_name()?.to_str()?;
@@ -41,8 +46,7 @@ fn is_sha256(digest: &str) -> bool {
 }
 
 /// The gates that were chosen for the run and that no trial asked for.
-pub(super) fn not_run(run_dir: &Path, gates: &[GateState]) -> Vec<String> {
-    let Ok(summary) = Summary::load(run_dir) else { return Vec::new() };
+pub(super) fn not_run(summary: &Summary, gates: &[GateState]) -> Vec<String> {
     let asked = gates.iter().filter_map(GateState::key).map(|key| GateKey::first(key.gate, key.transport));
     let asked: BTreeSet<GateKey> = asked.collect();
     let chosen = summary.chosen().into_iter();
