@@ -33,6 +33,8 @@ pub enum Kind {
     Environment,
     /// What cannot be: the harness is wrong.
     Harness,
+    /// The evidence has not what the check reads: another version of the harness has left it.
+    Missing,
 }
 
 impl Kind {

@@ -106,7 +106,7 @@ pub fn observed<T: DeserializeOwned>(
     let check = Check::new(check, move |evidence| {
         let (json, file): (Value, _) = evidence.observation(name)?;
         // A file of the harness's own: of another shape it was written by another version, or by nobody.
-        let sight = T::deserialize(&json).map_err(|error| Mismatch::from(error.to_string()));
+        let sight = T::deserialize(&json).map_err(|error| Mismatch::from(error.to_string()).of(Kind::Missing));
         sight.and_then(|sight| judge(&sight)).map_err(|wrong| {
             Failure::new(format!("{named}: {}", wrong.what))
                 .expected(&expected)

@@ -1,7 +1,6 @@
 //! `k1s-gates diagnose`: what broke each gate, from its evidence alone.
 
 use std::error::Error;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,9 +10,7 @@ use k1s_profile_gates::diagnosis::{self, Diagnosis, Red};
 use k1s_profile_gates::summary::Summary;
 
 use super::print;
-
-/// The most that a bundle may hold.
-const LIMIT: u64 = 4 * 1024 * 1024 * 1024;
+use super::recorded::Recorded;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -33,12 +30,8 @@ pub(crate) struct Diagnose {
 
 impl Diagnose {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
-        let unpacked = if self.run_dir.is_file() { Some(unpack(&self.run_dir)?) } else { None };
-        let run_dir = match &unpacked {
-            Some(folder) => only_folder(folder.path())?,
-            None => std::path::absolute(&self.run_dir)?,
-        };
-        let gates = of(&run_dir)?;
+        let run = Recorded::open(&self.run_dir)?;
+        let gates = of(&run.dir)?;
         if self.json {
             print::json(&gates.iter().cloned().collect::<std::collections::BTreeMap<_, _>>())?;
         } else {
@@ -85,23 +78,4 @@ fn of(run_dir: &Path) -> Result<Vec<(String, Diagnosis)>, Box<dyn Error>> {
         }
     }
     Ok(red)
-}
-
-/// Unpacks a bundle into a folder that goes with this process.
-fn unpack(bundle: &Path) -> Result<tempfile::TempDir, Box<dyn Error>> {
-    use std::io::Read as _;
-    let unreadable = |error: std::io::Error| format!("{} is no bundle that can be read: {error}", bundle.display());
-    let folder = tempfile::tempdir()?;
-    let file = File::open(bundle).map_err(unreadable)?;
-    let content = zstd::Decoder::new(file).map_err(unreadable)?.take(LIMIT);
-    // What would lead out of the folder is not unpacked.
-    tar::Archive::new(content).unpack(folder.path()).map_err(unreadable)?;
-    Ok(folder)
-}
-
-/// The run's folder in a bundle.
-fn only_folder(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let mut entries = std::fs::read_dir(folder)?;
-    let only = entries.next().ok_or("the bundle is empty")??;
-    Ok(only.path())
 }

@@ -11,12 +11,14 @@ mod enter;
 mod hosts;
 mod init;
 mod interrupted;
+mod judge;
 mod junit;
 mod lane;
 mod matrix;
 mod merge;
 mod plan;
 mod print;
+mod recorded;
 mod release;
 mod report;
 mod run;
@@ -78,6 +80,8 @@ enum Command {
     Completions(completions::Completions),
     /// Say whether a run's folder is as the run left it, and who has signed for it.
     Verify(verify::Verify),
+    /// Apply today's checks to the evidence of a run, and say which verdicts would be others now.
+    Judge(judge::Judge),
     /// Write JUnit from a run's evidence, also from that of a run that was killed.
     Junit(junit::Junit),
     /// Pack a run's folder into one file, to attach to an issue.
@@ -108,6 +112,7 @@ fn main() -> ExitCode {
         Command::Release(release) => release.run(),
         Command::Completions(completions) => Ok(completions.run::<Cli>()),
         Command::Verify(verify) => verify.run(),
+        Command::Judge(judge) => judge.run(),
         Command::Junit(junit) => junit.run(),
         Command::Bundle(bundle) => bundle.run(),
     };

@@ -17,7 +17,7 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit status:
   0  good: done, nothing is red, missing, different or left
   1  looked at, and not good: a check is red, a condition not met, two runs differ, something is left
-  2  wrong usage
+  2  wrong usage; of `judge` also: the evidence cannot be judged
   3  could not be done: no such run, a setting that cannot be used, a stack that cannot be built
   4  `verify` alone: good as far as it goes, but the run was cut short
   5  `run`, `watch` and `diagnose` alone: red, for the machine, the stack or the harness alone

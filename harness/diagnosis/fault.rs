@@ -132,7 +132,7 @@ pub(super) fn of_failure(failure: &Failure, said: &str, in_lane: bool) -> Option
         Kind::Containerd | Kind::Environment => Some(Whose::Environment),
         Kind::Daemon | Kind::WorkerBee => Some(Whose::The(Fault::WorkerBee)),
         Kind::Host => Some(Whose::The(Fault::Host)),
-        Kind::Harness => Some(Whose::The(Fault::Harness)),
+        Kind::Harness | Kind::Missing => Some(Whose::The(Fault::Harness)),
     };
     by_words(said, in_lane).or_else(|| whose.map(|whose| whose.fault(in_lane)))
 }

@@ -376,7 +376,7 @@ impl Evidence {
                 .expected(what)
                 .seen("nothing under that name")
                 .evidence(&self.file)
-                .of(Kind::Harness)
+                .of(Kind::Missing)
                 .remedy("the harness did not run it: report this with the record attached"),
         }
     }

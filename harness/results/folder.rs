@@ -132,6 +132,11 @@ impl GateResult {
         Redactor::default().value(&diagnosis::of(evidence, &red)).unwrap_or_default()
     }
 
+    /// The name of the trial of one of its checks.
+    pub(super) fn trial(&self, check: &str) -> String {
+        self.key.name(&format!("{}::{check}", self.gate_name()))
+    }
+
     /// Returns the prefix of the names of its trials.
     pub fn gate_name(&self) -> String {
         self.transports.name(self.key.gate, self.key.transport)

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod folder;
+mod judgement;
 mod junit;
 mod manifest;
 mod memory;
@@ -14,6 +15,7 @@ mod verify;
 
 pub use bundle::{BundleError, Bundled, bundle};
 pub use folder::GateResult;
+pub use judgement::{JudgeError, Judged, Judgement, NotJudged, Now, Then, Trend, judge};
 pub use junit::{JunitError, junit};
 pub use manifest::{Entry, Manifest, Standing, gates};
 pub use memory::Memory;

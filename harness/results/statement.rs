@@ -125,14 +125,16 @@ fn ran_on(mut specification: Resource, owners: &Owners<'_>) -> Resource {
     specification
 }
 
+/// The gates whose verdicts count: none that was set aside, and of several attempts at one gate the last.
+pub(super) fn counted(gates: &[GateResult]) -> impl Iterator<Item = &GateResult> {
+    let replaced = |gate: &GateResult| gates.iter().any(|other| other.key.replaces(gate.key));
+    gates.iter().filter(move |gate| !gate.set_aside && !replaced(gate))
+}
+
 fn result(gates: &[GateResult]) -> TestResult {
     let (mut passed, mut warned, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     let mut faults = BTreeMap::new();
-    for gate in gates.iter().filter(|gate| !gate.set_aside) {
-        // A later attempt at the same gate is what counts.
-        if gates.iter().any(|other| other.key.replaces(gate.key)) {
-            continue;
-        }
+    for gate in counted(gates) {
         if gate.state != Stage::Ended {
             failed.push(gate.key.name(&gate.gate_name()));
             continue;
@@ -141,7 +143,7 @@ fn result(gates: &[GateResult]) -> TestResult {
         let flaky = gate.key.attempt > 1 || gate.evidence.as_ref().is_some_and(|evidence| told(&evidence.record));
         let diagnosis = gate.diagnosis();
         for verdict in &gate.verdicts {
-            let name = gate.key.name(&format!("{}::{}", gate.gate_name(), verdict.check));
+            let name = gate.trial(&verdict.check);
             match verdict.outcome {
                 Outcome::Passed if flaky => warned.push(name),
                 Outcome::Passed => passed.push(name),

@@ -181,7 +181,7 @@ fn compare_files(run_dir: &Path, manifest: &Manifest, found: &mut Verification) 
     found.missing = listed.into_keys().map(str::to_owned).collect();
 }
 
-fn read_envelope(run_dir: &Path) -> Result<(Envelope, Statement), String> {
+pub(super) fn read_envelope(run_dir: &Path) -> Result<(Envelope, Statement), String> {
     let bytes = folder::read(run_dir, Path::new(STATEMENT)).map_err(|error| error.to_string())?;
     let envelope: Envelope = serde_json::from_slice(&bytes).map_err(|error| format!("no DSSE envelope: {error}"))?;
     if envelope.payload_type != PAYLOAD_TYPE {

@@ -41,6 +41,7 @@ fn passed() -> RunDir {
 #[case::missing_argument(&["compare", "one"], 2)]
 #[case::no_run(&["report", "/nonexistent"], 3)]
 #[case::nothing_to_compare(&["compare", "/nonexistent", "/nonexistent"], 3)]
+#[case::nothing_to_judge(&["judge", "/nonexistent"], 3)]
 #[case::nothing_to_watch(&["watch", "/nonexistent"], 3)]
 #[case::nothing_to_resume(&["interrupted", "/nonexistent"], 3)]
 #[case::nothing_to_enter(&["enter", "no-such-project", "--", "true"], 3)]
@@ -57,9 +58,19 @@ fn the_status_says_what_happened(#[case] arguments: &[&str], #[case] status: i32
 #[test]
 fn help_tells_the_statuses_and_shows_examples() {
     assert!(stdout(&gates(&["--help"], &[])).contains("3  could not be done"));
-    for command in
-        ["doctor", "plan", "watch", "report", "compare", "completions", "lane", "interrupted", "enter", "release"]
-    {
+    for command in [
+        "doctor",
+        "plan",
+        "watch",
+        "report",
+        "compare",
+        "judge",
+        "completions",
+        "lane",
+        "interrupted",
+        "enter",
+        "release",
+    ] {
         assert!(stdout(&gates(&[command, "--help"], &[])).contains("Example"), "{command}");
     }
 }

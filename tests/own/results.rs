@@ -4,6 +4,7 @@
 mod bundle;
 mod ci;
 mod day;
+mod judgement;
 mod junit;
 mod merge;
 mod split;

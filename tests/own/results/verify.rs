@@ -10,7 +10,7 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
 use k1s_profile_gates::evidence::Redactions;
 use k1s_profile_gates::plan::{Gate, Transport};
-use k1s_profile_gates::results::{Manifest, Seal, Statement, Verification, verify};
+use k1s_profile_gates::results::{Judgement, Manifest, Seal, Statement, Verification, verify};
 use k1s_profile_gates::signing::{PublicKey, Signer};
 use k1s_profile_gates::summary::{Stage, Summary};
 use rstest::rstest;
@@ -24,13 +24,25 @@ fn manifest(run: &RunDir) -> Manifest {
 }
 
 pub(crate) fn statement(run: &RunDir) -> Value {
-    let envelope: Value = serde_json::from_str(&run.read("result.intoto.json")).unwrap();
+    let envelope: Value = serde_json::from_str(&run.read(STATEMENT_FILE)).unwrap();
     assert_eq!(envelope["payloadType"], "application/vnd.in-toto+json");
     serde_json::from_slice(&STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap()).unwrap()
 }
 
+/// The file with the statement.
+pub(crate) const STATEMENT_FILE: &str = "result.intoto.json";
+
+/// Changes the statement over a run that is not signed.
+pub(crate) fn edit_statement(run: &RunDir, change: impl FnOnce(&mut Value)) {
+    let mut statement = statement(run);
+    change(&mut statement);
+    let mut envelope: Value = serde_json::from_str(&run.read(STATEMENT_FILE)).unwrap();
+    envelope["payload"] = json!(STANDARD.encode(statement.to_string()));
+    run.write(STATEMENT_FILE, &envelope.to_string());
+}
+
 /// Keys as `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write them.
-fn keys(run: &RunDir, seed: u8) -> (Signer, PublicKey, PathBuf) {
+pub(crate) fn keys(run: &RunDir, seed: u8) -> (Signer, PublicKey, PathBuf) {
     let key = SigningKey::from_bytes(&[seed; 32]);
     let (private, public) = (run.beside(&format!("{seed}.pem")), run.beside(&format!("{seed}.pub.pem")));
     std::fs::write(&private, key.to_pkcs8_pem(LineEnding::LF).unwrap()).unwrap();
@@ -359,6 +371,7 @@ fn a_key_that_is_none_is_named() {
 #[case::statement("statement", schemars::schema_for!(Statement))]
 #[case::redactions("redactions", schemars::schema_for!(Redactions))]
 #[case::verification("verification", schemars::schema_for!(Verification))]
+#[case::judgement("judgement", schemars::schema_for!(Judgement))]
 fn a_schema_is_that_of_its_type(#[case] name: &str, #[case] schema: schemars::Schema) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/{name}.schema.json"));
     let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
