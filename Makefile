@@ -7,7 +7,7 @@ GATES = $(CARGO) run --quiet --bin k1s-gates --
 .DEFAULT_GOAL := help
 # The stack's tools before the user's own, cargo-nextest among them.
 WITH_STACK = prefix=$$($(GATES) stack --path) && PATH="$${prefix:+$$prefix:}$$PATH"
-.PHONY: check help stack browser gates resume test both sabotage hosts faults test-kill test-clock kill runs consumer bench matrix sweep fuzz lint doc clean-cache
+.PHONY: check help stack browser policy gates resume test both sabotage hosts faults test-kill test-clock kill runs consumer bench matrix sweep fuzz lint doc clean-cache
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -21,6 +21,10 @@ resume: stack ## Resume the newest interrupted run, or that in RUN_DIR: what had
 
 browser: ## Install what the report is tested in, when it is not there
 	@harness/stack/browser.sh
+
+policy: stack ## Build AMPEL, when it is not there, and show it the results of runs with the policy of examples/policy
+	@$(GATES) stack --ampel
+	@prefix=$$($(GATES) stack --ampel --path) && PATH="$$prefix:$$PATH" $(CARGO) nextest run --profile own --test own --run-ignored only -E 'test(policy::)'
 
 gates: stack ## Run the validation gates against the real WorkerBee
 	@$(GATES) run -- $(ARGS)

@@ -23,6 +23,9 @@ pub(crate) struct Stack {
     /// Remove what the stack has made in its cache folder, and nothing else.
     #[arg(long, conflicts_with_all = ["check", "path", "json"])]
     clean: bool,
+    /// Build AMPEL too, a policy engine to which the result of a run can be shown; no gate needs it.
+    #[arg(long, conflicts_with = "clean")]
+    ampel: bool,
     /// Print JSON: where everything is, or with --check what is missing.
     #[arg(long)]
     json: bool,
@@ -33,10 +36,11 @@ impl Stack {
         if self.clean {
             return clean();
         }
+        let options = Options { ampel: self.ampel, ..options() };
         match (self.check, self.path) {
-            (true, _) => check(self.json),
-            (_, true) => path(),
-            _ => ensure(self.json),
+            (true, _) => check(&options, self.json),
+            (_, true) => path(&options),
+            _ => ensure(&options, self.json),
         }
     }
 }
@@ -45,11 +49,11 @@ fn options() -> Options {
     Options { nextest: true, ..Options::from_env() }
 }
 
-fn ensure(json: bool) -> Result<ExitCode, Box<dyn Error>> {
+fn ensure(options: &Options, json: bool) -> Result<ExitCode, Box<dyn Error>> {
     // Before anything is built, which may take minutes.
     eprintln!("k1s under test: {}", lane::k1s_under_test(&Settings::from_env()?)?);
     let clock = Instant::now();
-    let stack = stack::ensure(&options(), &mut |progress| eprintln!("stack: {progress}"))?;
+    let stack = stack::ensure(options, &mut |progress| eprintln!("stack: {progress}"))?;
     let versions: Vec<_> = stack.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     eprintln!("stack: complete after {:.1} s ({})", clock.elapsed().as_secs_f64(), versions.join(", "));
     if json {
@@ -68,8 +72,8 @@ fn clean() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(json: bool) -> Result<ExitCode, Box<dyn Error>> {
-    let missing = stack::missing(&options())?;
+fn check(options: &Options, json: bool) -> Result<ExitCode, Box<dyn Error>> {
+    let missing = stack::missing(options)?;
     if json {
         print::json(&missing)?;
     }
@@ -79,10 +83,10 @@ fn check(json: bool) -> Result<ExitCode, Box<dyn Error>> {
     Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn path() -> Result<ExitCode, Box<dyn Error>> {
-    let Some(stack) = stack::find(&options()) else {
+fn path(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+    let Some(stack) = stack::find(options) else {
         // Says what is wrong with the options, if that is why.
-        stack::missing(&options())?;
+        stack::missing(options)?;
         eprintln!("k1s-gates: the stack is not complete; prepare it with: k1s-gates stack");
         return Ok(ExitCode::FAILURE);
     };

@@ -47,6 +47,8 @@ pub struct Options {
     pub workerbee_bin: Option<PathBuf>,
     /// True when cargo-nextest is wanted, too.
     pub nextest: bool,
+    /// True when AMPEL is wanted, too: the policy engine before which the statement of a run is shown.
+    pub ampel: bool,
 }
 
 impl Options {
@@ -60,6 +62,7 @@ impl Options {
             k1s_root: trees.k1s.path,
             workerbee_bin: trees.workerbee.path,
             nextest: false,
+            ampel: false,
         }
     }
 }

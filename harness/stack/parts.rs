@@ -12,6 +12,8 @@ use super::step::{Probe, Step};
 const NEXTEST: &str = "0.9.151";
 /// The version of Go that the go.mod of sops asks for; the others ask for less.
 pub(super) const MIN_GO: &str = "1.25.8";
+/// The version of Go that the go.mod of AMPEL asks for.
+pub(super) const MIN_GO_OF_AMPEL: &str = "1.26.4";
 /// The Debian release that the images are made of. The recipe knows its Python, 3.11.
 const SUITE: &str = "bookworm";
 
@@ -76,6 +78,16 @@ const CADDY: GoModule = GoModule {
     prepare: "",
     asked: &["version"],
 };
+const AMPEL: GoModule = GoModule {
+    name: "ampel",
+    module: "github.com/carabiner-dev/ampel",
+    version: "1.3.0",
+    sum: "h1:xeG1IM3eA06qKuHK7DeuyFrTQrWKwasycgrAEbZZpVk=",
+    package: "cmd/ampel",
+    stamp: "sigs.k8s.io/release-utils/version.gitVersion",
+    prepare: "",
+    asked: &["version"],
+};
 const ETCD: &str = "3.5.14";
 
 impl GoModule {
@@ -105,6 +117,7 @@ fn go_program(cache: &Cache, name: &'static str, version: &str, asked: &'static 
         "sops" => "bin/sops",
         "nats-server" => "bin/nats-server",
         "caddy" => "bin/caddy",
+        "ampel" => "bin/ampel",
         _ => "bin/etcd",
     };
     let probe = Probe { of: name, program, arguments: asked, expected: Some(version.to_owned()) };
@@ -142,6 +155,10 @@ pub(super) fn nerdctl(cache: &Cache) -> Step {
 
 pub(super) fn sops(cache: &Cache) -> Step {
     SOPS.step(cache)
+}
+
+pub(super) fn ampel(cache: &Cache) -> Step {
+    AMPEL.step(cache)
 }
 
 pub(super) fn etcd(cache: &Cache) -> Step {

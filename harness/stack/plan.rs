@@ -23,6 +23,8 @@ const NERDCTL_VARIABLE: &str = "WORKERBEE_NERDCTL_BIN";
 const NERDCTL: &str = "nerdctl";
 const SOPS: &str = "sops";
 const NEXTEST: &str = "cargo-nextest";
+/// No gate runs it, and only who asks for it has it.
+const AMPEL: &str = "ampel";
 
 /// The machine, the user's tools on it, and the cache.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub(super) struct Plan {
     workerbee: Option<PathBuf>,
     nerdctl: Option<PathBuf>,
     nextest: bool,
+    ampel: bool,
 }
 
 impl Plan {
@@ -48,6 +51,7 @@ impl Plan {
             workerbee: options.workerbee_bin.as_deref().map(absolute),
             nerdctl: variable(NERDCTL_VARIABLE).map(|path| absolute(&path)),
             nextest: options.nextest,
+            ampel: options.ampel,
             cache,
         };
         super::refuse(plan.refused()).map(|()| plan)
@@ -119,8 +123,8 @@ impl Plan {
 
     /// The user's Go, if it is recent enough.
     fn users_go(&self) -> Option<PathBuf> {
-        self.on_path("go")
-            .filter(|go| self.memory.version(go).is_some_and(|found| version::at_least(found, parts::MIN_GO)))
+        let least = if self.ampel { parts::MIN_GO_OF_AMPEL } else { parts::MIN_GO };
+        self.on_path("go").filter(|go| self.memory.version(go).is_some_and(|found| version::at_least(found, least)))
     }
 
     fn go_programs(&self) -> Vec<Step> {
@@ -130,6 +134,9 @@ impl Plan {
         }
         if self.builds_sops() {
             programs.push(parts::sops(&self.cache));
+        }
+        if self.ampel {
+            programs.push(parts::ampel(&self.cache));
         }
         programs
     }
@@ -208,7 +215,7 @@ impl Plan {
             let folder = built(&program)?.join("bin");
             match program.name {
                 NERDCTL => nerdctl = Some(folder.join(NERDCTL)),
-                SOPS => {}
+                SOPS | AMPEL => {}
                 // What is in the images is none of the tools.
                 _ => continue,
             }
@@ -381,7 +388,7 @@ mod tests {
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
     fn options(cache: &Path) -> Options {
-        Options { cache: cache.join("cache"), k1s_root: None, workerbee_bin: None, nextest: false }
+        Options { cache: cache.join("cache"), k1s_root: None, workerbee_bin: None, nextest: false, ampel: false }
     }
 
     #[rstest]

@@ -7,5 +7,6 @@ mod day;
 mod judgement;
 mod junit;
 mod merge;
+mod policy;
 mod split;
 mod verify;
