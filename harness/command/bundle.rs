@@ -13,6 +13,10 @@ use k1s_profile_gates::{results, run};
 Every file is looked through once more: one that holds what looks like a secret is named with its place, and nothing \
 is packed. The same folder makes the same bytes.
 
+With --with-k1s the k1s that was tested lies in the bundle too, in `k1s`, as it is now where it was tested; it must be the
+same still. A gate's reproduce.sh then needs nothing but the bundle and the harness. What looks like a secret in the k1s is
+named, and packed: the tests would not be of the same k1s without it.
+
 Exit status: 0 packed, 3 refused or not written.
 
 Example: k1s-gates bundle /tmp/run -o run.tar.zst")]
@@ -22,6 +26,9 @@ pub(crate) struct Bundle {
     /// Where to write it; `<name of the folder>.tar.zst` here when not given.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Pack the k1s that was tested too.
+    #[arg(long)]
+    with_k1s: bool,
     /// Print what was packed as JSON.
     #[arg(long)]
     json: bool,
@@ -30,7 +37,11 @@ pub(crate) struct Bundle {
 impl Bundle {
     pub(crate) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
         run::wait_until_sealed(&self.run_dir);
-        let bundled = results::bundle(&self.run_dir, self.output.as_deref())?;
+        let bundled = results::bundle(&self.run_dir, self.output.as_deref(), self.with_k1s)?;
+        for (file, kind, place) in &bundled.suspects {
+            let _ =
+                writeln!(io::stderr(), "{} looks like a secret ({kind:?}) at {place}, and is packed", file.display());
+        }
         let text = if self.json {
             serde_json::to_string_pretty(&bundled)?
         } else {

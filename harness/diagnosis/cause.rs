@@ -12,6 +12,41 @@ use crate::failure::Failure;
 /// The most of a line that people read first.
 const LINE: usize = 300;
 
+/// The largest number of logs that are named where none of them says why.
+const NAMED: usize = 5;
+
+/// Checks whose finding is that something does not work, or is not there: it leaves the question why. The finding of any other
+/// is itself what k1s or `WorkerBee` did wrong.
+const LEAVES_THE_QUESTION: [&str; 27] = [
+    "attest::app",
+    "attest::component-exits",
+    "attest::containers",
+    "attest::leader",
+    "attest::leadership",
+    "attest::loop",
+    "attest::readiness",
+    "attest::resources",
+    "attest::routes",
+    "attest::state-backend",
+    "attest::websocket",
+    "attest::websocket-echo",
+    "components-running",
+    "control-plane-urls",
+    "exports",
+    "ha-leader-observed",
+    "https-probes",
+    "images-built",
+    "ingress-healthy",
+    "manifest-deploy",
+    "mcp-running",
+    "ok",
+    "profile-start",
+    "profile-status-after",
+    "projects-after",
+    "websocket-probe",
+    "workload-status",
+];
+
 /// The diagnosis of a gate: what broke it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Diagnosis {
@@ -99,8 +134,9 @@ impl Cause {
             1 => format!("red: {}", self.checks[0]),
             many => format!("red: {} and {} more that follow from it", self.checks[0], many - 1),
         };
-        let unknown =
-            if self.why.is_none() { format!("cause not found, {}; ", looked_at(read)) } else { String::new() };
+        let asks = self.checks.first().is_none_or(|check| LEAVES_THE_QUESTION.contains(&check.as_str()));
+        let is_open = self.why.is_none() && asks;
+        let unknown = if is_open { format!("cause not found, {}; ", looked_at(read)) } else { String::new() };
         format!("fault of {}; {unknown}{follows}{shows}", self.fault)
     }
 
@@ -116,9 +152,15 @@ fn looked_at(read: &[PathBuf]) -> String {
     match read {
         [] => "there was nothing to look at but the checks' own evidence".to_owned(),
         files => {
-            let names: Vec<String> =
-                files.iter().map(|file| file.file_stem().unwrap_or_default().to_string_lossy().into_owned()).collect();
-            format!("looked at: {}", names.join(", "))
+            let name = |file: &PathBuf| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            // Those of the profile's components and of what they stand on come first: an app's is the last that says why.
+            let (apps, others): (Vec<String>, Vec<String>) =
+                files.iter().map(name).partition(|name| name.starts_with("ae-"));
+            let mut names: Vec<String> = others.into_iter().chain(apps).collect();
+            let more = names.len().saturating_sub(NAMED);
+            names.truncate(NAMED);
+            let more = if more > 0 { format!(" and {more} more logs") } else { String::new() };
+            format!("looked at: {}{more}", names.join(", "))
         }
     }
 }

@@ -60,7 +60,7 @@ fn cause(exit: &Exit, clues: &Clues<'_>) -> Cause {
         None => String::new(),
     };
     let mut cause = Cause::new(format!("{exit}{about_the_log}"), Fault::K1s);
-    cause.fault = why.as_deref().and_then(|why| fault::by_words(why, clues.in_lane)).unwrap_or(Fault::K1s);
+    cause.fault = why.as_deref().and_then(|why| fault::by_its_own_words(why, clues.in_lane)).unwrap_or(Fault::K1s);
     cause.why = why;
     cause.component = Some(exit.component.clone());
     cause.at = exit.at;

@@ -2,7 +2,9 @@
 //! down to another.
 
 use std::fmt::{self, Display, Formatter};
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Kind};
@@ -57,7 +59,6 @@ const FOREIGN: &[(&str, Whose)] = &[
     ("port is already allocated", Whose::The(Fault::Host)),
     ("MCP_PORT_IN_USE", Whose::The(Fault::Host)),
     ("SOPS_REQUIRED", Whose::Environment),
-    (CONTAINERD, Whose::Environment),
     ("failed to extract layer", Whose::Environment),
     ("failed to unpack", Whose::Environment),
     // pip, of what k1s requires: without its index it calls every package missing.
@@ -66,8 +67,17 @@ const FOREIGN: &[(&str, Whose)] = &[
     ("ResolutionImpossible", Whose::The(Fault::K1s)),
 ];
 
-/// How others name containerd when it does not answer them.
-pub(super) const CONTAINERD: &str = "containerd.sock";
+/// How others say that containerd does not answer them: they name its socket beside what came of asking it. The name alone
+/// says nothing: it stands in many an answer in which all is well.
+static SILENT_CONTAINERD: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let before = r"(?:cannot access|dial|connect)[^\n]{0,80}containerd\.sock";
+    let after = r"containerd\.sock[^\n]{0,80}(?:no such file|refused|denied|deadline|timed out|connection error)";
+    Regex::new(&format!("{before}|{after}")).ok()
+});
+
+/// What a component says of itself in its own log when a limit or a mount of its container is in its way: its container is as
+/// k1s's profile asks for it, and the host has no part in that.
+const OF_A_CONTAINER: [&str; 2] = ["oo many open files", "ead-only file system"];
 
 /// Whose fault a red is by its check alone. All others are k1s's.
 const CHECKS: &[(&str, Whose)] = &[
@@ -120,9 +130,23 @@ impl Whose {
     }
 }
 
+/// Is true when a text says that containerd does not answer.
+pub(super) fn is_of_containerd(text: &str) -> bool {
+    SILENT_CONTAINERD.as_ref().is_some_and(|pattern| pattern.is_match(text))
+}
+
 /// By what others say.
 pub(super) fn by_words(text: &str, in_lane: bool) -> Option<Fault> {
+    if is_of_containerd(text) {
+        return Some(Whose::Environment.fault(in_lane));
+    }
     FOREIGN.iter().find(|(words, _)| text.contains(words)).map(|(_, whose)| whose.fault(in_lane))
+}
+
+/// By what a component says in its own log of what ended it.
+pub(super) fn by_its_own_words(text: &str, in_lane: bool) -> Option<Fault> {
+    let is_of_its_container = OF_A_CONTAINER.iter().any(|words| text.contains(words));
+    if is_of_its_container { None } else { by_words(text, in_lane) }
 }
 
 /// By what others say in a failure, or its kind: whose it is whatever check tells it.
@@ -142,4 +166,35 @@ pub(super) fn of_check(check: &str, has_profile: bool, in_lane: bool) -> Fault {
     let whose = CHECKS.iter().find(|(beginning, _)| check.starts_with(beginning));
     let else_ = if has_profile { Fault::K1s } else { Fault::WorkerBee };
     whose.map_or(else_, |(_, whose)| whose.fault(in_lane))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::nerdctl("cannot access containerd socket \"/x/containerd.sock\": no such file or directory", true)]
+    #[case::ctr("ctr: failed to dial \"/x/containerd.sock\": context deadline exceeded", true)]
+    #[case::go("dial unix /x/containerd.sock: connect: connection refused", true)]
+    #[case::python("[Errno 13] Permission denied: '/x/containerd.sock': permission denied", true)]
+    #[case::an_answer("the answer is an object of address \"/run/containerd/containerd.sock\", enabled true", false)]
+    #[case::a_shape("/status/address is now \"<state root>/containerd.sock\"; /ok is gone", false)]
+    #[case::far_apart(&format!("containerd.sock {} connection refused", "x".repeat(200)), false)]
+    fn containerd_is_silent_only_where_somebody_says_so(#[case] text: &str, #[case] is: bool) {
+        assert_eq!(by_words(text, true), is.then_some(Fault::Stack));
+        assert_eq!(by_words(text, false), is.then_some(Fault::Host));
+    }
+
+    #[rstest]
+    #[case("OSError: [Errno 30] Read-only file system: '/workspace/x' (/workspace/src/ae/a.py:3)", None)]
+    #[case("OSError: [Errno 24] Too many open files (/workspace/src/ae/a.py:3)", None)]
+    #[case("OSError: [Errno 28] No space left on device (/workspace/src/ae/a.py:3)", Some(Fault::Host))]
+    fn a_component_in_the_way_of_its_own_container_is_no_fault_of_the_host(
+        #[case] why: &str,
+        #[case] fault: Option<Fault>,
+    ) {
+        assert_eq!(by_its_own_words(why, true), fault);
+    }
 }

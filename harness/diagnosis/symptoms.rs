@@ -21,6 +21,10 @@ const WORKERBEE: &str = "workerbee: ";
 /// Checks on `WorkerBee`'s MCP daemon, and on the ingress and the CA that it makes: one that does not run lacks all.
 const ON_THE_DAEMON: [&str; 3] = ["mcp-", "ingress-", "ca-"];
 
+/// Checks on who leads.
+const ON_THE_LEADER: [&str; 5] =
+    ["attest::leader", "attest::leadership", "attest::lease-renewal", "attest::authority", "ha-leader-observed"];
+
 /// What `WorkerBee` says of a thing, and the check by which the harness looks at the same thing.
 const LOOKS: [(&str, &str); 10] = [
     ("profile-start", "attest::readiness"),
@@ -50,6 +54,8 @@ enum Subject {
     /// An error of `WorkerBee`'s, by the answer that has it.
     Error(PathBuf),
     Component(String),
+    /// Who leads among the controllers: seen by each of them, by the key and by its lease.
+    Leader,
     /// The same evidence, and the same to be done about it.
     Evidence(Option<PathBuf>, String),
 }
@@ -88,7 +94,7 @@ pub(super) fn causes(open: &[&Red], clues: &Clues<'_>, has_died: bool) -> Vec<Ca
 
 fn subject(red: &Red, clues: &Clues<'_>) -> Subject {
     let failure = &red.failure;
-    if failure.kind == Kind::Containerd || red.text().contains(fault::CONTAINERD) {
+    if failure.kind == Kind::Containerd || fault::is_of_containerd(&red.text()) {
         return Subject::Containerd;
     }
     let stopped = clues.evidence.record.failure.as_ref();
@@ -104,7 +110,11 @@ fn subject(red: &Red, clues: &Clues<'_>) -> Subject {
         return if never_ran { Subject::Stopped } else { Subject::Daemon };
     }
     let of_a_profile = !red.check.as_deref().is_some_and(|check| check.starts_with("cleanup::"));
+    let of_the_leader = red.check.as_deref().is_some_and(|check| ON_THE_LEADER.contains(&check));
     match named::component(&red.text(), clues.profile).filter(|_| of_a_profile) {
+        // Which controller is named says who led, not what is broken.
+        Some(component) if of_the_leader && component.starts_with("controller") => Subject::Leader,
+        None if of_the_leader => Subject::Leader,
         Some(component) => Subject::Component(component),
         None => Subject::Evidence(file, failure.remedy.clone()),
     }
@@ -122,7 +132,7 @@ fn absorb(groups: &mut Vec<(Subject, Vec<&Red>)>, has_died: bool) {
     if has_died {
         return;
     }
-    let is_component = |(subject, _): &(Subject, Vec<&Red>)| matches!(subject, Subject::Component(_));
+    let is_component = |(subject, _): &(Subject, Vec<&Red>)| matches!(subject, Subject::Component(_) | Subject::Leader);
     let at_itself = |(_, reds): &(Subject, Vec<&Red>)| {
         reds.iter().any(|red| LEADING[..AT_ITSELF].iter().any(|check| red.check.as_deref() == Some(check)))
     };
@@ -148,7 +158,8 @@ fn look(groups: &mut Vec<(Subject, Vec<&Red>)>) {
         let is = |red: &Red, name: &str| red.check.as_deref() == Some(name);
         let group = |name: &str| groups.iter().position(|(_, reds)| reds.iter().any(|red| is(red, name)));
         let (Some(from), Some(to)) = (group(told), group(look)) else { continue };
-        let is_open = |at: usize| matches!(groups[at].0, Subject::Evidence(..) | Subject::Component(_));
+        let is_open =
+            |at: usize| matches!(groups[at].0, Subject::Evidence(..) | Subject::Component(_) | Subject::Leader);
         if from == to || !is_open(from) || !is_open(to) {
             continue;
         }
@@ -220,6 +231,11 @@ fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
             }
         }
         Subject::Component(component) => of_component(component, is_silent(lead), &mut cause, clues),
+        Subject::Leader => {
+            if let Some(component) = named::component(&lead.text(), clues.profile) {
+                of_component(&component, is_silent(lead), &mut cause, clues);
+            }
+        }
         Subject::Stopped | Subject::Daemon | Subject::Evidence(..) => {}
     }
     let seen = named::shortened(failure.seen.lines().next().unwrap_or_default());
@@ -227,8 +243,13 @@ fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
     if cause.why.is_none() && is_words && !cause.what.contains(&seen) {
         cause.why = Some(seen);
     }
-    let said = format!("{} {}", lead.text(), cause.why.as_deref().unwrap_or_default());
-    cause.fault = fault::of_failure(failure, &said, clues.in_lane)
+    let why = cause.why.as_deref().unwrap_or_default();
+    let by_why = match subject {
+        Subject::Component(_) | Subject::Leader => fault::by_its_own_words(why, clues.in_lane),
+        _ => fault::by_words(why, clues.in_lane),
+    };
+    cause.fault = fault::of_failure(failure, &lead.text(), clues.in_lane)
+        .or(by_why)
         .unwrap_or_else(|| fault::of_check(check, clues.profile.is_some(), clues.in_lane));
     for red in reds {
         cause.takes(red);

@@ -39,6 +39,11 @@ if command -v k1s-gates > /dev/null; then exec k1s-gates run -- -E "$filter"; fi
 exec cargo nextest run --profile gates --test gates -E "$filter"
 "#;
 
+/// The k1s where none is named: that of the bundle, or the repository that has the gates.
+const BUNDLED_OR_OWN: &str = r#"bundled=$(cd "$(dirname "$0")/../.." && pwd)/k1s
+[ -n "${K1S_ROOT:-}" ] || [ ! -d "$bundled/src/ae" ] || K1S_ROOT=$bundled
+[ -n "${K1S_ROOT:-}" ] || [ ! -d "$harness/src/ae" ] || K1S_ROOT=$harness"#;
+
 /// Variables that hold a path.
 const PATHS: [&str; 6] = [
     "K1S_ROOT",
@@ -66,6 +71,7 @@ fn script(spec: &Spec, gate: &str) -> String {
     line("#");
     line("#   K1S_ROOT=<checkout of the k1s below> sh reproduce.sh <checkout of k1s-profile-gates>");
     line("#");
+    line("# Out of a bundle that has the k1s (`k1s-gates bundle --with-k1s`) it finds that by itself.");
     line(
         "# Instead of that checkout, a repository that has the gates among its tests will do. Nothing else of the run's folder",
     );
@@ -83,7 +89,7 @@ fn script(spec: &Spec, gate: &str) -> String {
     let needed = needed(spec);
     let own_k1s = needed.contains_key("K1S_ROOT");
     line(if own_k1s {
-        "[ -n \"${K1S_ROOT:-}\" ] || [ ! -d \"$harness/src/ae\" ] || K1S_ROOT=$harness"
+        BUNDLED_OR_OWN
     } else {
         // The gate had the released k1s, which comes with the stack.
         "unset K1S_ROOT"

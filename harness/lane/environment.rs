@@ -98,6 +98,7 @@ impl Environment {
             ("K1S_ROOT".into(), text(&spec.k1s_root)),
             ("CONTAINERS_REGISTRIES_CONF".into(), text(&registries)),
         ];
+        env.push(("WORKERBEE_PYTHON".into(), text(&python(&root, &spec.workerbee).map_err(unmade)?)));
         let told = |image: &Image| Some((image.role.variable()?.to_owned(), image.name.clone()));
         let others = stack.image_list.iter().filter(|image| image.instead_of.is_some());
         env.extend(others.filter_map(told));
@@ -131,15 +132,17 @@ impl Environment {
         std::mem::forget(self.containerd_of_the_lane);
     }
 
-    /// The command line of `WorkerBee` for a project on this environment.
+    /// The command line of `WorkerBee` for a project on this environment. It deploys and exports with the k1s that is
+    /// installed beside it, unless it is told otherwise: the k1s under test would be tested in its containers alone.
     pub(crate) fn cli(&self, spec: &Spec) -> Cli {
+        let k1s_root = ("WORKERBEE_K1S_ROOT".to_owned(), spec.k1s_root.display().to_string());
         Cli {
             bin: spec.workerbee.clone(),
             state_root: self.state_root.clone(),
             project: spec.project.clone(),
             k1s_root: spec.k1s_root.clone(),
             privilege: "sudo-helper".to_owned(),
-            env: self.env.clone(),
+            env: self.env.iter().cloned().chain([k1s_root]).collect(),
             // A lane's WorkerBee sees nothing of the user's configuration; the user's own WorkerBee all of it.
             hermetic: self.stack.is_some(),
         }
@@ -214,6 +217,17 @@ async fn import(address: &Path, namespace: &str, archive: &Path) -> Result<(), F
         .expected(format!("its content in the namespace {namespace}"))
         .seen(seen)
         .remedy("run `make clean-cache` and `make stack`, which builds the images anew"))
+}
+
+/// Makes the Python by which `WorkerBee` runs k1s's own commands: `WorkerBee`'s. It would take that of a `.venv` in the k1s
+/// root, which nobody has looked at, and it resolves links, by which a virtual environment's Python loses its environment.
+fn python(root: &Path, workerbee: &Path) -> std::io::Result<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = root.join("python");
+    let path = workerbee.with_file_name("python").display().to_string().replace('\'', "'\\''");
+    std::fs::write(&file, format!("#!/bin/sh\nexec '{path}' \"$@\"\n"))?;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))?;
+    Ok(file)
 }
 
 /// Everything of containerd under the lane's root, and no plugin that it does not need.

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use walkdir::WalkDir;
 
+use super::bundled_k1s::{self, Entry, K1sError, Tree};
 use crate::evidence::{Kind, Place, REPORT, Redactor, folder, trust};
 
 /// zstd's level: JSON and logs of a few MB are packed in a blink.
 const LEVEL: i32 = 15;
+/// The mode of evidence in it.
+const MODE: u32 = 0o644;
 
 /// A bundle that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,6 +25,8 @@ pub struct Bundled {
     pub content: u64,
     /// The size of the bundle, in bytes.
     pub size: u64,
+    /// The places of the k1s that look like a secret: what is tested is packed as it is.
+    pub suspects: Vec<(PathBuf, Kind, Place)>,
 }
 
 /// The reason why there is no bundle.
@@ -44,6 +49,9 @@ pub enum BundleError {
     /// It is no regular file: packed, it could lead out of the folder.
     #[error("{} is no regular file: evidence is nothing else; remove it", .0.display())]
     NotAFile(PathBuf),
+    /// The k1s cannot be packed.
+    #[error(transparent)]
+    K1s(#[from] K1sError),
     /// There is nothing to pack.
     #[error("{} holds no files: name the run's folder (RUN_DIR)", .0.display())]
     Empty(PathBuf),
@@ -64,8 +72,9 @@ fn io(path: &Path) -> impl Fn(std::io::Error) -> BundleError + '_ {
     move |source| BundleError::Io { path: path.to_owned(), source }
 }
 
-/// Packs a run's folder into `file`, or into `<name of the folder>.tar.zst` here. The same folder makes the same bytes.
-pub fn bundle(run_dir: &Path, file: Option<&Path>) -> Result<Bundled, BundleError> {
+/// Packs a run's folder into `file`, or into `<name of the folder>.tar.zst` here, and with it the k1s that it tested where
+/// that is wanted. The same folder makes the same bytes.
+pub fn bundle(run_dir: &Path, file: Option<&Path>, with_k1s: bool) -> Result<Bundled, BundleError> {
     let root = run_dir.canonicalize().map_err(io(run_dir))?;
     trust::open(&root).map_err(io(run_dir))?;
     let name = root.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
@@ -79,6 +88,7 @@ pub fn bundle(run_dir: &Path, file: Option<&Path>) -> Result<Bundled, BundleErro
     if files.is_empty() {
         return Err(BundleError::Empty(run_dir.to_owned()));
     }
+    let k1s = with_k1s.then(|| Tree::of(&root)).transpose()?;
     let mut temporary = tempfile::Builder::new().prefix(".part-").tempfile_in(&folder).map_err(io(&target))?;
     let mut archive = Archive::of(&name, temporary.as_file()).map_err(io(&target))?;
     let redactor = Redactor::default();
@@ -88,13 +98,25 @@ pub fn bundle(run_dir: &Path, file: Option<&Path>) -> Result<Bundled, BundleErro
         if let Some((kind, place)) = scan(&redactor, path, &bytes) {
             return Err(BundleError::Secret { file: path.clone(), kind, place });
         }
-        archive.add(path, &bytes).map_err(io(&target))?;
+        archive.add(path, &bytes, MODE).map_err(io(&target))?;
+    }
+    let mut suspects = Vec::new();
+    let names = k1s.as_ref().map(Tree::names).unwrap_or_default();
+    for (tree, name) in k1s.iter().flat_map(|tree| names.iter().map(move |name| (tree, name))) {
+        let path = Path::new(bundled_k1s::FOLDER).join(name);
+        match tree.entry(name)? {
+            Entry::Link { to } => archive.link(&path, &to).map_err(io(&target))?,
+            Entry::File { bytes, mode } => {
+                suspects.extend(bundled_k1s::suspects(&redactor, name, &bytes));
+                archive.add(&path, &bytes, mode).map_err(io(&target))?;
+            }
+        }
     }
     let content = archive.finish().map_err(io(&target))?;
     temporary.flush().map_err(io(&target))?;
     let size = temporary.as_file().metadata().map_err(io(&target))?.len();
     temporary.persist(&target).map_err(|error| io(&target)(error.error))?;
-    Ok(Bundled { file, files: files.len(), content, size })
+    Ok(Bundled { file, files: files.len() + names.len(), content, size, suspects })
 }
 
 /// Every file by its path in the folder, sorted.
@@ -152,16 +174,17 @@ impl<'a> Archive<'a> {
         Ok(Self { name: Path::new(name), tar, content: 0 })
     }
 
-    fn add(&mut self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(tar::EntryType::Regular);
-        header.set_mode(0o644);
-        header.set_mtime(0);
-        header.set_uid(0);
-        header.set_gid(0);
+    fn add(&mut self, path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+        let mut header = plain(tar::EntryType::Regular, mode);
         header.set_size(bytes.len() as u64);
         self.content += bytes.len() as u64;
         self.tar.append_data(&mut header, self.name.join(path), bytes)
+    }
+
+    fn link(&mut self, path: &Path, to: &Path) -> std::io::Result<()> {
+        let mut header = plain(tar::EntryType::Symlink, 0o777);
+        header.set_size(0);
+        self.tar.append_link(&mut header, self.name.join(path), to)
     }
 
     /// Ends it; the size of all contents, in bytes.
@@ -169,4 +192,15 @@ impl<'a> Archive<'a> {
         self.tar.into_inner()?.finish()?;
         Ok(self.content)
     }
+}
+
+/// A header that says nothing of when and by whom.
+fn plain(kind: tar::EntryType, mode: u32) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header
 }

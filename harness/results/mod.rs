@@ -1,6 +1,7 @@
 //! The results over all files of a run: who made them, that they are as they were, and what follows from them.
 
 mod bundle;
+mod bundled_k1s;
 mod folder;
 mod judgement;
 mod junit;
@@ -14,6 +15,7 @@ mod tested;
 mod verify;
 
 pub use bundle::{BundleError, Bundled, bundle};
+pub use bundled_k1s::K1sError;
 pub use folder::GateResult;
 pub use judgement::{JudgeError, Judged, Judgement, NotJudged, Now, Then, Trend, judge};
 pub use junit::{JunitError, junit};

@@ -67,6 +67,11 @@ impl Listing {
         reader.listing
     }
 
+    /// Is true when a file of this name counts in a checkout alone: in a copy of the tree it would be passed over.
+    pub(crate) fn counts_by_git_alone(name: &str) -> bool {
+        Path::new(name).components().next().is_some_and(|top| IN_USE.iter().any(|used| top.as_os_str() == *used))
+    }
+
     /// One digest of all names and contents.
     pub fn digest(&self) -> String {
         let mut all = Sha256::new();
@@ -203,9 +208,8 @@ impl Reader {
             Ok(about) if about.is_symlink() => self.link(path, name, depth),
             // A submodule, or a checkout in the checkout.
             Ok(about) if about.is_dir() => self.tree(path, name, depth + 1),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                self.listing.files.insert(name_of(name), NOT_THERE.to_owned());
-            }
+            // Git tracks it, and it was deleted. The tree is the same as a copy of it, in which nobody knows of that.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.pass_over(name, "deleted"),
             _ => self.content(path, name, ""),
         }
     }
@@ -257,7 +261,7 @@ impl Reader {
     }
 }
 
-/// The text that stands for a file that git tracks and that was deleted.
+/// The text that stands for a file that is gone by the time that it is read again.
 const NOT_THERE: &str = "not there";
 
 fn leads_to(link: &Path) -> String {
@@ -360,10 +364,9 @@ mod tests {
             assert!(now.files != before.files && now.digest() != before.digest(), "{file}");
         }
         std::fs::remove_file(at.join("requirements.txt")).unwrap();
-        assert_eq!(
-            Listing::of(at, &[]).files.get("requirements.txt").map(String::as_str),
-            checkout.then_some(NOT_THERE)
-        );
+        let now = Listing::of(at, &[]);
+        assert!(!now.files.contains_key("requirements.txt"));
+        assert_eq!(now.passed_over.get("requirements.txt").map(String::as_str), checkout.then_some("deleted"));
     }
 
     #[rstest]

@@ -171,6 +171,39 @@ fn where_nothing_says_why_that_is_said() {
     assert!(second.contains("cause not found, looked at: controller-0"), "{second}");
 }
 
+#[test]
+fn who_leads_is_one_thing_whoever_says_it() {
+    let (_run, diagnosis) = diagnosed(HA, &json!([]), &[], |fixture| {
+        *fixture.seen("leader", "/leader") = Value::Null;
+        let first = fixture.seen("leadership", "/changes/0").clone();
+        *fixture.seen("leadership", "/changes") = json!([first, { "seconds": 34.7, "leader": null }]);
+        *fixture.seen("leadership", "/lease/renewed") = json!([]);
+        *fixture.at("profile-status-after", "/leader") = Value::Null;
+    });
+    let found = headlines(&diagnosis);
+    assert!(found.len() == 1 && found[0].starts_with("nobody leads"), "{found:#?}");
+    assert!(diagnosis.causes[0].checks.len() >= 4, "{diagnosis}");
+}
+
+#[test]
+fn a_finding_that_is_the_cause_itself_asks_for_none() {
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([]), &[("controller-0", log("up\n"))], |fixture| {
+        *fixture.seen("versions", "/programs/0/said/Ok") = json!("v0.0.1");
+    });
+    let second = diagnosis.causes[0].second_line(&diagnosis.read);
+    assert!(second.contains("red: attest::versions") && !second.contains("cause not found"), "{second}");
+}
+
+#[test]
+fn of_many_logs_a_few_are_named_and_the_components_first() {
+    let apps: Vec<String> = (0..9).map(|number| format!("ae-x-app-rev1-0-{number}")).collect();
+    let mut logs: Vec<(&str, Vec<u8>)> = apps.iter().map(|name| (name.as_str(), log("up\n"))).collect();
+    logs.push(("controller-0", log("up\n")));
+    let (_run, diagnosis) = diagnosed(SQLITE, &json!([exit("controller-0", 137, 5.0)]), &logs, nothing);
+    let second = diagnosis.causes[0].second_line(&diagnosis.read);
+    assert!(second.contains("looked at: controller-0, ae-x-app-rev1-0-0") && second.contains("and 5 more"), "{second}");
+}
+
 #[rstest]
 #[case::a_full_disk(Failure::new("evidence cannot be kept: No space left on device").seen("No space left on device"), Fault::Host)]
 #[case::containerd(Failure::new("containerd does not answer as it should: connection refused").seen("connection refused").of(Kind::Containerd), Fault::Stack)]

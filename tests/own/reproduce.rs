@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use k1s_profile_gates::tree::Listing;
 use rstest::rstest;
 
 use crate::support::machine::{HONEST, Machine, errors};
@@ -14,7 +15,13 @@ const CALLED: &str =
 
 /// A gate of a machine's, run, and three folders: a checkout of the harness, a repository with gates, and neither.
 fn after_a_gate() -> Machine {
+    after_a_gate_with(|_| {})
+}
+
+/// The same with more in the k1s root.
+fn after_a_gate_with(more: impl FnOnce(&Path)) -> Machine {
     let machine = Machine::new(HONEST).set("WB_PROJECT_BASE", Some("mybase"));
+    more(&machine.at("k1s"));
     machine.run(&["--exact", "inventory::ok"]);
     let manifests = [
         ("harness", format!("[package]\nname = \"k1s-profile-gates\"\nversion = \"{}\"\n", env!("CARGO_PKG_VERSION"))),
@@ -32,17 +39,21 @@ fn after_a_gate() -> Machine {
 
 /// Runs the script alone, away from its run's folder.
 fn reproduced(machine: &Machine, programs: &[&str], folder: &str, env: &[(&str, &str)]) -> Output {
+    let script = machine.at("elsewhere.sh");
+    std::fs::copy(machine.at("run/gates/inventory/reproduce.sh"), &script).unwrap();
+    called(machine, &script, programs, folder, env)
+}
+
+fn called(machine: &Machine, script: &Path, programs: &[&str], folder: &str, env: &[(&str, &str)]) -> Output {
     let bin = machine.at("bin");
     std::fs::create_dir_all(&bin).unwrap();
     for name in programs {
         std::fs::write(bin.join(name), CALLED).unwrap();
         std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let script = machine.at("elsewhere.sh");
-    std::fs::copy(machine.at("run/gates/inventory/reproduce.sh"), &script).unwrap();
     let path = format!("{}:/usr/bin:/bin", bin.display());
     let mut command = Command::new("sh");
-    command.arg(&script).arg(folder).current_dir(machine.folder.path()).env_clear().env("PATH", path);
+    command.arg(script).arg(folder).current_dir(machine.folder.path()).env_clear().env("PATH", path);
     command.envs(env.iter().copied()).output().unwrap()
 }
 
@@ -90,6 +101,59 @@ fn in_a_checkout_of_k1s_that_is_the_one() {
     let output = reproduced(&machine, &["k1s-gates"], "consumer", &GIVEN[1..]);
     let said = text(&output.stdout);
     assert!(said.lines().any(|line| line.starts_with("K1S_ROOT=") && line.ends_with("/consumer")), "{said}");
+}
+
+/// The bundle of the machine's run, with the k1s.
+fn bundle(machine: &Machine) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_k1s-gates"));
+    command.args(["bundle", "run", "-o", "bundle.tar.zst", "--with-k1s"]);
+    command.current_dir(machine.folder.path()).output().unwrap()
+}
+
+#[test]
+fn out_of_a_bundle_with_the_k1s_nothing_else_is_needed() {
+    let machine = after_a_gate_with(|k1s| {
+        std::os::unix::fs::symlink("ae", k1s.join("src/link")).unwrap();
+        std::fs::write(k1s.join("src/ae/token.py"), "API_TOKEN = \"S3cret-0123456789abcdef\"\n").unwrap();
+    });
+    let packed = bundle(&machine);
+    let complained = text(&packed.stderr);
+    assert!(packed.status.success(), "{complained}");
+    // It is said, for it cannot be replaced: the digest is over it.
+    assert!(complained.contains("k1s/src/ae/token.py looks like a secret (Token) at line 1"), "{complained}");
+
+    let there = machine.at("unpacked");
+    let file = std::fs::File::open(machine.at("bundle.tar.zst")).unwrap();
+    tar::Archive::new(zstd::Decoder::new(file).unwrap()).unpack(&there).unwrap();
+    let digest = machine.summary()["k1s_root"]["digest"].as_str().unwrap().to_owned();
+    assert_eq!(Listing::of(&there.join("run/k1s"), &[]).digest(), digest);
+
+    let script = there.join("run/gates/inventory/reproduce.sh");
+    let output = called(&machine, &script, &["make"], "harness", &GIVEN[1..]);
+    let said = text(&output.stdout);
+    assert!(said.lines().any(|line| line.starts_with("K1S_ROOT=") && line.ends_with("/unpacked/run/k1s")), "{said}");
+}
+
+#[rstest]
+#[case::changed_since("src/ae/later.py", "", "is not the k1s that was tested any more: src/ae/later.py differs")]
+#[case::gone_since("src/ae/later.py", "-", "is not the k1s that was tested any more: src/ae/later.py differs")]
+#[case::leads_out("src/ae/later.py", "->", "src/ae/later.py of @/k1s leads out of the k1s")]
+fn a_k1s_that_would_not_be_the_same_is_not_packed(#[case] file: &str, #[case] becomes: &str, #[case] says: &str) {
+    let machine = after_a_gate_with(|k1s| match becomes {
+        "->" => std::os::unix::fs::symlink("/etc/hostname", k1s.join(file)).unwrap(),
+        _ => std::fs::write(k1s.join(file), "first").unwrap(),
+    });
+    let path = machine.at("k1s").join(file);
+    match becomes {
+        "->" => {}
+        "-" => std::fs::remove_file(&path).unwrap(),
+        content => std::fs::write(&path, content).unwrap(),
+    }
+    let packed = bundle(&machine);
+    let complained = text(&packed.stderr);
+    let here = machine.folder.path().display().to_string();
+    assert!(packed.status.code() == Some(3) && complained.contains(&says.replace('@', &here)), "{complained}");
+    assert!(!machine.at("bundle.tar.zst").exists());
 }
 
 #[test]

@@ -323,7 +323,7 @@ fn a_planted_secret_reaches_no_output(#[case] body: &str) {
     // The same secret in the same file, under three names.
     let placeholders: Vec<&str> = written.files.values().flatten().map(|one| one.placeholder.as_str()).collect();
     assert!(placeholders.iter().any(|one| placeholders.iter().filter(|other| *other == one).count() > 2));
-    bundle(&run, Some(&machine.at("bundle.tar.zst"))).unwrap();
+    bundle(&run, Some(&machine.at("bundle.tar.zst")), false).unwrap();
 }
 
 /// All that a run tells: what its trials print, JUnit, and every file.
@@ -355,7 +355,7 @@ fn no_form_of_a_secret_reaches_any_output(#[case] body: &str) {
             let line = text.lines().find(|line| forms::leaks(line));
             assert!(line.is_none(), "{}: {name}: {line:?}", family[0].0);
         }
-        bundle(&machine.at("run"), Some(&machine.at("bundle.tar.zst"))).unwrap();
+        bundle(&machine.at("run"), Some(&machine.at("bundle.tar.zst")), false).unwrap();
     }
 }
 

@@ -29,7 +29,7 @@ fn packed(file: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn a_bundle_is_the_folder_and_the_same_each_time() {
     let run = RunDir::honest();
     let (first, second) = (run.beside("first.tar.zst"), run.beside("second.tar.zst"));
-    let bundled = bundle(&run.path(), Some(&first)).unwrap();
+    let bundled = bundle(&run.path(), Some(&first), false).unwrap();
     std::fs::File::open(run.path().join("run.json")).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     assert!(run.command("bundle", &["-o", second.to_str().unwrap(), "--json"]).status.success());
     assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap());
@@ -71,11 +71,11 @@ fn a_secret_is_named_and_nothing_packed(#[case] file: &str, #[case] content: &st
 fn what_is_no_file_is_refused() {
     let run = RunDir::honest();
     std::os::unix::fs::symlink("/etc/passwd", run.path().join("link")).unwrap();
-    let refused = bundle(&run.path(), Some(&run.beside("b.tar.zst")));
+    let refused = bundle(&run.path(), Some(&run.beside("b.tar.zst")), false);
     assert!(matches!(&refused, Err(BundleError::NotAFile(file)) if file == Path::new("link")), "{refused:?}");
     std::fs::remove_file(run.path().join("link")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(run.path().join("s")).unwrap();
-    assert!(matches!(bundle(&run.path(), Some(&run.beside("b.tar.zst"))), Err(BundleError::NotAFile(_))));
+    assert!(matches!(bundle(&run.path(), Some(&run.beside("b.tar.zst")), false), Err(BundleError::NotAFile(_))));
 }
 
 #[rstest]
@@ -93,8 +93,8 @@ fn a_bundle_is_not_put_anywhere(#[case] file: &str, #[case] why: &str) {
 #[test]
 fn a_folder_that_is_none_is_refused() {
     let run = RunDir::honest();
-    assert!(matches!(bundle(&run.beside("none"), None), Err(BundleError::Io { .. })));
+    assert!(matches!(bundle(&run.beside("none"), None, false), Err(BundleError::Io { .. })));
     std::fs::create_dir(run.beside("empty")).unwrap();
     let file = run.beside("b.tar.zst");
-    assert!(matches!(bundle(&run.beside("empty"), Some(&file)), Err(BundleError::Empty(_))));
+    assert!(matches!(bundle(&run.beside("empty"), Some(&file), false), Err(BundleError::Empty(_))));
 }
