@@ -48,7 +48,7 @@ fn a_run_of_this_version_is_what_it_was_and_shapes_are_left_to_their_trials() {
     assert_eq!(status(&run), Some(0));
     // A bundle is judged as its folder is.
     let packed = run.beside("run.tar.zst");
-    bundle(&run.path(), Some(&packed)).unwrap();
+    bundle(&run.path(), Some(&packed), false).unwrap();
     let output = run.command_on("judge", &packed, &["--json"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
