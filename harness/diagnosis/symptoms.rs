@@ -25,8 +25,10 @@ const ON_THE_DAEMON: [&str; 3] = ["mcp-", "ingress-", "ca-"];
 const ON_THE_LEADER: [&str; 5] =
     ["attest::leader", "attest::leadership", "attest::lease-renewal", "attest::authority", "ha-leader-observed"];
 
-/// What `WorkerBee` says of a thing, and the check by which the harness looks at the same thing.
-const LOOKS: [(&str, &str); 10] = [
+/// What is said of a thing, and the check that sees more of it: what `WorkerBee` says, and the harness observed; that pods are
+/// not ready, and the loop that has not come to them.
+const LOOKS: [(&str, &str); 11] = [
+    ("attest::resources", "attest::loop"),
     ("profile-start", "attest::readiness"),
     ("components-running", "attest::containers"),
     ("ha-leader-observed", "attest::leader"),

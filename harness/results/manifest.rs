@@ -41,6 +41,9 @@ pub struct Manifest {
     pub gates: Vec<GateState>,
     /// The gates that were chosen for the run and not asked for.
     pub not_run: Vec<String>,
+    /// True when a gate that is flaky makes the run fail (`K1S_GATES_FLAKY=fail`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fails_flaky: bool,
     /// The files, sorted by path.
     pub files: Vec<Entry>,
 }
@@ -92,6 +95,7 @@ impl Manifest {
             resumed: standing.resumed.clone(),
             k1s_root: standing.k1s_root.clone(),
             artifacts: tested::artifacts(run_dir),
+            fails_flaky: summary.as_ref().is_some_and(|summary| summary.fails_flaky),
             not_run: summary.map(|summary| tested::not_run(&summary, &standing.gates)).unwrap_or_default(),
             files: files.filter_map(|path| entry(run_dir, &path, &owners, standing.over, memory)).collect(),
             gates: standing.gates.clone(),

@@ -68,8 +68,9 @@ pub struct Digest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TestResult {
-    /// `FAILED` when any check is red, any gate has not ended, or there are no checks; `WARNED` when all are green and
-    /// a gate had to be run twice; `PASSED` otherwise.
+    /// `FAILED` when any check is red, any gate has not ended, or there are no checks, and when a gate is flaky in a run
+    /// that forgives none (`K1S_GATES_FLAKY=fail`); `WARNED` when all are green and a gate had to be run twice, or noticed
+    /// something; `PASSED` otherwise.
     pub result: String,
     /// The manifest, which has the digest of every file of evidence, and the specification of each gate.
     pub configuration: Vec<Resource>,
@@ -97,7 +98,11 @@ impl Statement {
         Self {
             kind: STATEMENT_TYPE.to_owned(),
             predicate_type: PREDICATE_TYPE.to_owned(),
-            predicate: TestResult { configuration, not_run: manifest.not_run.clone(), ..result(gates) },
+            predicate: TestResult {
+                configuration,
+                not_run: manifest.not_run.clone(),
+                ..result(gates, manifest.fails_flaky)
+            },
             subject: subjects(manifest, sha256),
         }
     }
@@ -131,7 +136,7 @@ pub(super) fn counted(gates: &[GateResult]) -> impl Iterator<Item = &GateResult>
     gates.iter().filter(move |gate| !gate.set_aside && !replaced(gate))
 }
 
-fn result(gates: &[GateResult]) -> TestResult {
+fn result(gates: &[GateResult], fails_flaky: bool) -> TestResult {
     let (mut passed, mut warned, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     let mut faults = BTreeMap::new();
     for gate in counted(gates) {
@@ -158,7 +163,7 @@ fn result(gates: &[GateResult]) -> TestResult {
     }
     let result = match (failed.is_empty(), warned.is_empty(), passed.is_empty()) {
         (true, true, false) => "PASSED",
-        (true, false, _) => "WARNED",
+        (true, false, _) if !fails_flaky => "WARNED",
         _ => "FAILED",
     };
     TestResult {

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let trials = vec![
         Trial::test("stressed", repeated::stressed),
         Trial::test("retried", repeated::retried),
+        Trial::test("retried-in-vain", repeated::retried_in_vain),
         Trial::test("two-at-once-in-lanes", at_once::in_lanes),
         Trial::test("two-at-once-on-one-host", at_once::on_one_host),
         Trial::test("two-users-on-one-host", at_once::by_two_users),
