@@ -183,15 +183,26 @@ fn refuse_cgroups() -> Result<(), Failure> {
     if mounts.is_empty() {
         return Err(refused("cgroups are not mounted".to_owned()));
     }
-    let name = format!("k1s-gates-probe-{}", std::process::id());
-    let try_in = |mount: &PathBuf| {
-        let probe = mount.join(&name);
-        match fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe)) {
-            Ok(()) => None,
-            Err(error) => Some(format!("{} cannot be written to: {error}", mount.display())),
-        }
-    };
-    mounts.iter().find_map(try_in).map_or(Ok(()), |seen| Err(refused(seen)))
+    let why_not =
+        |mount: &PathBuf| try_in(mount).err().map(|error| format!("{} cannot be written to: {error}", mount.display()));
+    mounts.iter().find_map(why_not).map_or(Ok(()), |seen| Err(refused(seen)))
+}
+
+/// The folder by which lanes try out whether they can make one. One name for all: none is left for good by a lane that was
+/// killed, and numbers of processes are the same in every lane.
+const PROBE: &str = "k1s-gates-probe";
+
+/// Makes a folder and removes it. Another lane may do the same at the same time, so either may find it there or gone.
+fn try_in(mount: &Path) -> io::Result<()> {
+    let probe = mount.join(PROBE);
+    match fs::create_dir(&probe) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    match fs::remove_dir(&probe) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A lane that could not be made ready.
@@ -209,10 +220,27 @@ pub(super) fn unprepared(what: &str, error: &io::Error) -> Failure {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
 mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn lanes_try_out_a_folder_side_by_side() {
+        let mount = tempfile::tempdir().unwrap();
+        // What a lane has left that was killed.
+        fs::create_dir(mount.path().join(PROBE)).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..500).for_each(|_| try_in(mount.path()).unwrap()));
+            }
+        });
+        assert!(!mount.path().join(PROBE).exists());
+        let file = mount.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(try_in(&file).is_err());
+    }
 
     #[rstest]
     #[case("/run/user/0/ci", true)]
