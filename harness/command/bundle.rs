@@ -13,7 +13,7 @@ use k1s_profile_gates::{results, run};
 Every file is looked through once more: one that holds what looks like a secret is named with its place, and nothing \
 is packed. The same folder makes the same bytes.
 
-With --with-k1s the k1s that was tested lies in the bundle too, in `k1s`, as it is now where it was tested; it must be the
+With --with-k1s the k1s that was tested lies in the bundle too, beside the run's folder, as it is now where it was tested; it must be the
 same still. A gate's reproduce.sh then needs nothing but the bundle and the harness. What looks like a secret in the k1s is
 named, and packed: the tests would not be of the same k1s without it.
 

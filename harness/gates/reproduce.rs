@@ -40,7 +40,7 @@ exec cargo nextest run --profile gates --test gates -E "$filter"
 "#;
 
 /// The k1s where none is named: that of the bundle, or the repository that has the gates.
-const BUNDLED_OR_OWN: &str = r#"bundled=$(cd "$(dirname "$0")/../.." && pwd)/k1s
+const BUNDLED_OR_OWN: &str = r#"bundled=$(cd "$(dirname "$0")/../.." && pwd)-k1s
 [ -n "${K1S_ROOT:-}" ] || [ ! -d "$bundled/src/ae" ] || K1S_ROOT=$bundled
 [ -n "${K1S_ROOT:-}" ] || [ ! -d "$harness/src/ae" ] || K1S_ROOT=$harness"#;
 

@@ -90,24 +90,26 @@ pub fn bundle(run_dir: &Path, file: Option<&Path>, with_k1s: bool) -> Result<Bun
     }
     let k1s = with_k1s.then(|| Tree::of(&root)).transpose()?;
     let mut temporary = tempfile::Builder::new().prefix(".part-").tempfile_in(&folder).map_err(io(&target))?;
-    let mut archive = Archive::of(&name, temporary.as_file()).map_err(io(&target))?;
+    let mut archive = Archive::of(temporary.as_file()).map_err(io(&target))?;
     let redactor = Redactor::default();
+    let inside = Path::new(&name);
     // One at a time: a run's folder may be larger than what this process may hold.
     for path in &files {
         let bytes = folder::read(&root, &root.join(path)).map_err(io(&root.join(path)))?;
         if let Some((kind, place)) = scan(&redactor, path, &bytes) {
             return Err(BundleError::Secret { file: path.clone(), kind, place });
         }
-        archive.add(path, &bytes, MODE).map_err(io(&target))?;
+        archive.add(&inside.join(path), &bytes, MODE).map_err(io(&target))?;
     }
     let mut suspects = Vec::new();
+    let beside = PathBuf::from(bundled_k1s::folder_of(&name));
     let names = k1s.as_ref().map(Tree::names).unwrap_or_default();
     for (tree, name) in k1s.iter().flat_map(|tree| names.iter().map(move |name| (tree, name))) {
-        let path = Path::new(bundled_k1s::FOLDER).join(name);
+        let path = beside.join(name);
         match tree.entry(name)? {
             Entry::Link { to } => archive.link(&path, &to).map_err(io(&target))?,
             Entry::File { bytes, mode } => {
-                suspects.extend(bundled_k1s::suspects(&redactor, name, &bytes));
+                suspects.extend(bundled_k1s::suspects(&redactor, &path, &bytes));
                 archive.add(&path, &bytes, mode).map_err(io(&target))?;
             }
         }
@@ -163,28 +165,27 @@ fn unescaped(text: &[u8]) -> String {
 
 /// A bundle that is being written. Nothing of when and by whom goes in: no times, no owners, one mode.
 struct Archive<'a> {
-    name: &'a Path,
     tar: tar::Builder<zstd::Encoder<'static, &'a std::fs::File>>,
     content: u64,
 }
 
 impl<'a> Archive<'a> {
-    fn of(name: &'a str, target: &'a std::fs::File) -> std::io::Result<Self> {
+    fn of(target: &'a std::fs::File) -> std::io::Result<Self> {
         let tar = tar::Builder::new(zstd::Encoder::new(target, LEVEL)?);
-        Ok(Self { name: Path::new(name), tar, content: 0 })
+        Ok(Self { tar, content: 0 })
     }
 
     fn add(&mut self, path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
         let mut header = plain(tar::EntryType::Regular, mode);
         header.set_size(bytes.len() as u64);
         self.content += bytes.len() as u64;
-        self.tar.append_data(&mut header, self.name.join(path), bytes)
+        self.tar.append_data(&mut header, path, bytes)
     }
 
     fn link(&mut self, path: &Path, to: &Path) -> std::io::Result<()> {
         let mut header = plain(tar::EntryType::Symlink, 0o777);
         header.set_size(0);
-        self.tar.append_link(&mut header, self.name.join(path), to)
+        self.tar.append_link(&mut header, path, to)
     }
 
     /// Ends it; the size of all contents, in bytes.

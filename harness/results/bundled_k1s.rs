@@ -10,8 +10,10 @@ use crate::evidence::layout::MANIFEST;
 use crate::evidence::{Kind, Place, Redactor, folder};
 use crate::tree::{FILES, Identity, Listing, Origin};
 
-/// The folder of the k1s in a bundle, beside the evidence.
-pub(crate) const FOLDER: &str = "k1s";
+/// The name of its folder in a bundle, beside that of the run: within, it would be evidence that no manifest lists.
+pub(super) fn folder_of(run: &str) -> String {
+    format!("{run}-k1s")
+}
 
 /// The reason why the k1s of a run cannot be packed.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +125,6 @@ impl Tree {
 }
 
 /// The places of a file that look like a secret, for who hands it on to decide. The file itself must stay as it is.
-pub(super) fn suspects(redactor: &Redactor, name: &str, bytes: &[u8]) -> Vec<(PathBuf, Kind, Place)> {
-    let found = redactor.scan(bytes).into_iter();
-    found.map(|(kind, place)| (Path::new(FOLDER).join(name), kind, place)).collect()
+pub(super) fn suspects(redactor: &Redactor, path: &Path, bytes: &[u8]) -> Vec<(PathBuf, Kind, Place)> {
+    redactor.scan(bytes).into_iter().map(|(kind, place)| (path.to_owned(), kind, place)).collect()
 }

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use k1s_profile_gates::results::verify;
 use k1s_profile_gates::tree::Listing;
 use rstest::rstest;
 
@@ -120,18 +121,22 @@ fn out_of_a_bundle_with_the_k1s_nothing_else_is_needed() {
     let complained = text(&packed.stderr);
     assert!(packed.status.success(), "{complained}");
     // It is said, for it cannot be replaced: the digest is over it.
-    assert!(complained.contains("k1s/src/ae/token.py looks like a secret (Token) at line 1"), "{complained}");
+    assert!(complained.contains("run-k1s/src/ae/token.py looks like a secret (Token) at line 1"), "{complained}");
 
     let there = machine.at("unpacked");
     let file = std::fs::File::open(machine.at("bundle.tar.zst")).unwrap();
     tar::Archive::new(zstd::Decoder::new(file).unwrap()).unpack(&there).unwrap();
     let digest = machine.summary()["k1s_root"]["digest"].as_str().unwrap().to_owned();
-    assert_eq!(Listing::of(&there.join("run/k1s"), &[]).digest(), digest);
+    assert_eq!(Listing::of(&there.join("run-k1s"), &[]).digest(), digest);
+
+    // The evidence is as it was beside it.
+    let verified = verify(&there.join("run"), None).unwrap();
+    assert!(verified.added.is_empty() && verified.is_sound(), "{verified:?}");
 
     let script = there.join("run/gates/inventory/reproduce.sh");
     let output = called(&machine, &script, &["make"], "harness", &GIVEN[1..]);
     let said = text(&output.stdout);
-    assert!(said.lines().any(|line| line.starts_with("K1S_ROOT=") && line.ends_with("/unpacked/run/k1s")), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("K1S_ROOT=") && line.ends_with("/unpacked/run-k1s")), "{said}");
 }
 
 #[rstest]
