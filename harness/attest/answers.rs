@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::Subject;
 use super::known::{Deviation, Release};
 use super::plain::{AT_ONCE, Asker, Reply, Servers};
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use crate::failure::{Failure, Mismatch};
+use crate::plan::Gate;
 
 const JSON: &str = "application/json";
 const HTML: &str = "text/html";
@@ -96,6 +98,24 @@ pub struct Answer {
     /// The names of the tokens that it holds, though anybody may read it.
     pub tokens: Vec<String>,
 }
+
+/// The answers of both servers.
+pub static PROBE: Probe<Answers> = Probe {
+    name: "answers",
+    of: Gate::starts_profile,
+    moment: Moment::Look,
+    after: After::Nobody,
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::answers",
+        "each answer of API shim and controller of the type that it declares, of its shape, of the release that was \
+         built, without a token in it",
+        "ask the same by hand, with `curl -i`",
+        |seen, case| judge(seen, case.check),
+    )
+    .deviations(|seen| Some((&seen.release, seen.deviations())))],
+    triage: &[],
+};
 
 /// Asks all of it, as anybody who may read it.
 pub async fn observe(subject: &Subject) -> Result<Answers, Failure> {

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::Subject;
 use super::containerd::{Container, Containerd, Task};
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::processes::{self, Running};
 use crate::failure::{Failure, Kind, Mismatch};
-use crate::plan::{Component, Profile};
+use crate::plan::{Component, Gate, Profile};
 
 /// `WorkerBee`'s label of all that belongs to a k1s profile, and its value.
 pub(super) const KIND: (&str, &str) = ("workerbee.component", "k1s-profile");
@@ -55,6 +56,27 @@ pub struct Main {
     /// Its main process; none when there is no such process any more.
     pub process: Option<Running>,
 }
+
+/// The containers, listed before and after all other observations: whatever was restarted meanwhile is another process.
+pub static PROBE: Probe<Containers> = Probe {
+    name: "containers",
+    of: Gate::starts_profile,
+    moment: Moment::Last,
+    after: After::Nobody,
+    observe: Observe::Ask(|scene| {
+        Box::pin(async move {
+            let before = scene.before.as_ref().map_err(Clone::clone)?;
+            Ok(Containers::new(&scene.subject, before, &list(&scene.subject).await?))
+        })
+    }),
+    checks: &[Rule::new(
+        "attest::containers",
+        "each component in the container that WorkerBee reported, labelled, RUNNING, not restarted, past pip",
+        "`nerdctl --namespace <the project's> ps -a` and the gate's logs show what became of it",
+        |seen, case| seen.judge(case.profile),
+    )],
+    triage: &["containerd.json"],
+};
 
 /// Looks once.
 pub async fn list(subject: &Subject) -> Result<ContainerList, Failure> {

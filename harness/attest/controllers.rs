@@ -10,11 +10,12 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Subject;
 use super::plain::{Asker, Servers};
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::provoked::NOBODY;
+use super::{Subject, app};
 use crate::failure::{Failure, Kind, Mismatch};
-use crate::plan::{Component, Profile};
+use crate::plan::{Component, Gate, Profile};
 
 /// How long all controllers may take to answer: those of k1s-ha-min start one after the other.
 const UP: Duration = Duration::from_secs(30);
@@ -91,6 +92,34 @@ pub struct Refusal {
     /// The controller that leads, by the answer.
     pub leader: Option<String>,
 }
+
+/// The controllers by their own account.
+pub static PROBE: Probe<Controllers> = Probe {
+    name: "controllers",
+    of: Gate::starts_profile,
+    moment: Moment::Look,
+    after: After::Nobody,
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject, scene.gate.deploys_apps()))),
+    checks: &[
+        Rule::new(
+            "attest::loop",
+            "the loop of the controller that leads turns again and again, over all apps that are deployed; no node is stale",
+            "see the controller's log: its loop turns about every two seconds",
+            |seen, case| {
+                let apps: &[&str] = if case.gate.deploys_apps() { &app::NAMES } else { &[] };
+                judge_loop(seen, case.profile, apps)
+            },
+        ),
+        Rule::new(
+            "attest::authority",
+            "exactly one controller that says it leads, known to all, and a refusal by name (409 not_leader) from all others",
+            "ask each controller's /system at its own port, and see its log",
+            |seen, _| judge_authority(seen),
+        )
+        .of(Gate::elects_leader),
+    ],
+    triage: &[],
+};
 
 /// Asks all controllers, all at the same time.
 pub async fn observe(subject: &Subject, deployed: bool) -> Result<Controllers, Failure> {
@@ -196,9 +225,9 @@ impl Account {
     }
 }
 
-/// Is true when a controller has to act: of k1s-ha-min only the leader, elsewhere the single one always.
+/// Is true when a controller has to act: of those that elect one only the leader, elsewhere the single one always.
 fn acts(profile: Profile, account: &Account) -> bool {
-    profile != Profile::HaMin || account.leads
+    !profile.elects_leader() || account.leads
 }
 
 /// Exactly one controller of k1s-ha-min says that it leads, all name it, and all others refuse a change by that name.

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::events::TaskEvent;
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use crate::failure::{Kind, Mismatch};
+use crate::plan::Gate;
 
 /// For how long a component may be restarted, or its container removed by who made it, before its end is final.
 const SETTLING: Duration = Duration::from_millis(700);
@@ -173,6 +175,22 @@ impl Tally {
         now.saturating_duration_since(self.last)
     }
 }
+
+/// The ends of components, as a watch has followed them until the stop.
+pub static PROBE: Probe<Exits> = Probe {
+    name: "component-exits",
+    of: Gate::starts_profile,
+    moment: Moment::Stop,
+    after: After::Nobody,
+    observe: Observe::Watch,
+    checks: &[Rule::new(
+        "attest::component-exits",
+        "every component of the profile running, by containerd's events, until the gate stops it",
+        "see the component's log in RUN_DIR/triage",
+        |seen, _| seen.judge(),
+    )],
+    triage: &[],
+};
 
 impl Exits {
     /// The ends that are no work of who made the container.

@@ -15,8 +15,10 @@ use super::Subject;
 use super::app::{self, App, read};
 use super::containerd::Containerd;
 use super::images::{app_of, applications};
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::resources::Seen;
 use crate::failure::{Failure, Kind, Mismatch};
+use crate::plan::Gate;
 
 /// The formats that the runbook asks for.
 pub const FORMATS: [&str; 3] = ["helm", "k1s", "k8s"];
@@ -89,6 +91,22 @@ pub struct Lint {
     /// Its output.
     pub said: String,
 }
+
+/// The exported manifests.
+pub static PROBE: Probe<Exports> = Probe {
+    name: "exports",
+    of: Gate::deploys_apps,
+    moment: Moment::Look,
+    after: After::These(&["routes"]),
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::exports",
+        "k1s, Kubernetes and Helm exports of valid objects, with the images, ports and hosts of what runs",
+        "read the exported files, which /exports in the answer names",
+        |seen, _| judge(seen),
+    )],
+    triage: &[],
+};
 
 /// Reads what the answer says was exported.
 pub async fn observe(subject: &Subject) -> Result<Exports, Failure> {

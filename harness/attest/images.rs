@@ -16,7 +16,9 @@ use sha2::{Digest as _, Sha256};
 use super::Subject;
 use super::app::{self, App};
 use super::containerd::{Containerd, in_namespace};
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use crate::failure::{Failure, Kind, Mismatch};
+use crate::plan::Gate;
 
 /// The label by which k1s marks the containers of an application; its value is project and name.
 pub(super) const APP: &str = "ae.app";
@@ -61,6 +63,22 @@ pub struct Running {
     /// The snapshot that the container does stand on.
     pub stands_on: String,
 }
+
+/// The images of the app's containers.
+pub static PROBE: Probe<Images> = Probe {
+    name: "images",
+    of: Gate::deploys_apps,
+    moment: Moment::Look,
+    after: After::These(&["routes"]),
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::images",
+        "each app's container runs from the image that this gate built for it",
+        "compare `nerdctl image inspect` and `nerdctl container inspect` with /builds in the answer",
+        |seen, _| judge(seen),
+    )],
+    triage: &[],
+};
 
 /// Asks containerd what the project's applications run from.
 pub async fn observe(subject: &Subject) -> Result<Images, Failure> {

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::Subject;
 use super::etcd::Etcd;
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use crate::failure::{Failure, Mismatch};
-use crate::plan::{Component, Profile};
+use crate::plan::{Component, Gate, Profile};
 use crate::workerbee::naming;
 use crate::workerbee::reply::ProfileRecord;
 
@@ -119,6 +120,22 @@ async fn read(etcd: &Etcd, key: &str) -> Result<Option<Leader>, Failure> {
     })?;
     Ok(Some(Leader { controller, claimed: value["lease_id"].as_i64().unwrap_or_default(), attached: entry.lease }))
 }
+
+/// The leader's key.
+pub static PROBE: Probe<Lease> = Probe {
+    name: "leader",
+    of: Gate::elects_leader,
+    moment: Moment::Alive,
+    after: After::Nobody,
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::leader",
+        "a leader's key in etcd that names one of the three controllers and is attached to its living lease",
+        "see the controllers' logs: whoever leads keeps its lease alive every 5 s",
+        |seen, case| seen.judge(case.profile),
+    )],
+    triage: &[],
+};
 
 /// Observes which controller leads k1s-ha-min, and whether that is still true: a lease that is not kept alive ends
 /// after 15 s.

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use tokio::task::AbortHandle;
 
 use super::leader;
-use crate::failure::Mismatch;
-use crate::plan::{Component, Profile};
+use super::probe::{After, Moment, Observe, Probe, Rule};
+use crate::failure::{Failure, Mismatch};
+use crate::plan::{Component, Gate, Profile};
 
 /// The interval at which the key is read.
 const PACE: Duration = Duration::from_millis(250);
@@ -55,6 +56,41 @@ pub struct Change {
     /// The controller's id; none when there was no key.
     pub leader: Option<String>,
 }
+
+/// The leader's key over time, as a watch has read it from before the profile was up.
+pub static PROBE: Probe<Leadership> = Probe {
+    name: "leadership",
+    of: Gate::elects_leader,
+    moment: Moment::Last,
+    after: After::These(&["logs", "containers"]),
+    observe: Observe::Ask(|scene| {
+        Box::pin(async move {
+            let watch = scene.leadership.as_ref().ok_or_else(|| {
+                Failure::new("nobody watched who leads")
+                    .expected("a watch from before the profile was up")
+                    .seen("none")
+                    .to_be_reported()
+            })?;
+            watch.until_renewed().await;
+            Ok(watch.so_far())
+        })
+    }),
+    checks: &[
+        Rule::new(
+            "attest::leadership",
+            "one controller that leads from the profile's start until all observations are made",
+            "see the controllers' logs at that time: a leader that cannot renew its lease for 15 s loses it",
+            |seen, case| seen.judge(case.profile),
+        ),
+        Rule::new(
+            "attest::lease-renewal",
+            "a leader that renews its lease, which lasts half a minute at most",
+            "see the leader's log: it renews its lease every 5 s",
+            |seen, _| judge_lease(seen),
+        ),
+    ],
+    triage: &[],
+};
 
 /// The watch; it ends when this is dropped.
 pub struct Watch {

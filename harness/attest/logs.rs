@@ -10,9 +10,10 @@ use walkdir::WalkDir;
 
 use super::Subject;
 use super::ingress::Tokens;
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::provoked::is_provoked;
 use crate::failure::{Failure, Mismatch};
-use crate::plan::Profile;
+use crate::plan::{Gate, Profile};
 use crate::workerbee::naming;
 
 const TRACEBACK: &str = "Traceback (most recent call last):";
@@ -53,6 +54,28 @@ pub struct Log {
     /// True when this user may not read it.
     pub forbidden: bool,
 }
+
+/// The logs, with all that the other probes have made k1s log.
+pub static PROBE: Probe<Logs> = Probe {
+    name: "logs",
+    of: Gate::starts_profile,
+    moment: Moment::Last,
+    after: After::Nobody,
+    observe: Observe::Ask(|scene| {
+        Box::pin(async move {
+            let logs = observe(&scene.subject)?;
+            scene.tell(|aside| aside.noticed.extend(logs.tracebacks(scene.subject.profile)));
+            Ok(logs)
+        })
+    }),
+    checks: &[Rule::new(
+        "attest::logs",
+        "a log of each component, and no token of the profile's in any log",
+        "read the log (`nerdctl logs`), give out other tokens, and see what k1s logs there",
+        |seen, case| judge(seen, case.profile),
+    )],
+    triage: &[],
+};
 
 /// Reads them.
 pub fn observe(subject: &Subject) -> Result<Logs, Failure> {

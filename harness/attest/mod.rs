@@ -24,6 +24,7 @@ pub mod logs;
 pub mod objects;
 pub mod plain;
 mod poll;
+pub mod probe;
 pub mod processes;
 pub(crate) mod provoked;
 pub mod rbac;
@@ -32,6 +33,8 @@ pub mod refusals;
 pub mod residue;
 pub mod resources;
 pub mod routes;
+mod scene;
+pub(crate) mod schedule;
 pub mod seed;
 pub mod state;
 mod subject;
@@ -42,9 +45,40 @@ pub mod websocket;
 use std::time::Duration;
 
 pub use ended::Ended;
+pub use scene::{Aside, Scene};
 pub use subject::Subject;
 
 use crate::failure::Failure;
+use probe::AnyProbe;
+
+/// The list of probes, in the order of their checks: a new probe is a file, and a line here.
+pub static PROBES: &[&dyn AnyProbe] = &[
+    &containers::PROBE,
+    &processes::PROBE,
+    &readiness::PROBE,
+    &state::PROBE,
+    &versions::PROBE,
+    &leader::PROBE,
+    &leadership::PROBE,
+    &routes::PROBE,
+    &websocket::PROBE,
+    &echo::PROBE,
+    &resources::PROBE,
+    &seed::PROBE,
+    &images::PROBE,
+    &exports::PROBE,
+    &life::READY,
+    &life::CHANGES,
+    &life::SICK,
+    &life::JOB,
+    &controllers::PROBE,
+    &refusals::PROBE,
+    &answers::PROBE,
+    &objects::PROBE,
+    &rbac::PROBE,
+    &logs::PROBE,
+    &exits::PROBE,
+];
 
 /// A client for what runs on this machine: whatever proxy the environment names has no part in it.
 fn client(limit: Duration) -> Result<reqwest::Client, Failure> {

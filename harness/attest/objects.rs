@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use super::Subject;
 use super::known::{Deviation, Release};
 use super::plain::{Asker, Servers};
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use crate::failure::{Failure, Mismatch};
+use crate::plan::Gate;
 
 const NAMESPACE: &str = "gates-objects";
 const OTHER: &str = "gates-others";
@@ -85,6 +87,23 @@ fn map(name: &str, data: &Value) -> Value {
     let metadata = json!({ "name": name, "labels": { "gates": name } });
     json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data })
 }
+
+/// The life of objects. Each probe that makes some counts the versions of all: they go in turn.
+pub static PROBE: Probe<Objects> = Probe {
+    name: "objects",
+    of: Gate::starts_profile,
+    moment: Moment::Look,
+    after: After::These(&["refusals"]),
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::objects",
+        "objects of the API that are created, changed, listed, watched and deleted as Kubernetes's clients expect it",
+        "go through the steps by hand, with `kubectl` or `curl`; see the API shim's log",
+        |seen, case| judge(seen, case.check),
+    )
+    .deviations(|seen| Some((&seen.release, seen.deviations())))],
+    triage: &[],
+};
 
 /// Goes through the life of a few configuration maps and a secret, and listens to what is told of it.
 pub async fn observe(subject: &Subject) -> Result<Objects, Failure> {

@@ -6,7 +6,9 @@ use procfs::ProcError;
 use procfs::process::{Process, all_processes};
 use serde::{Deserialize, Serialize};
 
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use crate::failure::{Failure, Mismatch};
+use crate::plan::Gate;
 
 /// A process without its arguments: k1s's tokens stand among those.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +72,27 @@ pub fn running(pids: &[u32]) -> Result<BTreeMap<u32, Running>, Failure> {
     }
     Ok(seen)
 }
+
+/// The programs of k1s, once all components are ready and so have become what they are.
+pub static PROBE: Probe<Places> = Probe {
+    name: "host-processes",
+    of: Gate::starts_profile,
+    moment: Moment::Alive,
+    after: After::These(&["readiness", "versions", "leader", "state-backend"]),
+    observe: Observe::Ask(|scene| {
+        Box::pin(async move {
+            let namespace = scene.subject.namespace();
+            observe((!scene.shared_host).then_some(namespace.as_str()))
+        })
+    }),
+    checks: &[Rule::new(
+        "attest::host-processes",
+        "k1s's controllers, API shim, etcd and NATS in containers, and none outside",
+        "see what started the process; a k1s that was started by hand must not run during a gate",
+        |seen, _| judge(seen),
+    )],
+    triage: &["daemon.json"],
+};
 
 /// Looks through all processes.
 ///

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::Subject;
 use super::known::{Deviation, Release};
 use super::plain::{Asker, Servers};
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use crate::failure::{Failure, Kind, Mismatch};
+use crate::plan::Gate;
 
 const NAMESPACE: &str = "gates-rbac";
 const OTHER: &str = "gates-others";
@@ -37,6 +39,23 @@ pub struct Asked {
     /// True when the role allows it.
     pub opens: bool,
 }
+
+/// The rights of a service account. It makes objects: in turn with those that do, too.
+pub static PROBE: Probe<Rbac> = Probe {
+    name: "rbac",
+    of: Gate::starts_profile,
+    moment: Moment::Look,
+    after: After::These(&["objects"]),
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::rbac",
+        "a service account may do what its role names, in its namespace, and nothing else",
+        "make the account, its role and binding by hand, and ask with its token",
+        |seen, case| judge(seen, case.check),
+    )
+    .deviations(|seen| Some((&seen.release, seen.deviations())))],
+    triage: &[],
+};
 
 /// Makes an account that may list the deployments of one namespace, and tries more. Deployments are the one kind of
 /// which k1s asks in which namespace they are.

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::containerd::Containerd;
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::{Ended, Subject, client};
 use crate::failure::{Failure, Kind, Mismatch};
-use crate::plan::{Component, Profile};
+use crate::plan::{Component, Gate, Profile};
 
 /// `WorkerBee` waits for controller 0 and the API shim only. The other controllers of k1s-ha-min need a moment more:
 /// measured on two cores, a second, and up to five beside another gate.
@@ -35,6 +36,22 @@ pub struct Answer {
     /// The start of the body, or why there is none.
     pub said: String,
 }
+
+/// The health of each component.
+pub static PROBE: Probe<Readiness> = Probe {
+    name: "readiness",
+    of: Gate::starts_profile,
+    moment: Moment::Alive,
+    after: After::Nobody,
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::readiness",
+        "200 from the health endpoint of each component, at its own container's address",
+        "see the log of the component's container",
+        |seen, case| seen.judge(case.profile),
+    )],
+    triage: &[],
+};
 
 /// Asks every component until it is ready, all at the same time.
 pub async fn observe(subject: &Subject) -> Result<Readiness, Failure> {

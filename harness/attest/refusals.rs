@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use super::Subject;
 use super::known::{Deviation, Release};
 use super::plain::{Asker, Servers};
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::provoked::NOBODY;
 use crate::failure::{Failure, Mismatch};
+use crate::plan::Gate;
 
 /// The controller's ways to change something.
 const CHANGES: [&str; 7] =
@@ -70,6 +72,24 @@ pub struct Applied {
     /// The start of the answer.
     pub said: String,
 }
+
+/// The changes that are asked for without a right to them.
+pub static PROBE: Probe<Refusals> = Probe {
+    name: "refusals",
+    of: Gate::starts_profile,
+    moment: Moment::Look,
+    after: After::Nobody,
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::refusals",
+        "each change is refused to those without a token for it, by API shim and controller; what is no manifest is \
+         refused with a reason",
+        "ask the same by hand, with `curl -X`; a change that is let through is open to everybody who reaches the server",
+        |seen, case| judge(seen, case.check),
+    )
+    .deviations(|seen| seen.were_read().then(|| (&seen.release, seen.deviations())))],
+    triage: &[],
+};
 
 /// Asks for all of it.
 pub async fn observe(subject: &Subject) -> Result<Refusals, Failure> {

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::app::{self, App};
 use super::ingress::Ingress;
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::tls::Question;
 use super::{Subject, poll};
 use crate::failure::{Failure, Mismatch};
-use crate::plan::Profile;
+use crate::plan::{Gate, Profile};
 
 /// k1s mirrors what it deploys into its API a moment later, and probes readiness every two seconds.
 const SETTLED: Duration = Duration::from_secs(20);
@@ -92,6 +93,22 @@ pub struct AppStatus {
     /// The host name of its ingress.
     pub ingress_host: Option<String>,
 }
+
+/// The workload by k1s's own account.
+pub static PROBE: Probe<Resources> = Probe {
+    name: "resources",
+    of: Gate::deploys_apps,
+    moment: Moment::Look,
+    after: After::These(&["routes"]),
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::resources",
+        "the pods, deployments, services and ingresses that WorkerBee's manifests name, all ready, and no others",
+        "ask k1s: `ae.cli status`, and the API's /api/v1/namespaces/<project>/pods",
+        |seen, case| judge(case.profile, seen),
+    )],
+    triage: &[],
+};
 
 /// Asks k1s's API and its controller.
 pub async fn observe(subject: &Subject) -> Result<Resources, Failure> {

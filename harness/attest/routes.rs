@@ -7,11 +7,13 @@ use futures_util::future::join_all;
 use hyper::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::app::App;
+use super::app::{self, App};
 use super::ingress::Ingress;
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::tls::{Answer, Question, Trust};
-use super::{Subject, poll};
+use super::{Subject, listeners, poll};
 use crate::failure::{Failure, Kind, Mismatch};
+use crate::plan::Gate;
 
 /// The routes that the runbook asks for.
 pub const WANTED: [&str; 6] = ["api", "api_healthz", "controller", "controller_health", "dashboard", "docs"];
@@ -75,6 +77,31 @@ pub struct Guard {
     /// The status that the token opens.
     pub opens: u16,
 }
+
+/// The routes of the profile, and of the apps that were deployed into it.
+pub static PROBE: Probe<Routes> = Probe {
+    name: "routes",
+    of: Gate::starts_profile,
+    moment: Moment::Look,
+    after: After::Nobody,
+    observe: Observe::Ask(|scene| {
+        Box::pin(async move {
+            let deploys = scene.gate.deploys_apps();
+            let apps = if deploys { app::deployed(&scene.subject)? } else { Vec::new() };
+            let routes = observe(&scene.subject, &apps).await;
+            scene.tell(|aside| aside.noticed.extend(listeners::shared_admin()));
+            routes
+        })
+    }),
+    checks: &[Rule::new(
+        "attest::routes",
+        "every route answers 200 over TLS that verifies against WorkerBee's CA and no other; what is guarded asks for \
+         a token",
+        "ask the URL by hand, with `curl --cacert` and the CA in <state root>/global/caddy-local-root.crt",
+        |seen, case| if case.gate.deploys_apps() { judge_with_apps(seen) } else { judge(seen) },
+    )],
+    triage: &["ingress-status.json", "profile-status.json"],
+};
 
 /// Asks every route: those of the profile, and those of the applications that were deployed into it.
 pub async fn observe(subject: &Subject, apps: &[App]) -> Result<Routes, Failure> {

@@ -11,9 +11,11 @@ use serde_json::Value;
 
 use super::app::{self, App};
 use super::ingress::Ingress;
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::tls::Question;
 use super::{Subject, client, poll};
 use crate::failure::{Failure, Mismatch};
+use crate::plan::Gate;
 
 /// The value that the app is seeded with; `WorkerBee` expects it in the backend's answer.
 const SEED: &str = "workerbee";
@@ -65,6 +67,22 @@ pub struct Hop {
     /// The reason why there is no value.
     pub error: Option<String>,
 }
+
+/// A value's way through the app.
+pub static PROBE: Probe<Seed> = Probe {
+    name: "app",
+    of: Gate::deploys_apps,
+    moment: Moment::Look,
+    after: After::These(&["routes"]),
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::app",
+        "what is written into the database comes out of backend and frontend, by the ports of their services",
+        "see the logs of the app's containers, and DB_URLS and BACKEND_URLS in their manifests",
+        |seen, _| judge(seen),
+    )],
+    triage: &[],
+};
 
 /// Writes a value, asks all three for it, and puts the old one back.
 pub async fn observe(subject: &Subject) -> Result<Seed, Failure> {

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Subject;
 use super::etcd::Etcd;
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use crate::failure::{Failure, Mismatch};
-use crate::plan::{Component, Profile};
+use crate::plan::{Component, Gate, Profile};
 use crate::workerbee::naming;
 
 /// A single controller answers `/health` before its first turn writes its node down.
@@ -63,6 +64,34 @@ pub struct File {
     /// Its tables.
     pub tables: Vec<String>,
 }
+
+/// The place of the state.
+pub static PROBE: Probe<State> = Probe {
+    name: "state-backend",
+    of: Gate::starts_profile,
+    moment: Moment::Alive,
+    after: After::Nobody,
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject, scene.gate.deploys_apps()))),
+    checks: &[
+        Rule::<State>::new(
+            "attest::state-backend",
+            "k1s's keys in etcd, and no SQLite file with its state",
+            REMEDY,
+            |seen, case| seen.judge(case.profile, case.gate.deploys_apps()),
+        )
+        .of(Gate::keeps_state_in_etcd),
+        Rule::<State>::new(
+            "attest::state-backend",
+            "an SQLite file with k1s's state, and no etcd",
+            REMEDY,
+            |seen, case| seen.judge(case.profile, case.gate.deploys_apps()),
+        )
+        .of(|gate| !gate.keeps_state_in_etcd()),
+    ],
+    triage: &[],
+};
+
+const REMEDY: &str = "compare AE_STATE_BACKEND in the controller's container with the profile";
 
 /// Looks until there is state somewhere, of what was deployed or of nothing yet, and the API shim's file.
 pub async fn observe(subject: &Subject, deployed: bool) -> Result<State, Failure> {

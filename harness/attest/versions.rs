@@ -10,11 +10,12 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use super::containerd::{Container, Containerd, Task};
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::readiness::address;
 use super::{Subject, client, images};
 
 use crate::failure::{Failure, Kind, Mismatch};
-use crate::plan::{Component, Profile};
+use crate::plan::{Component, Gate, Profile};
 use crate::stack::version_in;
 use crate::workerbee::naming;
 
@@ -69,6 +70,28 @@ pub struct Recorded {
     /// The digest of its image's configuration.
     pub id: Option<String>,
 }
+
+/// The version of each program. `WorkerBee` waits for controller 0 alone: the others may not answer before they are ready.
+pub static PROBE: Probe<Versions> = Probe {
+    name: "versions",
+    of: Gate::starts_profile,
+    moment: Moment::Alive,
+    after: After::These(&["readiness"]),
+    observe: Observe::Ask(|scene| {
+        Box::pin(async move {
+            let versions = observe(&scene.subject).await?;
+            scene.tell(|aside| aside.versions.extend(versions.told()));
+            Ok(versions)
+        })
+    }),
+    checks: &[Rule::new(
+        "attest::versions",
+        "etcd, NATS, Caddy, Python and k1s of the versions that their images are named after and that were recorded",
+        "see the file for what each said and from which image it runs; build the stack's images anew: make clean-cache stack",
+        |seen, case| seen.judge(case.profile),
+    )],
+    triage: &[],
+};
 
 /// Asks every component, and the ingress, all at the same time.
 pub async fn observe(subject: &Subject) -> Result<Versions, Failure> {

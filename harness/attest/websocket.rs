@@ -35,9 +35,11 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::ingress::Ingress;
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::tls::Trust;
 use super::{Subject, app};
 use crate::failure::{Failure, Kind, Mismatch};
+use crate::plan::Gate;
 
 /// The text that the app puts before what it echoes.
 const PREFIX: &str = "echo:";
@@ -105,6 +107,23 @@ pub enum End {
     /// Otherwise: how.
     Broken(String),
 }
+
+/// The WebSocket of `WorkerBee`'s own app.
+pub static PROBE: Probe<WebSocket> = Probe {
+    name: "websocket",
+    of: Gate::deploys_apps,
+    moment: Moment::Look,
+    after: After::These(&["routes"]),
+    observe: Observe::Ask(|scene| Box::pin(observe(&scene.subject))),
+    checks: &[Rule::new(
+        "attest::websocket",
+        "a verified handshake, every message echoed, 100 of them in order, an end after the answer; of 64 KiB all or \
+         nothing",
+        "see the log of the backend's container, and that the ingress passes upgrades on",
+        |seen, _| judge(seen),
+    )],
+    triage: &[],
+};
 
 /// Talks to the backend's WebSocket.
 pub async fn observe(subject: &Subject) -> Result<WebSocket, Failure> {

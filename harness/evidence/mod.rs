@@ -21,5 +21,6 @@ pub(crate) use record::{outline, projects_of};
 pub use redact::{Kind, Learned, LearnedSecret, Place, Redaction, RedactionKey, Redactor};
 pub use redactions::Redactions;
 pub use shape::shape;
+pub(crate) use store::pretty;
 pub use store::{Store, StoreError};
 pub(crate) use triage::{Item, Red, Triage};

@@ -84,7 +84,7 @@ impl Store {
         if redactions.note(file, replaced)
             && let Some(log) = &self.log
         {
-            self.put(log, &json(&*redactions).map_err(|source| StoreError { path: self.root.join(log), source })?)?;
+            self.put(log, &pretty(&*redactions).map_err(|source| StoreError { path: self.root.join(log), source })?)?;
         }
         Ok(path)
     }
@@ -128,18 +128,18 @@ impl Store {
 
     /// A value of names and digests alone as indented JSON: a digest that looked like a secret would be none any more.
     pub(crate) fn plain_json(&self, file: &Path, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
-        json(value).map_err(|source| StoreError { path: self.root.join(file), source })
+        pretty(value).map_err(|source| StoreError { path: self.root.join(file), source })
     }
 
     /// Writes a value as indented JSON.
     pub fn write_json(&self, file: &Path, value: &impl Serialize) -> Result<PathBuf, StoreError> {
-        let bytes = json(value).map_err(|source| StoreError { path: self.root.join(file), source })?;
+        let bytes = pretty(value).map_err(|source| StoreError { path: self.root.join(file), source })?;
         self.write(file, &bytes)
     }
 }
 
 /// Indented JSON, as a file holds it.
-fn json(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
+pub(crate) fn pretty(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     Ok(bytes)

@@ -6,16 +6,13 @@ use super::daemon;
 use super::session::Session;
 use super::validation::LABEL;
 use crate::attest::exit_watch::ExitWatch;
-use crate::attest::exits::Exits;
-use crate::checks::{Check, observed};
+use crate::attest::exits::PROBE;
 use crate::evidence::call::{Call, CallProblem};
 use crate::failure::Failure;
 use crate::plan::{Profile, Transport};
 
 /// How long `WorkerBee` has to report the failure itself.
 const GRACE: Duration = Duration::from_secs(2);
-/// The ends that were observed.
-const EXITS: &str = "component-exits";
 
 /// Begins to follow what becomes of the profile's components.
 pub(super) fn watch(session: &mut Session<'_>, profile: Profile) -> Result<(), Failure> {
@@ -78,7 +75,9 @@ pub(super) fn has_struck(session: &mut Session<'_>) -> Result<bool, Failure> {
         Failure::new(why)
             .expected("every component of the profile running until the gate stops it")
             .seen(format!("WorkerBee still waited for it after {seconds:.1} s, and its call was ended{daemon}"))
-            .evidence(session.store.root().join(session.spec.folder().join("seen").join(format!("{EXITS}.json"))))
+            .evidence(
+                session.store.root().join(session.spec.folder().join("seen").join(format!("{}.json", PROBE.name))),
+            )
             .remedy(
                 "see the component's log in RUN_DIR/triage; K1S_GATES_FAIL_FAST=off waits for WorkerBee's own answer",
             ),
@@ -97,18 +96,7 @@ pub(super) fn has_struck(session: &mut Session<'_>) -> Result<bool, Failure> {
 /// Keeps what was observed, for the components are about to be stopped.
 pub(super) fn keep(session: &mut Session<'_>) -> Result<(), Failure> {
     match session.exits.take() {
-        Some(watch) => session.observe(EXITS, Ok(watch.so_far())),
+        Some(watch) => session.observe(PROBE.name, Ok(watch.so_far())),
         None => Ok(()),
     }
-}
-
-/// `attest::component-exits`.
-pub(super) fn checks() -> Vec<Check> {
-    vec![observed(
-        "attest::component-exits",
-        EXITS,
-        "every component of the profile running, by containerd's events, until the gate stops it",
-        "see the component's log in RUN_DIR/triage",
-        Exits::judge,
-    )]
 }

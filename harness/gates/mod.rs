@@ -1,18 +1,15 @@
 //! The gates: one file each, with what it does and what is checked of it.
 
 mod agent;
-mod alive;
 mod asking;
-mod behaviour;
+mod attest;
+mod cleanup;
 mod clock;
 mod daemon;
 mod fail_fast;
-mod finish;
 mod inventory;
 mod k1s_root;
 mod keep;
-mod life;
-mod outside;
 mod own_project;
 mod preflight;
 mod profile_status;

@@ -242,10 +242,24 @@ impl<'a> Session<'a> {
 
     /// Keeps what the harness saw when it looked at `name`, or why it could not look: its check says so.
     pub(super) fn observe(&mut self, name: &str, seen: Result<impl serde::Serialize, Failure>) -> Result<(), Failure> {
+        self.keep_observation(name, seen, |store, file, seen| store.write_json(file, &seen))
+    }
+
+    /// The same of one that is JSON already.
+    pub(super) fn observe_json(&mut self, name: &str, seen: Result<Vec<u8>, Failure>) -> Result<(), Failure> {
+        self.keep_observation(name, seen, |store, file, seen| store.write(file, &seen))
+    }
+
+    fn keep_observation<T>(
+        &mut self,
+        name: &str,
+        seen: Result<T, Failure>,
+        write: impl FnOnce(&Store, &Path, T) -> Result<PathBuf, StoreError>,
+    ) -> Result<(), Failure> {
         let observation = match seen {
             Ok(seen) => {
                 let file = self.spec.folder().join(layout::OBSERVATIONS).join(format!("{name}.json"));
-                self.store.write_json(&file, &seen).map_err(|error| unwritable(&error))?;
+                write(&self.store, &file, seen).map_err(|error| unwritable(&error))?;
                 Observation::Seen(file)
             }
             Err(failure) => Observation::Failed(failure),

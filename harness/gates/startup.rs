@@ -3,7 +3,7 @@
 use super::profile_status::{components, ids, leads, routes};
 use super::session::Session;
 use super::validation::{self, LABEL};
-use super::{alive, finish, secrets};
+use super::{attest, cleanup, secrets};
 use crate::checks::{Check, WORKERBEE_OK, backed, no_unknown_checks, part, reported, snapshot, succeeded};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
@@ -55,8 +55,8 @@ pub(super) fn checks(profile: Profile) -> Vec<Check> {
         }),
         snapshot(LABEL),
     ]);
-    checks.extend(alive::checks(Gate::Startup(profile)));
-    checks.extend(finish::checks(profile));
+    checks.extend(attest::checks(Gate::Startup(profile)));
+    checks.extend(cleanup::checks(profile));
     checks.extend(secrets::checks());
     checks
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::session::Session;
-use super::{agent, alive, daemon, fail_fast, finish, secrets};
+use super::{agent, attest, cleanup, daemon, fail_fast, secrets};
 use crate::attest::leader;
 use crate::attest::leadership::{Leadership, Watch};
 use crate::evidence::{Cause, Conflict};
@@ -26,7 +26,7 @@ pub(super) async fn run(
     timeout: u64,
     file: &str,
 ) -> Result<(), Failure> {
-    finish::refuse_existing(session).await?;
+    cleanup::refuse_existing(session).await?;
     ledger::claim(&session.spec.entry)?;
     secrets::know(session)?;
     session.owns_project = true;
@@ -43,7 +43,7 @@ pub(super) async fn run(
     let begin = Instant::now();
     seeding.done().await?;
     session.phase("waited for the images", begin);
-    let baseline = finish::baseline(session).await?;
+    let baseline = cleanup::baseline(session).await?;
     agent::begin(session).await?;
     let token = if early.is_some() { early } else { Some(session.start_token().await?) };
     // Lanes have ports of their own: there it is enough to have waited for the gate above.
@@ -55,17 +55,12 @@ pub(super) async fn run(
     };
     let answer = validate(session, profile, request, timeout, file, token).await?;
     if fail_fast::has_struck(session)? {
-        return finish::run(session, baseline).await;
+        return cleanup::run(session, baseline).await;
     }
     session.record.conflict = conflict(&answer, watch.as_ref().map(Watch::so_far), session.shares_its_host());
     agent::ask(session, &answer).await?;
-    session.doing("attestations");
-    alive::observe(session, profile, &answer).await?;
-    if let Some(watch) = watch {
-        watch.until_renewed().await;
-        session.observe("leadership", Ok(watch.so_far()))?;
-    }
-    finish::run(session, baseline).await
+    attest::observe(session, profile, &answer, watch).await?;
+    cleanup::run(session, baseline).await
 }
 
 /// Calls `validate` and lets the token go as soon as the profile is up.

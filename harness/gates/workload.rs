@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::session::Session;
 use super::validation::{self, LABEL};
-use super::{alive, finish, secrets};
+use super::{attest, cleanup, secrets};
 use crate::checks::{Check, WORKERBEE_OK, backed, no_unknown_checks, snapshot, succeeded};
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
@@ -87,8 +87,8 @@ pub(super) fn checks(profile: Profile) -> Vec<Check> {
         no_unknown_checks(LABEL, &KNOWN),
         snapshot(LABEL),
     ];
-    checks.extend(alive::checks(Gate::Workload(profile)));
-    checks.extend(finish::checks(profile));
+    checks.extend(attest::checks(Gate::Workload(profile)));
+    checks.extend(cleanup::checks(profile));
     checks.extend(secrets::checks());
     checks
 }

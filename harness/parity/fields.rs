@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::attest::PROBES;
 use crate::attest::residue::Kind;
-use crate::plan::{Gate, Profile};
+use crate::plan::Gate;
 
 /// The source of a field.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +68,9 @@ const WORKLOAD: [(&str, &str); 8] = [
     ("exports-answer", "/exports"),
 ];
 
+/// Observations of what a part of that answer is about, too: their fields have another name.
+const APART: [&str; 6] = ["websocket", "websocket-echo", "resources", "app", "images", "exports"];
+
 /// Lists the fields of a gate that are compared.
 pub(super) fn of(gate: Gate) -> Vec<Field> {
     match gate {
@@ -88,25 +92,21 @@ pub(super) fn of(gate: Gate) -> Vec<Field> {
             whole("profile-list"),
             Field { by: By::Value, ..observation("k1s-root") },
         ],
-        Gate::Startup(profile) => {
-            let mut fields = validation(profile);
+        Gate::Startup(_) => {
+            let mut fields = validation(gate);
             fields.push(part("status", "validate", "/status", By::Shape));
             fields
         }
-        Gate::Workload(profile) => {
-            let mut fields = validation(profile);
+        Gate::Workload(_) => {
+            let mut fields = validation(gate);
             fields.extend(WORKLOAD.map(|(name, pointer)| part(name, "validate", pointer, By::Shape)));
-            let own = ["app-ready", "app-changes", "app-sick", "app-job"];
-            fields.extend(own.map(observation));
-            let seen = ["websocket", "websocket-echo", "resources", "app", "images", "exports"];
-            fields.extend(seen.map(|name| Field { name: format!("seen-{name}").into(), ..observation(name) }));
             fields
         }
     }
 }
 
-/// Lists the fields that both gates of a profile have.
-fn validation(profile: Profile) -> Vec<Field> {
+/// Lists the fields that all gates of a profile have, and the observations of this one.
+fn validation(gate: Gate) -> Vec<Field> {
     let mut fields = vec![
         ending("validate"),
         part("checks", "validate", "/checks", By::Value),
@@ -121,21 +121,9 @@ fn validation(profile: Profile) -> Vec<Field> {
         ending("profile-purge"),
         whole("profile-purge"),
     ];
-    let mut seen = vec![
-        "containers",
-        "host-processes",
-        "readiness",
-        "state-backend",
-        "versions",
-        "routes",
-        "component-exits",
-        "namespace-removed",
-    ];
-    seen.extend(["controllers", "refusals", "answers", "objects", "rbac", "logs"]);
-    if profile.elects_leader() {
-        seen.extend(["leader", "leadership"]);
-    }
-    fields.extend(seen.into_iter().chain(Kind::ALL.map(Kind::observation)).chain(["secrets"]).map(observation));
+    fields.extend(PROBES.iter().filter(|probe| probe.is_of(gate)).map(|probe| observation(probe.name())));
+    let others = Kind::ALL.map(Kind::observation).into_iter().chain(["namespace-removed", "secrets"]);
+    fields.extend(others.map(observation));
     fields
 }
 
@@ -158,5 +146,6 @@ fn ending(label: &'static str) -> Field {
 }
 
 fn observation(name: &'static str) -> Field {
-    Field { name: name.into(), source: Source::Observation(name.into()), pointer: "", by: By::Shape }
+    let field: Cow<'static, str> = if APART.contains(&name) { format!("seen-{name}").into() } else { name.into() };
+    Field { name: field, source: Source::Observation(name.into()), pointer: "", by: By::Shape }
 }

@@ -93,7 +93,27 @@ impl Gate {
     /// Is true when it applies to a profile whose controllers elect a leader: then its profile should start on a
     /// machine that does nothing else.
     pub fn suffers_from_company(self) -> bool {
-        matches!(self, Self::Workload(profile) if profile.elects_leader())
+        self.deploys_apps() && self.elects_leader()
+    }
+
+    /// Is true when it starts a profile.
+    pub fn starts_profile(self) -> bool {
+        self.profile().is_some()
+    }
+
+    /// Is true when it deploys applications.
+    pub fn deploys_apps(self) -> bool {
+        matches!(self, Self::Workload(_))
+    }
+
+    /// Is true when it starts a profile whose controllers elect a leader.
+    pub fn elects_leader(self) -> bool {
+        self.profile().is_some_and(Profile::elects_leader)
+    }
+
+    /// Is true when it starts a profile that keeps its state in etcd.
+    pub fn keeps_state_in_etcd(self) -> bool {
+        self.profile().is_some_and(|profile| profile.components().contains(&Component::Etcd))
     }
 
     /// The profile that the gate starts, if it starts one.

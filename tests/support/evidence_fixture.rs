@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use k1s_profile_gates::attest::PROBES;
 use k1s_profile_gates::evidence::call::{Call, CallProblem};
 use k1s_profile_gates::evidence::{Observation, Record};
 use k1s_profile_gates::plan::{Component, Gate, GateKey, Profile, Transport, Transports};
@@ -118,17 +119,12 @@ impl EvidenceFixture {
             }
             Gate::Startup(profile) => {
                 fixture.answered("validate", of_profile(include_str!("../answers/startup.json"), profile));
-                fixture.looked_inside(profile);
-                fixture.seen_outside();
-                fixture.seen_of_its_behaviour(profile);
+                fixture.observed_by_probes(profile);
                 fixture.finished(profile);
             }
             Gate::Workload(profile) => {
                 fixture.answered("validate", of_profile(include_str!("../answers/workload.json"), profile));
-                fixture.looked_inside(profile);
-                fixture.seen_outside();
-                fixture.seen_of_the_workload(profile);
-                fixture.seen_of_its_behaviour(profile);
+                fixture.observed_by_probes(profile);
                 fixture.finished(profile);
             }
         }
@@ -183,99 +179,16 @@ impl EvidenceFixture {
         }
     }
 
-    /// Adds the observations of the profile itself.
-    fn looked_inside(&mut self, profile: Profile) {
-        self.observed("containers", of_profile(include_str!("../answers/seen/containers.json"), profile));
-        let mut places = parsed(include_str!("../answers/seen/host-processes.json"));
-        if profile != Profile::HaMin {
-            places["contained"] = json!({ "ae.apishim": 1, "ae.controller": 1 });
+    /// Adds what each probe of the gate observes of an honest profile.
+    fn observed_by_probes(&mut self, profile: Profile) {
+        let gate = self.gate;
+        for probe in PROBES.iter().filter(|probe| probe.is_of(gate)) {
+            let mut seen = of_profile(&honest(probe.name(), profile), profile);
+            if let Some(ha) = seen.pointer_mut("/release/ha") {
+                *ha = json!(profile.elects_leader());
+            }
+            self.observed(probe.name(), seen);
         }
-        self.observed("host-processes", places);
-        self.observed("readiness", of_profile(include_str!("../answers/seen/readiness.json"), profile));
-        let state = match profile {
-            Profile::DevMinSqlite => include_str!("../answers/seen/state-backend-sqlite.json"),
-            _ => include_str!("../answers/seen/state-backend.json"),
-        };
-        self.observed("state-backend", of_profile(state, profile));
-        let mut versions = parsed(include_str!("../answers/seen/versions.json"));
-        let components: Vec<String> = profile.components().iter().map(Component::to_string).collect();
-        if let Some(Value::Array(programs)) = versions.pointer_mut("/programs") {
-            let is_there = |name: &str| name == "ingress" || components.iter().any(|component| component == name);
-            programs.retain(|one| one["component"].as_str().is_some_and(is_there));
-        }
-        self.observed("versions", versions);
-        if profile == Profile::HaMin {
-            self.observed("leader", parsed(include_str!("../answers/seen/leader.json")));
-            self.observed("leadership", parsed(include_str!("../answers/seen/leadership.json")));
-        }
-    }
-
-    /// Adds the observations of a live profile from outside.
-    fn seen_outside(&mut self) {
-        self.observed(
-            "component-exits",
-            json!({ "problem": null, "started": ["apishim", "controller-0"], "exits": [] }),
-        );
-        self.observed("routes", parsed(include_str!("../answers/seen/routes.json")));
-    }
-
-    /// The same of its workload. What the API lists is another thing in each of the two profiles.
-    fn seen_of_the_workload(&mut self, profile: Profile) {
-        let resources = if profile == Profile::HaMin {
-            include_str!("../answers/seen/resources-ha-min.json")
-        } else {
-            include_str!("../answers/seen/resources-single-etcd.json")
-        };
-        self.observed("resources", parsed(resources));
-        self.observed("websocket", parsed(include_str!("../answers/seen/websocket.json")));
-        self.observed("websocket-echo", parsed(include_str!("../answers/seen/websocket-echo.json")));
-        self.observed("app", parsed(include_str!("../answers/seen/app.json")));
-        self.observed("images", parsed(include_str!("../answers/seen/images.json")));
-        self.observed("exports", parsed(include_str!("../answers/seen/exports.json")));
-        for (name, sight) in [
-            ("app-ready", include_str!("../answers/seen/app-ready.json")),
-            ("app-changes", include_str!("../answers/seen/app-changes.json")),
-            ("app-sick", include_str!("../answers/seen/app-sick.json")),
-            ("app-job", include_str!("../answers/seen/app-job.json")),
-        ] {
-            let mut sight = parsed(sight);
-            sight["release"]["ha"] = json!(profile == Profile::HaMin);
-            self.observed(name, sight);
-        }
-    }
-
-    /// Adds the observations of its behaviour when it is asked.
-    fn seen_of_its_behaviour(&mut self, profile: Profile) {
-        let ha = profile == Profile::HaMin;
-        let (controllers, refusals, objects) = if ha {
-            (
-                include_str!("../answers/seen/controllers-ha-min.json"),
-                include_str!("../answers/seen/refusals-ha-min.json"),
-                include_str!("../answers/seen/objects-ha-min.json"),
-            )
-        } else {
-            (
-                include_str!("../answers/seen/controllers-single.json"),
-                include_str!("../answers/seen/refusals-single.json"),
-                include_str!("../answers/seen/objects-single.json"),
-            )
-        };
-        self.observed("controllers", of_profile(controllers, profile));
-        self.observed("refusals", parsed(refusals));
-        self.observed("objects", parsed(objects));
-        for (name, sight) in [
-            ("answers", include_str!("../answers/seen/answers.json")),
-            ("rbac", include_str!("../answers/seen/rbac.json")),
-        ] {
-            let mut sight = parsed(sight);
-            sight["release"]["ha"] = json!(ha);
-            self.observed(name, sight);
-        }
-        let log = |component: &Component| json!({ "container": component.to_string(), "lines": 100, "tokens": [], "tracebacks": [], "unread": null, "forbidden": false });
-        let mut logs: Vec<Value> = profile.components().iter().map(log).collect();
-        // The shim's and the first controller's are those that are tampered with.
-        logs.sort_by_key(|log| log["container"] == "etcd" || log["container"] == "nats");
-        self.observed("logs", json!({ "logs": logs }));
     }
 
     /// The end of a gate that started a profile.
@@ -507,17 +420,29 @@ fn sight_file(before: &str, name: &str) -> PathBuf {
     PathBuf::from(format!("{before}{name}.json"))
 }
 
+/// The honest observation of that name: what `tests/answers/seen/` has of the profile (`<name>-ha-min.json`), else of all.
+fn honest(name: &str, profile: Profile) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/answers/seen");
+    let of_profile = folder.join(format!("{name}-{}.json", profile.name().trim_start_matches("k1s-")));
+    let file = if of_profile.is_file() { of_profile } else { folder.join(format!("{name}.json")) };
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// The lists that have an item per component, with the member that names it.
+const PER_COMPONENT: [(&str, &str); 4] =
+    [("/components", "name"), ("/status/components", "name"), ("/programs", "component"), ("/logs", "container")];
+
 /// The answers are those of k1s-ha-min, the profile that has every component.
 fn of_profile(text: &str, profile: Profile) -> Value {
     let mut answer = parsed(&text.replace("k1s-ha-min", profile.name()));
-    let wanted: Vec<String> = profile.components().iter().map(Component::to_string).collect();
-    for pointer in ["/components", "/status/components"] {
-        if let Some(Value::Array(components)) = answer.pointer_mut(pointer) {
-            components
-                .retain(|one| one["name"].as_str().is_some_and(|name| wanted.iter().any(|end| name.ends_with(end))));
+    let components = profile.components().into_iter().map(|component| component.to_string());
+    let wanted: Vec<String> = components.chain(["ingress".to_owned()]).collect();
+    for (pointer, member) in PER_COMPONENT {
+        if let Some(Value::Array(items)) = answer.pointer_mut(pointer) {
+            items.retain(|one| one[member].as_str().is_some_and(|name| wanted.iter().any(|end| name.ends_with(end))));
         }
     }
-    if let (Some(Value::Array(checks)), true) = (answer.pointer_mut("/checks"), profile != Profile::HaMin) {
+    if let (Some(Value::Array(checks)), true) = (answer.pointer_mut("/checks"), !profile.elects_leader()) {
         checks.retain(|check| check["name"] != "ha-leader-observed");
     }
     answer

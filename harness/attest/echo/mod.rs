@@ -18,9 +18,11 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::client_async;
 
 use super::ingress::Ingress;
+use super::probe::{After, Moment, Observe, Probe, Rule};
 use super::tls::Question;
 use super::{Subject, app, poll};
 use crate::failure::Failure;
+use crate::plan::Gate;
 
 pub use process::{Process, judge as judge_process};
 pub use talk::{Came, Talk, judge};
@@ -59,6 +61,51 @@ pub struct Echo {
     /// The rights of its process, or why the app does not report them.
     pub process: Result<Process, String>,
 }
+
+/// The echo app. k1s deploys it in many seconds, beside all else; but the observation of what is deployed would find one app
+/// too many, and k1s has the ingress loaded anew for each app, which closes the connections that are open then.
+pub static PROBE: Probe<Echo> = Probe {
+    name: "websocket-echo",
+    of: Gate::deploys_apps,
+    moment: Moment::Change,
+    after: After::These(&["resources", "websocket"]),
+    observe: Observe::Ask(|scene| {
+        Box::pin(async move {
+            let mut refused = Vec::new();
+            let echo = observe(&scene.subject, &mut refused).await;
+            if let Some(last) = refused.last() {
+                let (times, last) = (refused.len(), end_of(last));
+                let file = format!("{}-{REFUSED}", scene.subject.project);
+                let what = format!("k1s failed at the harness's echo app {times} times (see {file}): {last}");
+                scene.tell(|aside| {
+                    aside.noticed.push(what);
+                    aside.files.push((REFUSED, refused));
+                });
+            }
+            echo
+        })
+    }),
+    checks: &[
+        Rule::new(
+            "attest::websocket-echo",
+            "on one connection to an echo app in k1s: text, binary, 100 messages in order and 64 KiB as they were sent, \
+             then a close frame for ours",
+            "see the log of the container whose name holds `gates-echo`, and that the ingress passes upgrades on",
+            |seen, _| judge(seen),
+        ),
+        Rule::new(
+            "attest::confinement",
+            "the process of the echo app with the user, the capabilities, the read-only root, the limit of memory and the \
+             environment of its manifest",
+            "see how k1s runs the container whose name holds `gates-echo`: `nerdctl inspect`",
+            |seen, _| judge_process(seen),
+        ),
+    ],
+    triage: &[],
+};
+
+/// The file of k1s's answers when it failed at the app.
+const REFUSED: &str = "echo-refused.json";
 
 /// Deploys the app and talks to it. What k1s said when it failed at that stays in `refused`, whatever came of it then.
 pub async fn observe(subject: &Subject, refused: &mut Vec<String>) -> Result<Echo, Failure> {

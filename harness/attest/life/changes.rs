@@ -7,8 +7,9 @@ use super::driver::Driver;
 use super::sight::{Sight, Step, step};
 use crate::attest::known::{Deviation, Release};
 use crate::attest::plain::Reply;
+use crate::attest::probe::{After, Moment, Observe, Probe, Rule};
 use crate::attest::provoked;
-use crate::failure::Mismatch;
+use crate::plan::Gate;
 
 const NAME: &str = "gates-changes";
 
@@ -99,7 +100,7 @@ const WORDS: [&str; 2] = ["first", "second"];
 const TREASURE: &str = "kept over restarts";
 
 /// What was seen of the app.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Changes {
     /// Which k1s was asked.
     pub release: Release,
@@ -108,6 +109,23 @@ pub struct Changes {
     /// What was done, in order, up to what did not come about.
     pub steps: Vec<Step>,
 }
+
+/// The app that is changed again and again.
+pub static PROBE: Probe<Changes> = Probe {
+    name: "app-changes",
+    of: Gate::deploys_apps,
+    moment: Moment::Change,
+    after: After::AllThatLook,
+    observe: Observe::Ask(|scene| Box::pin(super::part(scene, |life| life.changes.clone()))),
+    checks: &[Rule::new(
+        "attest::app-changes",
+        "an app that is as its last manifest says, whether applied, scaled, rolled out or back; the same manifest \
+             and one that is refused change nothing; what it keeps stays",
+        "go through the steps by hand, with k1s's /apply and /scale, and see the containers: `nerdctl ps -a`",
+        |seen, case| seen.release.judge(case.check, seen.deviations()),
+    )],
+    triage: &[],
+};
 
 /// Goes through it.
 pub(super) async fn observe(driver: &Driver<'_>, release: Release) -> Changes {
@@ -244,9 +262,4 @@ fn both(name: &'static str, what: &str, earlier: &Step, later: &Step) -> Deviati
     let ids = |step: &Step| step.sight.ids().iter().map(|id| id.chars().take(12).collect()).collect::<Vec<String>>();
     let told = |step: &Step| format!("{} ({})", step.sight, ids(step).join(", "));
     Deviation::new(name, what, &format!("before: {}; after: {}", told(earlier), told(later)))
-}
-
-/// Each change comes about, and nothing else changes.
-pub fn judge(seen: &Changes, check: &'static str) -> Result<(), Mismatch> {
-    seen.release.judge(check, seen.deviations())
 }

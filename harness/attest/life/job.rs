@@ -9,7 +9,8 @@ use crate::attest::Subject;
 use crate::attest::known::{Deviation, Release};
 use crate::attest::logs;
 use crate::attest::plain::Reply;
-use crate::failure::Mismatch;
+use crate::attest::probe::{After, Moment, Observe, Probe, Rule};
+use crate::plan::Gate;
 
 const NAME: &str = "gates-job";
 const APPLIED: &str = "apply a job";
@@ -18,7 +19,7 @@ const LATER: &str = "look again";
 const LINE: &str = "gates: the job ran";
 
 /// What was seen of the job.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
     /// Which k1s was asked.
     pub release: Release,
@@ -27,6 +28,22 @@ pub struct Job {
     /// How often it ran, by the logs of its containers.
     pub ran: usize,
 }
+
+/// The job.
+pub static PROBE: Probe<Job> = Probe {
+    name: "app-job",
+    of: Gate::deploys_apps,
+    moment: Moment::Change,
+    after: After::AllThatLook,
+    observe: Observe::Ask(|scene| Box::pin(super::part(scene, |life| life.job.clone()))),
+    checks: &[Rule::new(
+        "attest::app-job",
+        "a job that runs to its end, once, and is done",
+        "see `nerdctl ps -a` and the log of the container whose name holds `gates-job`",
+        |seen, case| seen.release.judge(case.check, seen.deviations()),
+    )],
+    triage: &[],
+};
 
 /// Deploys it, and looks until it has ended.
 pub(super) async fn observe<'a>(driver: &'a Driver<'a>) -> Own<'a> {
@@ -79,9 +96,4 @@ impl Job {
         }
         found
     }
-}
-
-/// The job ran to its end, once, and k1s calls it done.
-pub fn judge(seen: &Job, check: &'static str) -> Result<(), Mismatch> {
-    seen.release.judge(check, seen.deviations())
 }

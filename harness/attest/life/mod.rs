@@ -10,12 +10,12 @@ mod ready;
 mod sick;
 mod sight;
 
-pub use changes::{Changes, judge as judge_changes};
-pub use job::{Job, judge as judge_job};
-pub use ready::{Readying, judge_readiness, judge_removal};
-pub use sick::{Sick, judge as judge_liveness};
+pub use changes::{Changes, PROBE as CHANGES};
+pub use job::{Job, PROBE as JOB};
+pub use ready::{PROBE as READY, Readying};
+pub use sick::{PROBE as SICK, Sick};
 
-use super::Subject;
+use super::{Scene, Subject};
 use crate::failure::Failure;
 use driver::Driver;
 
@@ -32,8 +32,14 @@ pub struct Life {
     pub job: Job,
 }
 
+/// A part of all of it, which is gone through once.
+async fn part<T>(scene: &Scene, of: fn(&Life) -> T) -> Result<T, Failure> {
+    let life = scene.life.get_or_init(|| Box::pin(observe(&scene.subject))).await;
+    life.as_ref().map(of).map_err(Clone::clone)
+}
+
 /// Goes through all of it.
-pub async fn observe(subject: &Subject) -> Result<Life, Failure> {
+async fn observe(subject: &Subject) -> Result<Life, Failure> {
     let driver = Driver::of(subject).await?;
     let release = || subject.release();
     let (readying, changes, sick, job) = tokio::join!(

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::driver::{Driver, PROBED};
-use super::sight::{Sight, Step, step};
+use super::sight::{Sight, Step, step, whole};
 use crate::attest::known::{Deviation, Release};
 use crate::attest::plain::Reply;
-use crate::failure::Mismatch;
+use crate::attest::probe::{After, Moment, Observe, Probe, Rule};
+use crate::plan::Gate;
 
 const NAME: &str = "gates-ready";
 const UNREADY: &str = "apply an app that is not ready";
@@ -27,13 +28,39 @@ const PROBES: &str = "probes";
 const EVENTS: &str = "events";
 
 /// What was seen of the app.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Readying {
     /// Which k1s was asked.
     pub release: Release,
     /// What was done, in order.
     pub steps: Vec<Step>,
 }
+
+/// The app that becomes ready, and is deleted.
+pub static PROBE: Probe<Readying> = Probe {
+    name: "app-ready",
+    of: Gate::deploys_apps,
+    moment: Moment::Change,
+    after: After::AllThatLook,
+    observe: Observe::Ask(|scene| Box::pin(super::part(scene, |life| life.readying.clone()))),
+    checks: &[
+        Rule::<Readying>::new(
+            "attest::app-readiness",
+            "an app that is not ready stays out of the ingress, and k1s does not call it ready; once it is, it is in \
+             both",
+            "see k1s's events of the app (`/events/<project>--gates-ready`) and the log of the controller",
+            |seen, case| seen.release.judge(case.check, seen.readiness()),
+        ),
+        Rule::<Readying>::new(
+            "attest::app-removal",
+            "of an app that was deleted no container, route, status or key in the store is left",
+            "delete an app by hand (`POST /delete/<project>--<name>?purge=1`), and see `nerdctl ps -a` and etcd's keys",
+            |seen, case| seen.release.judge(case.check, seen.removal()),
+        )
+        .deviations(|seen| whole(&seen.steps).then(|| (&seen.release, seen.removal()))),
+    ],
+    triage: &[],
+};
 
 /// Goes through it.
 pub(super) async fn observe(driver: &Driver<'_>, release: Release) -> Readying {
@@ -153,14 +180,4 @@ fn late(ready: &Step) -> Option<Deviation> {
         None => "the ingress does not lead to an app that is ready",
     };
     Some(ready.shows("not-ready", what))
-}
-
-/// The app is out of the ingress until it is ready, and in it then.
-pub fn judge_readiness(seen: &Readying, check: &'static str) -> Result<(), Mismatch> {
-    seen.release.judge(check, seen.readiness())
-}
-
-/// Nothing is left of an app that was deleted.
-pub fn judge_removal(seen: &Readying, check: &'static str) -> Result<(), Mismatch> {
-    seen.release.judge(check, seen.removal())
 }

@@ -4,23 +4,41 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::driver::{Driver, Own, PROBED};
-use super::sight::{Sight, Step, step};
+use super::sight::{Sight, Step, step, whole};
 use crate::attest::known::{Deviation, Release};
 use crate::attest::plain::Reply;
-use crate::failure::Mismatch;
+use crate::attest::probe::{After, Moment, Observe, Probe, Rule};
+use crate::plan::Gate;
 
 const NAME: &str = "gates-sick";
 const APPLIED: &str = "apply an app whose liveness probe fails";
 const LATER: &str = "look again";
 
 /// What was seen of the app.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sick {
     /// Which k1s was asked.
     pub release: Release,
     /// What was done, in order.
     pub steps: Vec<Step>,
 }
+
+/// The app whose liveness probe fails.
+pub static PROBE: Probe<Sick> = Probe {
+    name: "app-sick",
+    of: Gate::deploys_apps,
+    moment: Moment::Change,
+    after: After::AllThatLook,
+    observe: Observe::Ask(|scene| Box::pin(super::part(scene, |life| life.sick.clone()))),
+    checks: &[Rule::<Sick>::new(
+        "attest::app-liveness",
+        "an app whose liveness probe fails is counted as dead and restarted",
+        "see k1s's events of the app: `/events/<project>--gates-sick`",
+        |seen, case| seen.release.judge(case.check, seen.deviations()),
+    )
+    .deviations(|seen| whole(&seen.steps).then(|| (&seen.release, seen.deviations())))],
+    triage: &[],
+};
 
 /// Deploys it, and looks until k1s calls it dead.
 pub(super) async fn observe<'a>(driver: &'a Driver<'a>) -> Own<'a> {
@@ -76,9 +94,4 @@ impl Sick {
         }
         found
     }
-}
-
-/// k1s calls the app dead, and restarts it.
-pub fn judge(seen: &Sick, check: &'static str) -> Result<(), Mismatch> {
-    seen.release.judge(check, seen.deviations())
 }

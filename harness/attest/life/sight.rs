@@ -178,6 +178,11 @@ impl Step {
     }
 }
 
+/// Is true when the last step came about: what was not asked to the end says little of what is not seen.
+pub(super) fn whole(steps: &[Step]) -> bool {
+    steps.last().is_none_or(|step| step.settled)
+}
+
 /// The step of a name; a deviation when it was not reached.
 pub(super) fn step<'a>(steps: &'a [Step], what: &str) -> Result<&'a Step, Deviation> {
     steps

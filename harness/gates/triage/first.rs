@@ -2,23 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::attest::PROBES;
 use crate::evidence::Triage;
 use crate::failure::{Failure, Kind};
 
 /// The beginnings of checks' names, each with the files that tell most, the best one first.
-const ORDER: [(&str, &[&str]); 11] = [
+const ORDER: [(&str, &[&str]); 7] = [
     ("mcp-", &["mcp-daemon.log", "daemon.json", "mcp-status.json"]),
     ("runtime-", &["mcp-status.json"]),
     ("ingress-", &["ingress-status.json", "mcp-daemon.log"]),
     ("ca-", &["ingress-status.json", "mcp-daemon.log"]),
     ("containerd-", &["containerd.json", "containerd.log", "containerd-privilege.json"]),
-    ("attest::routes", &["ingress-status.json", "profile-status.json"]),
-    ("attest::host-processes", &["daemon.json"]),
-    ("attest::containers", &["containerd.json"]),
     ("projects-", &["projects.json"]),
     ("cleanup::", &["containerd.json"]),
-    ("", &["profile-status.json", "mcp-status.json", "containerd.json"]),
 ];
+/// The same of any check.
+const ANY: &[&str] = &["profile-status.json", "mcp-status.json", "containerd.json"];
+
+/// The files that tell most when the check of that name is red.
+fn best(check: &str) -> &'static [&'static str] {
+    let of_its_probe = PROBES.iter().find_map(|probe| probe.triage(check)).filter(|files| !files.is_empty());
+    let of_its_kind = || ORDER.iter().find(|(beginning, _)| check.starts_with(beginning)).map(|(_, files)| *files);
+    of_its_probe.or_else(of_its_kind).unwrap_or(ANY)
+}
 
 /// The log of a container that the failure names; otherwise what is told of most by that kind of check.
 pub(super) fn of(triage: &Triage, check: Option<&str>, failure: &Failure) -> Option<PathBuf> {
@@ -36,17 +42,16 @@ pub(super) fn of(triage: &Triage, check: Option<&str>, failure: &Failure) -> Opt
         let is_log = file.parent().is_some_and(|folder| folder.ends_with("logs"));
         is_log && component.is_some_and(|name| said.contains(name))
     });
-    let best = || {
+    let told_most = || {
         // Without these nothing else can be right.
         let name = match failure.kind {
             Kind::Containerd => "containerd-",
             Kind::Daemon => "mcp-",
             _ => name,
         };
-        let (_, wanted) = ORDER.iter().find(|(beginning, _)| name.starts_with(beginning))?;
-        wanted.iter().find_map(|wanted| files.iter().find(|file| file.file_name() == Path::new(wanted).file_name()))
+        best(name).iter().find_map(|wanted| files.iter().find(|file| file.file_name() == Path::new(wanted).file_name()))
     };
-    named.or_else(best).map(|file| (*file).clone())
+    named.or_else(told_most).map(|file| (*file).clone())
 }
 
 #[cfg(test)]
