@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Check, Judges};
 use crate::evidence::{Evidence, shape};
 use crate::failure::{Failure, Kind};
-use crate::plan::Transport;
+use crate::plan::{Transport, WorkerBeeVersion};
 
 /// How many differences a message names.
 const NAMED: usize = 6;
@@ -36,7 +36,7 @@ fn compare(evidence: &Evidence, label: &str) -> Result<(), Failure> {
             .remedy("see why the call failed: this follows from it; the accepted shape stays as it is"));
     }
     let shape = shape(&answer, &[&record.project]);
-    let version = record.versions.get("WorkerBee").map_or("unknown", String::as_str);
+    let version = WorkerBeeVersion::of(&record.versions);
     let mut name = record.key.gate.slug();
     if record.key.transport == Transport::Mcp {
         name.push_str(".mcp");
@@ -67,12 +67,20 @@ fn compare(evidence: &Evidence, label: &str) -> Result<(), Failure> {
         None => Failure::new(format!("there is no accepted shape of `{label}` for WorkerBee {version}"))
             .expected(format!("a snapshot {}", file(own).display()))
             .seen("no such file")
-            .remedy(
-                "read the answer; if it is right, accept its shape: `cargo insta review`, or INSTA_UPDATE=always; \
-                 CONTRIBUTING.md says how a new version of WorkerBee is supported",
-            ),
+            .remedy(format!("{}{ACCEPT}", beginning(&version))),
     };
     Err(failure.evidence(evidence_file))
+}
+
+const ACCEPT: &str = "read the answer; if it is right, accept its shape: `cargo insta review`, or INSTA_UPDATE=always; \
+                      CONTRIBUTING.md says how a new version of WorkerBee is supported";
+
+/// The beginning of the advice where a snapshot is missing.
+fn beginning(version: &WorkerBeeVersion) -> String {
+    if version.is_supported() {
+        return String::new();
+    }
+    format!("the gates are written for {}: use that, or make this one known: ", WorkerBeeVersion::supported())
 }
 
 /// Has insta compare a shape with its snapshot in `folder`, and print and write what it does of a new one.

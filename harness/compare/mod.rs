@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::plan::WorkerBeeVersion;
 use crate::report::{GateReport, RunReport};
 use crate::summary::{NoRun, Outcome};
 use crate::tree::Identity;
@@ -95,7 +96,7 @@ impl Comparison {
             shapes: pairs.iter().flat_map(|pair| shapes::drift(runs, pair)).collect(),
             noise,
             runs: runs.map(|run| Side {
-                workerbee: run.summary.versions.get("WorkerBee").cloned().unwrap_or_else(|| "unknown".to_owned()),
+                workerbee: WorkerBeeVersion::of(&run.summary.versions).to_string(),
                 started: run.summary.started,
                 run_dir: run.dir.clone(),
             }),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::WorkerBeeVersion;
+
 /// A problem that only MCP can have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
@@ -111,7 +113,9 @@ impl McpProblem {
             Self::ToolsUnreadable { .. } => "tools with the schemas of their arguments".to_owned(),
             Self::ToolMissing { tool, .. } => format!("a tool {tool}"),
             Self::ParameterMissing { tool, parameter, .. } => format!("a parameter `{parameter}` of {tool}"),
-            Self::ParameterRequired { tool, .. } => format!("{tool} to be called as WorkerBee 0.1.7 has it called"),
+            Self::ParameterRequired { tool, .. } => {
+                format!("{tool} to be called as {} has it called", WorkerBeeVersion::supported())
+            }
             Self::Refused { tool, .. } | Self::DaemonGone { tool, .. } => format!("the result of {tool}"),
             Self::Disagree { .. } | Self::NoStructuredContent { .. } | Self::NoText => {
                 "a result as text and as structured content, both the same".to_owned()

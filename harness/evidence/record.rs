@@ -12,7 +12,7 @@ use super::call::{Call, Ending};
 use super::folder;
 use super::layout::{GATES, INTERRUPTED, RECORD, gate_folder, moved};
 use crate::failure::{Failure, Kind};
-use crate::plan::{Gate, GateKey, Transport, Transports};
+use crate::plan::{Gate, GateKey, Transport, Transports, WorkerBeeVersion};
 use crate::tree::Identity;
 
 /// The record of one gate, `gates/<gate>/record.json` in the run's folder.
@@ -334,7 +334,7 @@ impl Evidence {
         self.locate(&call.file, &format!("{}{pointer}", call.base));
         T::deserialize(part).map_err(|error| {
             Failure::new(format!("WorkerBee's answer to `{label}` does not have the expected shape"))
-                .expected("the shape of WorkerBee 0.1.7")
+                .expected(format!("the shape of {}", WorkerBeeVersion::supported()))
                 .seen(error.to_string())
                 .evidence(&file)
                 .remedy("compare the file with the snapshot of this gate")

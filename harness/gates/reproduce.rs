@@ -12,32 +12,11 @@ use crate::tree::Origin;
 
 /// The part of the script that is the same for all gates: it finds the harness, and makes paths absolute, for the gates are
 /// run in another folder.
-const BEGINNING: &str = r#"set -eu
-refuse() {
-    echo "reproduce: $1" >&2
-    exit 2
-}
-harness=${1:-.}
-manifest=$harness/Cargo.toml
-if grep -q '^name = "k1s-profile-gates"' "$manifest" 2> /dev/null; then
-    way=checkout
-    grep -q "^version = \"$version\"" "$manifest" || echo "reproduce: the checkout $harness is not of version $version" >&2
-elif grep -q 'k1s-profile-gates' "$manifest" 2> /dev/null; then
-    way=tests
-else
-    refuse "$harness is neither a checkout of k1s-profile-gates $version nor a repository with the gates among its tests: \
-name one as the first argument"
-fi
-harness=$(cd "$harness" && pwd)
-"#;
+const BEGINNING: &str = include_str!("reproduce/begin.sh");
 
 /// The part that comes last, with the gate's `filter`. In a repository with the gates, nextest does where the command is
 /// not installed.
-const END: &str = r#"[ $way = tests ] || exec make -C "$harness" --no-print-directory gates ARGS="-E '$filter'"
-cd "$harness"
-if command -v k1s-gates > /dev/null; then exec k1s-gates run -- -E "$filter"; fi
-exec cargo nextest run --profile gates --test gates -E "$filter"
-"#;
+const END: &str = include_str!("reproduce/end.sh");
 
 /// The k1s where none is named: that of the bundle, or the repository that has the gates.
 const BUNDLED_OR_OWN: &str = r#"bundled=$(cd "$(dirname "$0")/../.." && pwd)-k1s

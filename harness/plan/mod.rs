@@ -5,13 +5,15 @@ mod key;
 mod profile;
 mod shard;
 mod transport;
+mod version;
 
 pub use chosen::{chosen, of_shard, profiles};
 pub use key::GateKey;
 pub(crate) use key::{ATTEMPT, ITERATION};
-pub use profile::{Component, Profile};
+pub use profile::{Component, Profile, all_images};
 pub use shard::{SHARD_VARIABLE, Shard, UnknownShard};
 pub use transport::{Transport, Transports, UnknownTransport};
+pub use version::WorkerBeeVersion;
 
 use std::fmt;
 use std::str::FromStr;
@@ -50,22 +52,24 @@ struct Row {
     /// Its place when several wait: the smallest first.
     priority: u8,
     project: ProjectSetting,
+    /// About how long it takes on two processors: only for sharing out.
+    seconds: u32,
 }
 
-const fn row(gate: Gate, letters: (char, char), priority: u8, project: ProjectSetting) -> Row {
-    Row { gate, letters, priority, project }
+const fn row(gate: Gate, letters: (char, char), priority: u8, project: ProjectSetting, seconds: u32) -> Row {
+    Row { gate, letters, priority, project, seconds }
 }
 
 /// The one table of gates, in the runbook's order: a new gate is a row here.
 const ROWS: [Row; 8] = [
-    row(Gate::Preflight, ('p', 'f'), 4, ProjectSetting::Shared),
-    row(Gate::Inventory, ('i', 'l'), 4, ProjectSetting::Shared),
-    row(Gate::Startup(Profile::DevMinSqlite), ('q', 'd'), 3, ProjectSetting::Shared),
-    row(Gate::Startup(Profile::DevEtcdLabs), ('e', 'b'), 3, ProjectSetting::Shared),
-    row(Gate::Startup(Profile::SingleEtcdContainerd), ('c', 'g'), 3, ProjectSetting::Shared),
-    row(Gate::Startup(Profile::HaMin), ('m', 'k'), 2, ProjectSetting::Shared),
-    row(Gate::Workload(Profile::SingleEtcdContainerd), ('s', 'x'), 1, ProjectSetting::Single),
-    row(Gate::Workload(Profile::HaMin), ('h', 'w'), 0, ProjectSetting::Ha),
+    row(Gate::Preflight, ('p', 'f'), 4, ProjectSetting::Shared, 7),
+    row(Gate::Inventory, ('i', 'l'), 4, ProjectSetting::Shared, 7),
+    row(Gate::Startup(Profile::DevMinSqlite), ('q', 'd'), 3, ProjectSetting::Shared, 18),
+    row(Gate::Startup(Profile::DevEtcdLabs), ('e', 'b'), 3, ProjectSetting::Shared, 18),
+    row(Gate::Startup(Profile::SingleEtcdContainerd), ('c', 'g'), 3, ProjectSetting::Shared, 18),
+    row(Gate::Startup(Profile::HaMin), ('m', 'k'), 2, ProjectSetting::Shared, 28),
+    row(Gate::Workload(Profile::SingleEtcdContainerd), ('s', 'x'), 1, ProjectSetting::Single, 140),
+    row(Gate::Workload(Profile::HaMin), ('h', 'w'), 0, ProjectSetting::Ha, 140),
 ];
 
 impl Gate {
@@ -137,6 +141,11 @@ impl Gate {
     /// another one may win it and the apply ends in a 409. Started first, the gate starts on an idle machine.
     pub fn priority(self) -> u8 {
         self.row().map_or(u8::MAX, |row| row.priority)
+    }
+
+    /// About how long it takes on two processors, in seconds.
+    fn seconds(self) -> u32 {
+        self.row().map_or(0, |row| row.seconds)
     }
 
     /// The gate's name as part of a file name.

@@ -123,6 +123,17 @@ impl Profile {
     }
 }
 
+/// The images of all profiles, each once.
+pub fn all_images() -> Vec<&'static str> {
+    let mut all = Vec::new();
+    for image in Profile::ALL.into_iter().flat_map(Profile::images) {
+        if !all.contains(&image) {
+            all.push(image);
+        }
+    }
+    all
+}
+
 impl Component {
     /// The role in `WorkerBee`'s JSON.
     pub fn role(self) -> &'static str {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Gate, Profile};
+use super::Gate;
 use crate::config;
 use crate::failure::Failure;
 
@@ -40,25 +40,15 @@ impl Shard {
     /// out first, each to the shard that has least to do.
     pub fn of(self, gates: &[Gate]) -> Vec<Gate> {
         let mut gates = gates.to_vec();
-        gates.sort_by_key(|gate| std::cmp::Reverse(seconds(*gate)));
+        gates.sort_by_key(|gate| std::cmp::Reverse(gate.seconds()));
         let mut shards: Vec<(u32, Vec<Gate>)> = vec![(0, Vec::new()); self.count];
         for gate in gates {
             if let Some((load, share)) = shards.iter_mut().min_by_key(|(load, _)| *load) {
-                *load += seconds(gate);
+                *load += gate.seconds();
                 share.push(gate);
             }
         }
         shards.into_iter().nth(self.index - 1).map(|(_, share)| share).unwrap_or_default()
-    }
-}
-
-/// About how long a gate takes on two processors: only for sharing out.
-fn seconds(gate: Gate) -> u32 {
-    match gate {
-        Gate::Preflight | Gate::Inventory => 7,
-        Gate::Startup(Profile::HaMin) => 28,
-        Gate::Startup(_) => 18,
-        Gate::Workload(_) => 140,
     }
 }
 

@@ -70,7 +70,7 @@ async fn command(spec: &Spec, line: &[String], projects: &[String]) -> Result<Ex
     let environment = Environment::prepare(spec).await?;
     environment.seed_system().done().await?;
     for project in projects {
-        environment.seed_project(project, &plan::Profile::HaMin.images()).done().await?;
+        environment.seed_project(project, &plan::all_images()).done().await?;
     }
     let program = line.first().cloned().unwrap_or_else(|| "sh".to_owned());
     let status = tokio::process::Command::new(&program)
