@@ -30,8 +30,7 @@ pub(crate) fn caught(row: &Tampered) {
         (row.tamper)(&mut fixture);
         let checks: BTreeSet<String> = fixture.checks().into_iter().map(|check| check.name).collect();
         // `ha-leader-observed` is a check of one profile only.
-        let expected: BTreeSet<String> =
-            row.red.iter().map(ToString::to_string).filter(|name| checks.contains(name)).collect();
+        let expected: BTreeSet<String> = row.red().into_iter().filter(|name| checks.contains(name)).collect();
         known.extend(expected.clone());
         let judged = fixture.judged();
         assert_eq!(judged.keys().cloned().collect::<BTreeSet<_>>(), expected, "{gate}: {judged:#?}");
@@ -39,7 +38,7 @@ pub(crate) fn caught(row: &Tampered) {
             complete(&format!("{gate}::{check}"), failure);
         }
     }
-    assert_eq!(known, row.red.iter().map(ToString::to_string).collect(), "a check that none of the gates has");
+    assert_eq!(known, row.red().into_iter().collect(), "a check that none of the gates has");
 }
 
 fn complete(check: &str, failure: &Failure) {
@@ -80,7 +79,7 @@ fn messages(#[case] name: &str, #[case] table: &[Tampered]) {
         let mut fixture = EvidenceFixture::told(gate, row.way);
         (row.tamper)(&mut fixture);
         let judged = fixture.judged();
-        let red: Vec<_> = row.red.iter().filter_map(|red| judged.get_key_value(*red)).collect();
+        let red: Vec<_> = row.red().iter().filter_map(|red| judged.get_key_value(red)).collect();
         assert!(!red.is_empty(), "{} turns nothing red in {gate}", row.name);
         for (check, failure) in red {
             let message = failure.to_string().replace(&fixture.run_dir(), "[run]");
@@ -115,7 +114,7 @@ fn no_check_is_without_a_lie_that_it_catches() {
     for gate in Gate::ALL {
         for way in [Transports::Cli, Transports::Mcp, Transports::Both] {
             for check in EvidenceFixture::told(gate, way).checks() {
-                let catches = |row: &&Tampered| row.gates.contains(&gate) && row.red.contains(&check.name.as_str());
+                let catches = |row: &&Tampered| row.gates.contains(&gate) && row.red().contains(&check.name);
                 if !tampered::all().any(|row| catches(&row)) {
                     blind.insert(format!("{gate}::{}", check.name));
                 }

@@ -20,8 +20,7 @@ pub(crate) fn check() -> Result<(), String> {
             let line = lines.entry((kind(gate).to_owned(), check.name.clone())).or_default();
             let real = rows::all().filter(|row| kind(row.gate) == kind(gate) && row.turns_red(&check.name));
             line.0.extend(real.map(|row| row.name));
-            let told =
-                tampered::all().filter(|row| row.gates.contains(&gate) && row.red.contains(&check.name.as_str()));
+            let told = tampered::all().filter(|row| row.gates.contains(&gate) && row.red().contains(&check.name));
             line.1.extend(told.map(|row| row.name));
             if line.0.is_empty() && line.1.is_empty() {
                 blind.push(format!("{gate}::{}", check.name));

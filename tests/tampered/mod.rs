@@ -35,7 +35,16 @@ pub(crate) struct Tampered {
     pub(crate) way: Transports,
     pub(crate) gates: &'static [Gate],
     pub(crate) tamper: fn(&mut EvidenceFixture),
-    pub(crate) red: &'static [&'static str],
+    pub(crate) listed: &'static [&'static str],
+    /// The checks of that list that another one names.
+    pub(crate) more: fn() -> Vec<String>,
+}
+
+impl Tampered {
+    /// The checks that must be red.
+    pub(crate) fn red(&self) -> Vec<String> {
+        self.listed.iter().map(ToString::to_string).chain((self.more)()).collect()
+    }
 }
 
 /// All tables: one per kind of gate.
@@ -62,17 +71,20 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Tampered> {
 
 /// A table, and a test for each of its rows.
 macro_rules! tampered {
+    (@more) => { Vec::new };
+    (@more $more:path) => { $more };
     ($($name:ident at $gates:expr, $tamper:expr => [$($red:literal),+ $(,)?];)+) => {
         tampered! { by k1s_profile_gates::plan::Transports::Cli; $($name at $gates, $tamper => [$($red),+];)+ }
     };
-    (by $way:expr; $($name:ident at $gates:expr, $tamper:expr => [$($red:literal),+ $(,)?];)+) => {
+    (by $way:expr; $($name:ident at $gates:expr, $tamper:expr => [$($red:literal),+ $(,)?] $(and $more:path)?;)+) => {
         pub(crate) const TAMPERED: &[crate::tampered::Tampered] =
             &[$(crate::tampered::Tampered {
                 name: stringify!($name),
                 way: $way,
                 gates: $gates,
                 tamper: $tamper,
-                red: &[$($red),+],
+                listed: &[$($red),+],
+                more: tampered!(@more $($more)?),
             }),+];
         $(
             #[test]

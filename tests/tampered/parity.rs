@@ -1,6 +1,10 @@
 //! Lies that the command line tells and MCP does not.
 
-use k1s_profile_gates::plan::{Gate, Transports};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use k1s_profile_gates::attest::PROBES;
+use k1s_profile_gates::plan::{Gate, Transport, Transports};
 use serde_json::{Value, json};
 
 use super::{PROFILES, STARTUPS, WORKLOADS};
@@ -8,6 +12,18 @@ use super::{PROFILES, STARTUPS, WORKLOADS};
 const EVERYWHERE: &[Gate] = &Gate::ALL;
 const INVENTORY: &[Gate] = &[Gate::Inventory];
 const PREFLIGHT: &[Gate] = &[Gate::Preflight];
+
+/// The checks that compare the observations of probes.
+fn of_probes() -> Vec<String> {
+    static CHECKS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let of_run = |gate| k1s_profile_gates::checks_of_run(gate, Transport::Cli, Transports::Both);
+        let all: BTreeSet<String> = Gate::ALL.into_iter().flat_map(of_run).map(|check| check.name).collect();
+        // Of what a part of WorkerBee's answer is about, too, the observation is compared apart.
+        let names = PROBES.iter().map(|probe| ["seen-", ""].map(|apart| format!("parity::{apart}{}", probe.name())));
+        names.filter_map(|names| names.into_iter().find(|name| all.contains(name))).collect()
+    });
+    CHECKS.clone()
+}
 
 /// A member, or an item, that nobody knows.
 fn something_new(value: &mut Value) {
@@ -29,18 +45,11 @@ tampered! { by Transports::Both;
         "parity::projects-before-end", "parity::projects-after-end", "parity::cleanup-end", "parity::mcp-status-after-end",
     ];
     seen_otherwise at EVERYWHERE, |fixture| fixture.sights.values_mut().for_each(something_new) => [
-        "parity::projects-unused", "parity::name-budget", "parity::k1s-root",
-        "parity::component-exits", "parity::containers", "parity::host-processes", "parity::readiness", "parity::state-backend",
-        "parity::versions",
-        "parity::routes", "parity::namespace-removed", "parity::leader", "parity::leadership", "parity::secrets",
+        "parity::projects-unused", "parity::name-budget", "parity::k1s-root", "parity::namespace-removed", "parity::secrets",
         "parity::residue-containers", "parity::residue-snapshots", "parity::residue-networks",
         "parity::residue-bridges", "parity::residue-firewall", "parity::residue-mounts", "parity::residue-ports",
         "parity::residue-processes", "parity::residue-state-folder",
-        "parity::answers", "parity::controllers", "parity::logs", "parity::objects", "parity::rbac", "parity::refusals",
-        "parity::seen-websocket", "parity::seen-websocket-echo", "parity::seen-resources", "parity::seen-app",
-        "parity::seen-images", "parity::seen-exports",
-        "parity::app-ready", "parity::app-changes", "parity::app-sick", "parity::app-job",
-    ];
+    ] and of_probes;
     fewer_controllers at INVENTORY, |fixture| *fixture.at("profile-list", "/profiles/3/controllers") = json!(1) =>
         ["parity::profiles"];
     another_verdict at PROFILES, |fixture| *fixture.validate("/checks/0/ok") = json!(false) =>
