@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{SecurityContext, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,23 @@ pub struct App {
     pub target_port: i32,
     /// The host name of its ingress.
     pub host: Option<String>,
+    /// The confinement of its process, as far as each format knows it.
+    #[serde(default)]
+    pub security: Security,
+}
+
+/// The user and the rights of an application's process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Security {
+    /// Its user's number.
+    pub user: Option<i64>,
+    /// Its group's number.
+    pub group: Option<i64>,
+    /// True when it may not write to its own file system.
+    pub read_only_root: bool,
+    /// The capabilities that are taken from it.
+    pub dropped: Vec<String>,
 }
 
 /// k1s's own manifest, as far as it says what an application is made of.
@@ -58,6 +75,39 @@ struct Spec {
     ports: Vec<Port>,
     service: Published,
     ingress: Option<Rule>,
+    #[serde(default)]
+    security: Confined,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Confined {
+    run_as_user: Option<i64>,
+    run_as_group: Option<i64>,
+    read_only_root_filesystem: bool,
+    drop_capabilities: Vec<String>,
+}
+
+impl From<Confined> for Security {
+    fn from(confined: Confined) -> Self {
+        Self {
+            user: confined.run_as_user,
+            group: confined.run_as_group,
+            read_only_root: confined.read_only_root_filesystem,
+            dropped: confined.drop_capabilities,
+        }
+    }
+}
+
+impl From<&SecurityContext> for Security {
+    fn from(context: &SecurityContext) -> Self {
+        Self {
+            user: context.run_as_user,
+            group: context.run_as_group,
+            read_only_root: context.read_only_root_filesystem.unwrap_or_default(),
+            dropped: context.capabilities.as_ref().and_then(|of| of.drop.clone()).unwrap_or_default(),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,7 +135,7 @@ impl App {
         if (manifest.api_version.as_str(), manifest.kind.as_str()) != ("ae.dev/v1alpha1", "Deployment") {
             return Err(format!("{} {} is no deployment of k1s's", manifest.api_version, manifest.kind));
         }
-        let Spec { image, replicas, ports, service, ingress } = manifest.spec;
+        let Spec { image, replicas, ports, service, ingress, security } = manifest.spec;
         let [Port { container_port }] = ports.as_slice() else {
             return Err(format!("{} has {} ports", manifest.metadata.name, ports.len()));
         };
@@ -98,6 +148,7 @@ impl App {
             service_port: service.port,
             target_port: service.target_port.unwrap_or(*container_port),
             host: ingress.map(|rule| rule.host),
+            security: security.into(),
         })
     }
 
@@ -138,6 +189,7 @@ impl App {
             service_port: published.port,
             target_port,
             host: rule.and_then(|rule| rule.host.clone()),
+            security: container.security_context.as_ref().map(Security::from).unwrap_or_default(),
             name,
         })
     }
@@ -232,6 +284,12 @@ spec:
   ingress:
     host: api.demo.workerbee.localhost
     path: /
+  security:
+    runAsUser: 1000
+    runAsGroup: 1000
+    readOnlyRootFilesystem: true
+    dropCapabilities:
+      - ALL
 ";
 
     fn backend() -> App {
@@ -244,6 +302,12 @@ spec:
             service_port: 22924,
             target_port: 8080,
             host: Some("api.demo.workerbee.localhost".into()),
+            security: Security {
+                user: Some(1000),
+                group: Some(1000),
+                read_only_root: true,
+                dropped: vec!["ALL".to_owned()],
+            },
         }
     }
 
@@ -273,6 +337,10 @@ spec:
                     "name": "backend",
                     "image": "workerbee-demo-realtime-backend:dev",
                     "ports": [{ "containerPort": 8080 }],
+                    "securityContext": {
+                        "runAsUser": 1000, "runAsGroup": 1000, "readOnlyRootFilesystem": true,
+                        "capabilities": { "drop": ["ALL"] },
+                    },
                 },
             ]}}},
         });

@@ -280,6 +280,9 @@ tampered! {
     export_of_another_target at WORKLOADS, |fixture| {
         *fixture.seen("exports", "/formats/k8s/Ok/apps/1/target_port") = json!(9999);
     } => ["attest::exports"];
+    export_without_confinement at WORKLOADS, |fixture| {
+        *fixture.seen("exports", "/formats/helm/Ok/apps/0/security/user") = Value::Null;
+    } => ["attest::exports"];
     nothing_to_export at WORKLOADS, |fixture| *fixture.seen("exports", "/deployed") = json!([]) => ["attest::exports"];
     exports_not_to_be_seen at WORKLOADS, |fixture| fixture.unseen("exports") => ["attest::exports"];
 }
