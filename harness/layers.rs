@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 /// From the bottom to the top; those in one row do not import each other. ARCHITECTURE.md shows the same order.
 const LAYERS: [&[&str]; 19] = [
     &["failure", "process"],
+    &["trust"],
     &["config"],
     &["plan", "signing", "tree"],
     &["stack"],

@@ -85,6 +85,7 @@ mod suite;
 pub mod summary;
 pub mod tree;
 mod trials;
+mod trust;
 pub mod workerbee;
 
 pub use checks::Check;

@@ -21,6 +21,7 @@ pub(crate) struct Lane {
 impl Lane {
     pub(crate) fn run(self) -> Result<ExitCode, Box<dyn Error>> {
         let stack = stack::ensure(&Options::from_env(), &mut |progress| eprintln!("stack: {progress}"))?;
+        stack.check_seals()?;
         Ok(lane::run_command(stack, self.projects, self.line)?)
     }
 }

@@ -105,6 +105,8 @@ impl Run {
 fn path() -> Result<OsString, Box<dyn Error>> {
     let stack =
         stack::ensure(&Options { nextest: true, ..Options::from_env() }, &mut |step| eprintln!("stack: {step}"))?;
+    // cargo executes nextest, and root may be who runs it.
+    stack.check_tools()?;
     let (prefix, own) = (stack.path_prefix(), std::env::var_os("PATH").unwrap_or_default());
     let folders = std::env::split_paths(&prefix).chain(std::env::split_paths(&own));
     // An empty prefix is no folder: PATH would have the working directory in it.

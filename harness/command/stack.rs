@@ -54,6 +54,7 @@ fn ensure(options: &Options, json: bool) -> Result<ExitCode, Box<dyn Error>> {
     eprintln!("k1s under test: {}", lane::k1s_under_test(&Settings::from_env()?)?);
     let clock = Instant::now();
     let stack = stack::ensure(options, &mut |progress| eprintln!("stack: {progress}"))?;
+    stack.check_seals()?;
     let versions: Vec<_> = stack.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     eprintln!("stack: complete after {:.1} s ({})", clock.elapsed().as_secs_f64(), versions.join(", "));
     if json {
@@ -90,6 +91,7 @@ fn path(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         eprintln!("k1s-gates: the stack is not complete; prepare it with: k1s-gates stack");
         return Ok(ExitCode::FAILURE);
     };
+    stack.check_tools()?;
     // A closed pipe is nothing to tell anybody about.
     let _ = writeln!(io::stdout(), "{}", stack.path_prefix().display());
     Ok(ExitCode::SUCCESS)

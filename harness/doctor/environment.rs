@@ -4,11 +4,12 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use super::Condition;
-use crate::evidence::trust::{self, Untrusted};
 use crate::lane::{External, Settings, k1s_under_test};
+use crate::ledger;
 use crate::plan::GateKey;
-use crate::run::runtime_dir;
+use crate::run::{refuse_another, runtime_dir};
 use crate::stack;
+use crate::trust::{self, Untrusted};
 use crate::workerbee::naming;
 
 /// Room that the evidence of a whole run takes, many times over.
@@ -39,17 +40,38 @@ pub(super) fn names(settings: &Settings) -> Vec<Condition> {
 /// Checks the folder in which trials meet their supervisor.
 pub(super) fn meeting() -> Condition {
     let found = runtime_dir().map(|folder| folder.display().to_string());
-    Condition::of("meeting place", found.map_err(|failure| (failure.seen, failure.remedy)))
+    Condition::of(
+        "meeting place",
+        found.map_err(|failure| (format!("{}: {}", failure.what, failure.seen), failure.remedy)),
+    )
 }
 
-/// A folder for the evidence that nobody else can change or replace.
+/// A folder for the evidence that nobody else can change or replace, and that holds nothing else.
 pub(super) fn evidence(settings: &Settings) -> Condition {
-    let found = trust::examine(&settings.run_dir).map(|()| settings.run_dir.display().to_string());
+    let folder = &settings.run_dir;
+    let name = "folder of the evidence";
+    let found = of_ones_own(name, folder, "RUN_DIR");
+    match refuse_another(folder) {
+        Err(failure) if found.ok => {
+            Condition::unmet(name, format!("{}: {}", failure.what, failure.seen), failure.remedy)
+        }
+        _ => found,
+    }
+}
+
+/// A folder for what runs write down before they create it.
+pub(super) fn ledger() -> Condition {
+    of_ones_own("folder of the ledger", &ledger::folder(), "XDG_STATE_HOME")
+}
+
+/// A folder that nobody else can change or replace; `variable` names another one.
+fn of_ones_own(name: &str, folder: &Path, variable: &str) -> Condition {
+    let found = trust::examine(folder).map(|()| folder.display().to_string());
     let told = |error: std::io::Error| match Untrusted::of(&error) {
-        Some(refused) => (refused.to_string(), "export RUN_DIR=<a folder of your own>".to_owned()),
-        None => (error.to_string(), "export RUN_DIR=<a folder that can be made and read>".to_owned()),
+        Some(refused) => (refused.to_string(), format!("export {variable}=<a folder of your own>")),
+        None => (error.to_string(), format!("export {variable}=<a folder that can be made and read>")),
     };
-    Condition::of("folder of the evidence", found.map_err(told))
+    Condition::of(name, found.map_err(told))
 }
 
 /// Room for the evidence, in the folder that there is above the run's.

@@ -2,7 +2,7 @@
 
 use super::Condition;
 use crate::lane::{self, Settings};
-use crate::stack::{self, Options, Unmet};
+use crate::stack::{self, Options, StackError, Unmet};
 
 /// A workload's lane keeps about this much in memory, in kilobytes.
 const LANE: u64 = 1_500_000;
@@ -40,13 +40,22 @@ pub(super) fn requirements(options: &Options) -> Vec<Condition> {
 /// The stack, complete; what is not is built by the command of the remedy.
 pub(super) fn stack(options: &Options) -> Condition {
     let name = "stack";
-    match stack::missing(options) {
+    // Without nextest there is a stack nevertheless.
+    let gates = Options { nextest: false, ..options.clone() };
+    let found = || stack::find(options).or_else(|| stack::find(&gates));
+    let owned = || found().map_or(Ok(()), |stack| stack.check_owners());
+    match stack::missing(options).and_then(|todo| owned().map(|()| todo)) {
         Ok(todo) if todo.is_empty() => Condition::met(name, options.cache.display().to_string()),
         Ok(todo) => {
-            let steps: Vec<String> = todo.into_iter().map(|todo| todo.step).collect();
-            Condition::unmet(name, format!("not built yet: {}", steps.join(", ")), "k1s-gates stack")
+            let steps: Vec<String> = todo.iter().map(ToString::to_string).collect();
+            Condition::unmet(name, format!("not built yet: {}", steps.join("; ")), "k1s-gates stack")
         }
-        Err(error) => Condition::unmet(name, error.to_string().lines().next().unwrap_or_default(), "k1s-gates stack"),
+        Err(StackError::OfOthers { seen, remedy }) => Condition::unmet(name, seen, remedy),
+        Err(error) => {
+            let another = matches!(error, StackError::NotACache { .. } | StackError::Io { .. });
+            let remedy = if another { "export K1S_GATES_CACHE=<a folder of your own>" } else { "k1s-gates stack" };
+            Condition::unmet(name, error.to_string().lines().next().unwrap_or_default(), remedy)
+        }
     }
 }
 

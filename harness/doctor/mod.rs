@@ -54,6 +54,7 @@ pub fn examine(options: &Options) -> Vec<Condition> {
     conditions.extend(environment::names(&settings));
     conditions.push(environment::meeting());
     conditions.push(environment::evidence(&settings));
+    conditions.push(environment::ledger());
     conditions.push(environment::room(&settings));
     match &settings.mode {
         Mode::Embedded => {

@@ -13,7 +13,7 @@ use rustix::process::geteuid;
 use walkdir::WalkDir;
 
 use super::layout::UNFINISHED;
-use super::trust;
+use crate::trust;
 
 /// The largest file that is read as a whole: evidence is far smaller.
 const LIMIT: u64 = 256 * 1024 * 1024;

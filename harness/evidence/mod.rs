@@ -11,7 +11,6 @@ mod redactions;
 mod shape;
 mod store;
 mod triage;
-pub(crate) mod trust;
 
 pub use bill::{Bill, Program};
 pub use layout::{MANIFEST, REPORT, STATEMENT};

@@ -1,10 +1,12 @@
 //! The start of a lane and of a gate's process: as of all parts of the harness, from this same executable.
 
+use std::fs::File;
 use std::io::Seek as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::geteuid;
 
 use crate::failure::Failure;
@@ -52,7 +54,9 @@ pub(crate) fn can_hold(folders: &[PathBuf]) -> Result<(), Failure> {
         words.extend(["sudo", "-n"]);
     }
     words.extend(UNSHARE);
-    let mut told = tempfile::tempfile().map_err(|error| untried(error.to_string()))?;
+    // In memory: a folder for temporary files that cannot be written to is told by itself.
+    let told = memfd_create("folders", MemfdFlags::CLOEXEC).map(File::from);
+    let mut told = told.map_err(|error| untried(error.to_string()))?;
     serde_json::to_writer(&mut told, folders).map_err(|error| untried(error.to_string()))?;
     told.rewind().map_err(|error| untried(error.to_string()))?;
     let mut command = Command::new(words[0]);

@@ -128,6 +128,13 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
     // Before a lane executes any of it, as root.
     stack.check_seals().map_err(|error| {
         let what = error.to_string();
+        if let StackError::OfOthers { seen, remedy } = &error {
+            return Failure::new(format!("somebody else can change the stack, which lanes execute as root: {seen}"))
+                .of(Kind::Host)
+                .expected("a cache that nobody but you and root can change")
+                .seen(seen)
+                .remedy(remedy);
+        }
         Failure::new(format!("the stack is not what was built: {}", what.lines().next().unwrap_or_default()))
             .expected("the programs and images that the stack has built, by their digests")
             .seen(what)

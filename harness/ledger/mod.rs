@@ -23,8 +23,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::trust;
 use crate::failure::Failure;
+use crate::trust;
 use project::Project;
 
 /// The ledger of this process.

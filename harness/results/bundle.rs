@@ -7,7 +7,8 @@ use serde::Serialize;
 use walkdir::WalkDir;
 
 use super::bundled_k1s::{self, Entry, K1sError, Tree};
-use crate::evidence::{Kind, Place, REPORT, Redactor, folder, trust};
+use crate::evidence::{Kind, Place, REPORT, Redactor, folder};
+use crate::trust;
 
 /// zstd's level: JSON and logs of a few MB are packed in a blink.
 const LEVEL: i32 = 15;

@@ -12,7 +12,7 @@ use super::folder::GateResult;
 use super::manifest::{Manifest, gates};
 use crate::diagnosis::Cause;
 use crate::evidence::layout::GATE_LOG;
-use crate::evidence::{self, Evidence, Redactor};
+use crate::evidence::{Evidence, Redactor};
 use crate::failure::Failure;
 use crate::suite::checks_of_run;
 use crate::summary::{Outcome, Stage, Summary, Verdict};
@@ -39,7 +39,7 @@ pub enum JunitError {
 
 /// The report, as XML. Gates that had not ended are errors, gates that had not begun are skipped.
 pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
-    evidence::trust::open(run_dir).map_err(|source| JunitError::Unreadable { run_dir: run_dir.to_owned(), source })?;
+    crate::trust::open(run_dir).map_err(|source| JunitError::Unreadable { run_dir: run_dir.to_owned(), source })?;
     let gates = gates(run_dir);
     if gates.is_empty() {
         return Err(JunitError::NoGates(run_dir.to_owned()));

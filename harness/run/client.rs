@@ -15,11 +15,11 @@ use super::protocol::{Answer, LINE, Request};
 use super::{launch, nextest};
 use crate::evidence::Evidence;
 use crate::evidence::folder::Folder;
-use crate::evidence::trust::Untrusted;
 use crate::failure::Failure;
 use crate::lane::Settings;
 use crate::plan::{Gate, GateKey, Transport};
 use crate::summary::Verdict;
+use crate::trust::Untrusted;
 
 /// How long a supervisor may take from its start until it listens.
 const STARTUP: Duration = Duration::from_secs(20);

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use rustix::process::{getpid, getppid, getuid};
 
-use crate::evidence::{layout, trust};
+use crate::evidence::layout;
 use crate::failure::Failure;
 use crate::lane::{RUN_DIR_PREFIX, Settings};
 use crate::summary::Summary;
+use crate::trust;
 
 /// The identity of a run and the files by which its processes meet.
 #[derive(Debug, Clone)]

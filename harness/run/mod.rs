@@ -22,6 +22,7 @@ pub(crate) use client::{attempt, report_verdict};
 pub use client::{claim_run_dir, evidence};
 pub use host::cleanup_dry_run;
 pub use key::{newest, newest_interrupted};
+pub(crate) use previous::refuse_another;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -33,12 +33,9 @@ pub(super) struct PreviousRun {
 impl PreviousRun {
     /// Looks into the folder; `key` is that of who will sign the whole.
     pub(super) fn read(run_dir: &Path, key: Option<&PublicKey>) -> Result<Option<Self>, Failure> {
-        let names = names(run_dir);
-        if names.iter().all(|name| name == GATES && is_empty(&run_dir.join(name))) {
+        refuse_another(run_dir)?;
+        if !names(run_dir).contains(SUMMARY) {
             return Ok(None);
-        }
-        if !names.contains(SUMMARY) {
-            return Err(no_run(run_dir, &names));
         }
         let summary = load(run_dir)?;
         let file = run_dir.join(MANIFEST);
@@ -111,6 +108,13 @@ impl PreviousRun {
         }
         Ok(())
     }
+}
+
+/// Refuses a folder that holds something else than a run.
+pub(crate) fn refuse_another(run_dir: &Path) -> Result<(), Failure> {
+    let names = names(run_dir);
+    let is_new = names.iter().all(|name| name == GATES && is_empty(&run_dir.join(name)));
+    if is_new || names.contains(SUMMARY) { Ok(()) } else { Err(no_run(run_dir, &names)) }
 }
 
 /// Returns the failure that names the run by which the folder is in use.

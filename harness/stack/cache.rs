@@ -8,16 +8,20 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, Mode};
 use serde::Serialize;
 
 use super::contents::{CONTENTS, Contents, SIGNATURE};
 use super::error::StackError;
 use super::privilege::Privilege;
 use crate::process::done_within;
+use crate::trust;
 
 /// How long root's `rm` of a folder of the cache may take.
 const REMOVAL: Duration = Duration::from_mins(10);
+
+/// What nobody else may do with what is made in the cache.
+const OTHERS_WRITE: Mode = Mode::WGRP.union(Mode::WOTH);
 
 /// The tag by which backups know a cache.
 pub(super) const TAG: &str = "CACHEDIR.TAG";
@@ -72,7 +76,11 @@ impl Cache {
 
     /// Makes the folder and waits until this process alone may change it.
     pub(super) fn hold(&self, waiting: &mut dyn FnMut(&Path)) -> Result<Held, StackError> {
+        self.examine()?;
         let mut contents = Contents::of(&self.folder)?;
+        // What others could write to would be refused later.
+        let umask = rustix::process::umask(OTHERS_WRITE);
+        rustix::process::umask(umask | OTHERS_WRITE);
         fs::create_dir_all(&self.folder).map_err(StackError::io("create", &self.folder))?;
         contents.begin(&self.folder, [CONTENTS, TAG, LOCK, LOGS, TOOLS])?;
         let logs = self.folder.join(LOGS);
@@ -96,8 +104,9 @@ impl Cache {
         Ok(Held { file, list: Mutex::new(()) })
     }
 
-    /// Refuses a folder that could not become a cache.
+    /// Refuses a folder that could not become a cache, and one that somebody else can change.
     pub(super) fn examine(&self) -> Result<(), StackError> {
+        trust::examine(&self.folder).map_err(StackError::io("read", &self.folder))?;
         Contents::of(&self.folder).map(drop)
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::pip;
 use super::requirement::Unmet;
+use crate::trust::Untrusted;
 
 /// The reason why there is no stack.
 #[derive(Debug, thiserror::Error)]
@@ -93,14 +94,15 @@ pub enum StackError {
         /// The file or folder.
         path: PathBuf,
     },
-    /// Others than the user and root can change what a lane executes as root.
+    /// Others than the user and root can change what root executes.
     #[error(
-        "{} belongs to somebody else, or everybody may write to it\nA lane executes it as root. Name a folder of your own: export K1S_GATES_CACHE=<folder>",
-        path.display()
+        "{seen}; {remedy}\nLanes execute as root what is in the stack's cache. One of your own: export K1S_GATES_CACHE=<folder>"
     )]
     OfOthers {
-        /// The file or folder.
-        path: PathBuf,
+        /// The file or folder, and why it cannot be trusted.
+        seen: String,
+        /// The advice on what to do about it.
+        remedy: String,
     },
     /// The cache could not be read or written.
     #[error(
@@ -121,7 +123,10 @@ impl StackError {
     /// Names what was tried on which path, for `map_err`.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { doing, path, source }
+        move |source| match Untrusted::of(&source) {
+            Some(refused) => Self::OfOthers { seen: refused.seen(), remedy: refused.remedy.clone() },
+            None => Self::Io { doing, path, source },
+        }
     }
 }
 

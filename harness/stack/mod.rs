@@ -160,6 +160,15 @@ pub struct Todo {
     pub step: String,
     /// The description of what it would bring.
     pub what: String,
+    /// True when it is there, but an earlier version has built it and kept no digest to compare it with.
+    pub anew: bool,
+}
+
+impl fmt::Display for Todo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.step)?;
+        if self.anew { f.write_str(" (the one in the cache has no digest)") } else { Ok(()) }
+    }
 }
 
 /// Builds and installs what is missing. When nothing is, this only looks at markers.
@@ -216,7 +225,7 @@ pub fn find(options: &Options) -> Option<Stack> {
     Plan::new(options).ok()?.stack()
 }
 
-/// Lists what [`ensure`] would do, in its order; nothing is changed. Tools that no run has examined yet are asked for
+/// Lists what [`ensure`] would do, in its order; nothing is changed. Refuses a cache that others can change. Tools that no run has examined yet are asked for
 /// their version.
 pub fn missing(options: &Options) -> Result<Vec<Todo>, StackError> {
     cache::Cache::new(&options.cache).examine()?;

@@ -7,6 +7,7 @@ use super::cache::Cache;
 use super::image::{self, Role};
 use super::lock;
 use super::step::{Probe, Step};
+use crate::tree;
 
 /// Its least compiler is `requirement::MIN_CARGO`.
 const NEXTEST: &str = "0.9.151";
@@ -235,7 +236,7 @@ pub(super) fn k1s(cache: &Cache) -> Step {
 /// The images with the requirements of a k1s root. They are keyed by that text, not by the root's path: two checkouts
 /// with the same requirements share them.
 pub(super) fn images(cache: &Cache, root: &Path, released: bool) -> std::io::Result<Step> {
-    let requirements = std::fs::read_to_string(root.join("requirements.txt"))?;
+    let requirements = tree::k1s_file(root, "requirements.txt")?;
     let environment = workerbee();
     let servers = [("ETCD", etcd(cache)), ("NATS", nats(cache)), ("CADDY", caddy(cache))];
     let constraints = lock::constraints(lock::WORKERBEE) + &lock::constraints(lock::BUILD);

@@ -15,6 +15,7 @@ use super::schedule::{self, Job};
 use super::step::{self, Step};
 use super::tool::{self, Memory};
 use super::{Options, Progress, Stack, Todo, absolute, image, parts, variable, version};
+use crate::tree;
 
 const PACKAGES: &str = "packages";
 const INSTALL: &str = include_str!("recipes/packages.sh");
@@ -168,24 +169,23 @@ impl Plan {
         let mut todo = Vec::new();
         let packages = requirement::packages(&requirement::missing_tools(&self.folders));
         if !packages.is_empty() {
-            todo.push(Todo { step: PACKAGES.into(), what: install(&packages) });
+            todo.push(Todo { step: PACKAGES.into(), what: install(&packages), anew: false });
         }
         let mut open = |step: &Step| {
             if self.is_open(step) {
-                todo.push(Todo { step: step.name.into(), what: step.what.clone() });
+                todo.push(step.todo(&self.cache));
             }
         };
         self.steps().iter().for_each(&mut open);
-        match self.images() {
-            Ok(images) => open(&images),
+        if let Ok(images) = self.images() {
+            open(&images);
+        } else {
             // Its key is not known before.
-            Err(_) => {
-                todo.push(Todo { step: "images".into(), what: "the base images, once the k1s root is there".into() });
-            }
+            let what = "the base images, once the k1s root is there".into();
+            todo.push(Todo { step: "images".into(), what, anew: false });
         }
         if self.builds_nextest() && self.is_open(&parts::nextest()) {
-            let step = parts::nextest();
-            todo.push(Todo { step: step.name.into(), what: step.what });
+            todo.push(parts::nextest().todo(&self.cache));
         }
         todo
     }
@@ -370,7 +370,7 @@ fn cargo_folder() -> Vec<PathBuf> {
 
 /// The version that a project's pyproject.toml states.
 pub(super) fn project_version(root: &Path) -> Option<String> {
-    let text = fs::read_to_string(root.join("pyproject.toml")).ok()?;
+    let text = tree::k1s_file(root, "pyproject.toml").ok()?;
     let project = text.lines().skip_while(|line| line.trim() != "[project]").skip(1);
     project.take_while(|line| !line.starts_with('[')).find_map(|line| {
         let (name, value) = line.split_once('=')?;

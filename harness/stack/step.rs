@@ -12,16 +12,16 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::Progress;
 use super::cache::{self, Cache, Held};
 use super::error::StackError;
 use super::pip;
 use super::privilege::Privilege;
-use super::{digest, environment, tool, version};
+use super::{Progress, Todo};
+use super::{digest, environment, seals, tool, version};
 
 /// Runs a recipe as root for a user.
 const AS_ROOT: &str = include_str!("recipes/as-root.sh");
-const PROVENANCE: &str = "provenance.json";
+pub(super) const PROVENANCE: &str = "provenance.json";
 const TAIL: usize = 20;
 
 /// A recipe and what goes into it.
@@ -104,10 +104,29 @@ impl Step {
 
     /// Its provenance, when it is complete.
     pub(super) fn complete(&self, cache: &Cache) -> Option<Provenance> {
+        self.provenance(cache)
+    }
+
+    /// The same as something that is still to be done.
+    pub(super) fn todo(&self, cache: &Cache) -> Todo {
+        let anew = self.provenance(cache).is_some_and(|provenance| !self.is_sealed(&provenance));
+        Todo { step: self.name.into(), what: self.what.clone(), anew }
+    }
+
+    fn provenance(&self, cache: &Cache) -> Option<Provenance> {
         let folder = self.folder(cache);
         let provenance = serde_json::from_slice(&fs::read(folder.join(PROVENANCE)).ok()?).ok()?;
         // Following links: the Python of a virtual environment is the user's and may be gone.
         self.outputs.iter().all(|output| folder.join(output).exists()).then_some(provenance)
+    }
+
+    fn is_sealed(&self, provenance: &Provenance) -> bool {
+        self.sealed().iter().all(|path| provenance.digests.contains_key(*path))
+    }
+
+    /// The paths whose digests are kept.
+    fn sealed(&self) -> &[&'static str] {
+        if self.sealed.is_empty() { &self.outputs } else { &self.sealed }
     }
 
     /// Builds it, unless it is complete.
@@ -119,12 +138,14 @@ impl Step {
         common: &[(&'static str, OsString)],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), StackError> {
-        if self.complete(cache).is_some() {
-            return Ok(());
-        }
-        progress(Progress::Started { step: self.name.to_owned(), what: self.what.clone() });
-        let (started, clock) = (jiff::Timestamp::now(), Instant::now());
         let folder = self.folder(cache);
+        if let Some(provenance) = self.complete(cache) {
+            // Recipes of other parts execute it, some as root.
+            return provenance.digests.iter().try_for_each(|(path, digest)| seals::check(&folder.join(path), digest));
+        }
+        let todo = self.todo(cache);
+        progress(Progress::Started { step: todo.to_string(), what: todo.what });
+        let (started, clock) = (jiff::Timestamp::now(), Instant::now());
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         cache.own(held, &name)?;
         cache::remove(&folder, privilege)?;
@@ -140,8 +161,7 @@ impl Step {
             return Err(hollow(output));
         }
         let versions = self.told_versions(&folder).map_err(hollow)?;
-        let sealed = if self.sealed.is_empty() { &self.outputs } else { &self.sealed };
-        let digests = sealed.iter().map(|path| {
+        let digests = self.sealed().iter().map(|path| {
             let digest = digest::of(&folder.join(path)).map_err(StackError::io("read", &folder.join(path)))?;
             Ok(((*path).to_owned(), digest))
         });
@@ -202,6 +222,11 @@ impl Step {
             &cache.log(self.name),
         )
     }
+}
+
+/// The folder of the part that a path in the cache belongs to.
+pub(super) fn folder_of(path: &Path) -> Option<&Path> {
+    path.ancestors().find(|folder| folder.join(PROVENANCE).is_file())
 }
 
 /// Runs a recipe; what it prints goes to the log. With a privilege it runs as root.
@@ -389,6 +414,17 @@ mod tests {
         scene.ensure(&counting())?;
         assert_eq!(scene.runs(), 2);
         assert!(!folder.join("leftover").exists(), "the leftovers are removed");
+        Ok(())
+    }
+
+    #[rstest]
+    fn a_part_that_was_changed_is_no_part_for_others(scene: Result<Scene, Box<dyn std::error::Error>>) -> Outcome {
+        let scene = scene?;
+        scene.ensure(&counting())?;
+        let made = counting().folder(&scene.cache).join("made");
+        fs::write(&made, "by somebody else")?;
+        assert!(matches!(scene.ensure(&counting()), Err(StackError::Changed { path }) if path == made));
+        assert_eq!(scene.runs(), 1);
         Ok(())
     }
 

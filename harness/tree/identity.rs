@@ -1,6 +1,7 @@
 //! The identity of a tree, in a form that a verdict can name.
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -32,10 +33,31 @@ pub struct Identity {
 /// The files that a k1s root has besides its folder `src/ae`.
 pub const K1S_FILES: [&str; 2] = ["pyproject.toml", "requirements.txt"];
 
+/// The most that is read of one of these files: k1s's own have some hundred bytes.
+const SIZE: u64 = 1024 * 1024;
+
 /// Lists what a folder lacks that a k1s root has.
 pub fn lacks(root: &Path) -> Vec<&'static str> {
     let code = (!root.join("src/ae").is_dir()).then_some("folder src/ae");
-    code.into_iter().chain(K1S_FILES.into_iter().filter(|file| !root.join(file).is_file())).collect()
+    code.into_iter().chain(K1S_FILES.into_iter().filter(|file| !is_inside(root, file))).collect()
+}
+
+/// Is true of a file in the root itself. k1s's containers see nothing else of this machine, and where a link leads may be
+/// for nobody but root to read.
+fn is_inside(root: &Path, file: &str) -> bool {
+    let (Ok(real), Ok(root)) = (root.join(file).canonicalize(), root.canonicalize()) else { return false };
+    real.is_file() && real.starts_with(root)
+}
+
+/// Reads one of these files.
+pub(crate) fn k1s_file(root: &Path, file: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(root.join(file))?;
+    if file.metadata()?.len() > SIZE {
+        return Err(std::io::Error::other(format!("it has more than {SIZE} bytes")));
+    }
+    file.take(SIZE).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 impl Identity {
@@ -86,6 +108,45 @@ impl fmt::Display for Identity {
         if !unused.is_empty() {
             write!(f, "; not {}", unused.join(", "))?;
         }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    #[test]
+    fn a_file_that_is_elsewhere_is_none_of_a_roots_own() -> Outcome {
+        let top = tempfile::tempdir()?;
+        let root = top.path().join("k1s");
+        std::fs::create_dir_all(root.join("src/ae"))?;
+        std::fs::write(top.path().join("shadow"), "S3cret")?;
+        std::fs::write(root.join("src/pyproject.toml"), "[project]\n")?;
+        symlink("src/pyproject.toml", root.join("pyproject.toml"))?;
+        for elsewhere in ["../shadow", "/dev/zero", "nowhere", "requirements.txt", "src"] {
+            symlink(elsewhere, root.join("requirements.txt"))?;
+            assert_eq!(lacks(&root), ["requirements.txt"], "{elsewhere}");
+            std::fs::remove_file(root.join("requirements.txt"))?;
+        }
+        std::fs::write(root.join("requirements.txt"), "aiohttp\n")?;
+        symlink(&root, top.path().join("link"))?;
+        assert_eq!(lacks(&top.path().join("link")), Vec::<&str>::new());
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_not_read() -> Outcome {
+        let root = tempfile::tempdir()?;
+        let file = std::fs::File::create(root.path().join("requirements.txt"))?;
+        file.set_len(SIZE)?;
+        assert_eq!(k1s_file(root.path(), "requirements.txt")?.len() as u64, SIZE);
+        file.set_len(5 << 30)?;
+        assert!(k1s_file(root.path(), "requirements.txt").is_err_and(|error| error.to_string().contains("more than")));
         Ok(())
     }
 }

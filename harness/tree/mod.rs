@@ -13,6 +13,7 @@ mod listing;
 pub(crate) use byte_code::unchecked_byte_code;
 pub use choice::{Choice, Origin, Reach, Trees};
 pub(crate) use content::{digest, hexadecimal, name_of};
+pub(crate) use identity::k1s_file;
 pub use identity::{Identity, K1S_FILES, lacks};
 pub use listing::Listing;
 

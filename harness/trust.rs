@@ -1,18 +1,21 @@
-//! Folders that nobody else can change or replace: where the harness, which may be root, reads and writes.
+//! Folders that nobody else can change or replace: where the harness, which may be root, reads, writes and executes.
 //!
 //! A folder is opened name by name from the root. Each one on the way must belong to root or to whoever started this
 //! process, and others must not be able to put something else in its place: a folder that all may write to is passed
 //! through only when it is sticky, as /tmp is. A link counts like the folder that it lies in.
 
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
+use walkdir::WalkDir;
 
 use crate::failure::Failure;
 
@@ -20,9 +23,10 @@ use crate::failure::Failure;
 const LINKS: usize = 40;
 
 /// The users whose folders this process uses.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default)]
 struct Trust {
     users: Vec<u32>,
+    accounts: OnceCell<Accounts>,
 }
 
 /// A folder that this process must not use.
@@ -31,15 +35,20 @@ struct Trust {
 pub(crate) struct Untrusted {
     path: PathBuf,
     why: String,
-    remedy: String,
+    pub(crate) remedy: String,
 }
 
 impl Untrusted {
+    /// The folder or file, and why it is refused.
+    pub(crate) fn seen(&self) -> String {
+        format!("{} {}", self.path.display(), self.why)
+    }
+
     /// The same as a failure; `what` says what the folder was to be used for.
     pub(crate) fn failure(&self, what: &str) -> Failure {
-        Failure::new(format!("{what}: {} {}", self.path.display(), self.why))
+        Failure::new(format!("{what}: {}", self.seen()))
             .expected("a folder of your own, below folders that nobody but you and root can change")
-            .seen(format!("{} {}", self.path.display(), self.why))
+            .seen(self.seen())
             .remedy(&self.remedy)
     }
 
@@ -66,6 +75,24 @@ pub(crate) fn examine(folder: &Path) -> io::Result<()> {
     Trust::of_this_process().walk(folder, false).map(drop)
 }
 
+/// Refuses a folder that [`open`] would refuse, and one in which somebody else can change a file or a folder. Those that
+/// `passed_over` names are not entered.
+pub(crate) fn examine_all(folder: &Path, passed_over: fn(&Path) -> bool) -> io::Result<()> {
+    let trust = Trust::of_this_process();
+    trust.walk(folder, false)?;
+    let inside = WalkDir::new(folder).min_depth(1).into_iter().filter_entry(|entry| !passed_over(entry.path()));
+    for entry in inside {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        trust.judge_owner(about.uid(), entry.path())?;
+        // The mode of a link says nothing.
+        if !entry.path_is_symlink() {
+            trust.judge_mode(about.mode(), about.gid(), entry.path(), false)?;
+        }
+    }
+    Ok(())
+}
+
 /// Opens a folder within one that is trusted. No link is followed.
 pub(crate) fn enter(at: &OwnedFd, name: &OsStr, shown: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -85,7 +112,7 @@ impl Trust {
             users.extend(caller);
         }
         users.dedup();
-        Self { users }
+        Self { users, ..Self::default() }
     }
 
     /// The folder, opened; none when it is not there and is not to be made.
@@ -143,18 +170,24 @@ impl Trust {
     /// `passed`: whether the way only leads through it. In a sticky folder nobody can replace what is another's.
     fn judge(&self, about: &Stat, shown: &Path, passed: bool) -> io::Result<()> {
         self.judge_owner(about.st_uid, shown)?;
-        let mode = Mode::from_raw_mode(about.st_mode);
-        if passed && mode.contains(Mode::SVTX) {
+        self.judge_mode(about.st_mode, about.st_gid, shown, passed)
+    }
+
+    fn judge_mode(&self, mode: u32, group: u32, shown: &Path, passed: bool) -> io::Result<()> {
+        let bits = Mode::from_raw_mode(mode);
+        if passed && bits.contains(Mode::SVTX) {
             return Ok(());
         }
-        let why = if mode.contains(Mode::WOTH) {
-            "can be written to by everybody".to_owned()
-        } else if mode.contains(Mode::WGRP) {
-            let Some(others) = self.others_in(about.st_gid, &Accounts::of_this_machine()) else { return Ok(()) };
-            format!("can be written to by its group ({others})")
+        let others = if bits.contains(Mode::WOTH) {
+            "everybody".to_owned()
+        } else if bits.contains(Mode::WGRP) {
+            let accounts = self.accounts.get_or_init(Accounts::of_this_machine);
+            let Some(others) = self.others_in(group, accounts) else { return Ok(()) };
+            format!("its group ({others})")
         } else {
             return Ok(());
         };
+        let why = format!("can be written to by {others}, with its mode {:04o}", mode & 0o7777);
         let remedy = format!("name another folder, or take the right from the others: chmod go-w {}", shown.display());
         Err(refused(shown, why, remedy))
     }
@@ -245,7 +278,7 @@ impl Accounts {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
 mod tests {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 
     use rstest::rstest;
 
@@ -283,11 +316,12 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let parent = folder(top.path(), "parent", parent);
         let own = folder(&parent, "own", own);
-        assert_eq!(why(&own), expected);
         // The way by a link is no other way.
         symlink(&own, top.path().join("link")).unwrap();
-        assert_eq!(why(&top.path().join("link")), expected);
-        assert_eq!(why(&top.path().join("parent/../link")), expected);
+        for way in [own, top.path().join("link"), top.path().join("parent/../link")] {
+            let why = why(&way);
+            assert!(why.starts_with(expected) && why.is_empty() == expected.is_empty(), "{why}");
+        }
     }
 
     #[test]
@@ -309,8 +343,31 @@ mod tests {
         std::os::unix::fs::lchown(&link, Some(65534), None).unwrap();
         assert!(why(&link).contains("belongs to user 65534"));
         // It is the caller's when root was reached by sudo.
-        let caller = Trust { users: vec![0, 65534] };
+        let caller = Trust { users: vec![0, 65534], ..Trust::default() };
         assert!(caller.walk(&own, false).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_in_a_folder_counts_as_the_folder_does() {
+        let top = tempfile::tempdir().unwrap();
+        let inner = folder(top.path(), "a/b", 0o755);
+        std::fs::write(inner.join("tool"), "").unwrap();
+        symlink("/nowhere", inner.join("link")).unwrap();
+        let why = |passed_over| examine_all(top.path(), passed_over).map_err(|error| error.to_string()).err();
+        assert_eq!(why(|_| false), None);
+        for open in [inner.join("tool"), inner] {
+            let mode = std::fs::metadata(&open).unwrap().mode();
+            std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o757)).unwrap();
+            let told = why(|_| false).unwrap();
+            assert!(told.contains("by everybody, with its mode 0757; ") && told.contains("chmod go-w"), "{told}");
+            assert!(told.starts_with(open.to_str().unwrap()), "{told}");
+            assert_eq!(why(|path| path.ends_with("b")), None);
+            std::fs::set_permissions(&open, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        if geteuid().is_root() {
+            std::os::unix::fs::lchown(top.path().join("a/b/link"), Some(65534), None).unwrap();
+            assert!(why(|_| false).unwrap().contains("belongs to user 65534"));
+        }
     }
 
     #[test]
@@ -337,7 +394,7 @@ mod tests {
             "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\nmallory:x:1001:100::/:/bin/sh\nbroken\n",
             "ann:x:1000:ann\nstaff:x:50:\ndocker:x:2000:ann,mallory\nusers:x:100:\n\n",
         );
-        let found = Trust { users: vec![0, 1000] }.others_in(group, &accounts);
+        let found = Trust { users: vec![0, 1000], ..Trust::default() }.others_in(group, &accounts);
         match other {
             None => assert_eq!(found, None),
             Some(other) => assert!(found.as_deref().unwrap_or_default().contains(other), "{found:?}"),
