@@ -17,14 +17,22 @@ static BETWEEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r#"(?s-u)^(?<close>["'`]?[\])]?["'`]?)(?:"#,
         // A type, as Rust and Python have it: `token: Option<String> = "x"`.
         r#"[ \t]{0,8}:[ \t]{0,8}[&A-Za-z][A-Za-z0-9_:.<>\[\]&'| ]{0,60}?[ \t]{0,8}(?<typed>=)[ \t]{0,8}(?:[A-Za-z]{0,2}["'`])|"#,
-        r"[ \t]{0,64}(?<assign>:=|=>|->|={1,3})\s{0,64}|",
+        // A comparison in a program.
+        r"[ \t]{1,8}(?<compared>[=!]==?)[ \t]{1,8}|",
+        r"[ \t]{0,64}(?<assign>:=|=>|->|<-|(?:\|\||\?\?|\+)=|={1,3})\s{0,64}|",
         r"[ \t]{0,64}(?<colon>:)[ \t]{0,64}|",
         // XML: `<password>x</password>`.
         r#"(?<element>(?:[ \t][^<>\n]{0,128})?>)|"#,
         r#"(?<call>\()[ \t]{0,8}|"#,
         // Two arguments, in a list of them.
         r#"(?<argument>[ \t]{0,8},\s{0,64})|"#,
-        r"(?<blank>[ \t]{1,64}(?:(?:is|was)[ \t:=]{1,8})?)",
+        // The next item of a list in YAML.
+        r#"(?<item>[ \t]{0,8}\r?\n[ \t]{0,64}- ["']?)|"#,
+        // A cell of a table.
+        r"(?<cell>[ \t]{0,64}\|[ \t]{0,8})|",
+        // Whose, or which one: `password for hub: x`, `token #1: x`.
+        r#"(?<told>[ \t]{0,4}(?:#?[0-9]{1,3}|\([^()\n]{1,40}\)|\[[A-Za-z0-9_.'"-]{0,40}\]|(?:for|of)[ \t](?:(?:user|the)[ \t])?["'`]?[A-Za-z0-9_.@-]{1,40}["'`]?|provided|given|used)[ \t]{0,4}[:=][ \t]{0,8}["'`]?)|"#,
+        r"(?<blank>[ \t]{1,64}(?:(?:is|was|set to|changed from|changed to|provided|used)[ \t:=]{1,8})?)",
         r")",
     ))
 });
@@ -33,7 +41,7 @@ static BETWEEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// prefix.
 static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     compiled(
-        r#"(?s-u)^(?:string\([0-9]+\)|(?:&|new )?[A-Za-z_][A-Za-z0-9_:.]{0,40}(?:\(| ?\{\s{0,64}[a-z_]{1,20}:\s)|[\[(&@]|\s{1,64}){0,8}(?:[bBuUrRfF]{0,2})["'`]"#,
+        r#"(?s-u)^(?:string\([0-9]+\)|\[\]|(?:&|new )?[A-Za-z_][A-Za-z0-9_:.]{0,40}(?:\(| ?\{\s{0,64}[a-z_]{1,20}:\s)|[\[(&@]|\s{1,64}){0,8}(?:[bBuUrRfF]{0,2})["'`]"#,
     )
 });
 
@@ -43,7 +51,7 @@ static BLOCK: LazyLock<Option<Regex>> =
 
 /// Wrappers of values without quotation marks.
 static WRAPPER: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    compiled(r"(?-u)^(?:[A-Za-z_][A-Za-z0-9_:.]{0,40}\(|[\[(&]|![a-z!]{1,20} |&[a-z]{1,20} |map\[){1,4}")
+    compiled(r"(?-u)^(?:[A-Za-z_][A-Za-z0-9_:.]{0,40}\(|&[A-Za-z0-9_-]{1,20} |[\[(&]|![a-z!]{1,20} |map\[){1,4}")
 });
 
 /// Every value in a text that has the name of a secret.
@@ -95,6 +103,7 @@ impl Place<'_> {
     fn after(self, between: &Captures<'_>, at: usize, name: Name) -> Option<Vec<(usize, usize)>> {
         let has = |group: &str| between.name(group).is_some();
         let option = self.is_option();
+        let at = self.continued(at);
         if has("typed") {
             return Some(vec![quoted(self.text, at, self.text[at - 1])]);
         }
@@ -106,11 +115,32 @@ impl Place<'_> {
         if has("argument") {
             return (option && name.says == Says::Surely).then(|| self.quoted(at, name, true)).flatten();
         }
-        if has("call") {
+        if has("compared") {
             return self.quoted(at, name, false);
         }
+        if has("item") {
+            let wanted = option && name.says == Says::Surely && self.begins_line_with(b"- ");
+            let line = line_end(self.text, at);
+            let end = line - usize::from(self.text[at..line].ends_with(b"\"") || self.text[at..line].ends_with(b"'"));
+            return wanted
+                .then(|| self.plain(at, end, name))
+                .flatten()
+                .filter(|_| !is_another_option(&self.text[at..end]));
+        }
+        if has("call") {
+            // A type of a program's: `Token(x)`.
+            let of_a_type = self.text[self.start].is_ascii_uppercase();
+            return self.quoted(at, name, false).or_else(|| of_a_type.then(|| self.word(at)).flatten());
+        }
+        if has("cell") || has("told") {
+            return self.word(at);
+        }
         if has("blank") {
-            return if option { self.argument(at, name) } else { self.word(at) };
+            return match (option, name.kind) {
+                (true, _) => self.argument(at, name),
+                (_, Kind::Password) => self.setting(at, name).or_else(|| self.word(at)),
+                _ => self.word(at),
+            };
         }
         let colon = has("colon");
         // `secrets::known` is a path.
@@ -132,17 +162,29 @@ impl Place<'_> {
             if let Some(block) = block {
                 return Some(self.lines(at + block.end(), |_| true));
             }
-            if line_end(self.text, at) <= at {
+            // Nothing, or a comment.
+            if line_end(self.text, at) <= at || self.text[at..].starts_with(b"# ") {
                 let next = (at + 2).min(self.text.len()).max(memchr::memchr(b'\n', &self.text[at..])? + at + 1);
                 return Some(self.lines(next, |line| !names_what_is_open(line)));
             }
         }
         let from =
             at + WRAPPER.as_ref().and_then(|pattern| pattern.find(&self.text[at..])).map_or(0, |found| found.end());
-        if self.text.get(from).is_none_or(|byte| b"{[|>\n\r".contains(byte)) {
+        let line = line_end(self.text, from);
+        if self.text.get(from).is_none_or(|byte| b"{[\n\r".contains(byte))
+            || b"|>".contains(&self.text[from]) && line == from + 1
+        {
             return None;
         }
-        let line = line_end(self.text, from);
+        // What is handed to a function of a program's, by its name there.
+        let called = self.text[at..from].ends_with(b"(");
+        if called
+            && self.text[from..bare_end(self.text, from).min(line)]
+                .iter()
+                .all(|byte| byte.is_ascii_lowercase() || b"_.".contains(byte))
+        {
+            return None;
+        }
         // `name: value` and `name = value` on lines of their own have all of the line.
         let spaced = at > self.end + 1 && self.text[at - 1] == b' ';
         if begins_line && from == at && (colon || spaced) {
@@ -183,7 +225,12 @@ impl Place<'_> {
         let counted = is_number(value) && (name.many || name.says == Says::Perhaps);
         let sure = match name.says {
             Says::Surely => !(name.many && value.iter().all(u8::is_ascii_digit)),
-            Says::Perhaps => looks_random(value) && !value.iter().any(u8::is_ascii_whitespace),
+            // What is secret of it may have been replaced already.
+            Says::Perhaps => {
+                looks_random(value)
+                    && !value.iter().any(u8::is_ascii_whitespace)
+                    && memchr::memmem::find(value, b"***secret:").is_none()
+            }
         };
         (sure && !counted && !is_none(value) && !self.is_elsewhere(value, name)).then(|| vec![(from, end)])
     }
@@ -191,12 +238,32 @@ impl Place<'_> {
     /// Is true when a value only refers to a secret: the path of a key's file, or the secret's name in a program.
     fn is_elsewhere(self, value: &[u8], name: Name) -> bool {
         let path = value.starts_with(b"/") || value.starts_with(b"./") || value.starts_with(b"~/");
-        let folder = self.text[self.start..self.end].ends_with(b"PWD");
+        let folder = self.text[self.start..self.end].to_ascii_uppercase().ends_with(b"PWD");
         let of_a_program = value.iter().all(|byte| byte.is_ascii_alphabetic() || b"_.".contains(byte));
         path && (name.kind == Kind::Key || folder)
             && !looks_random(value.rsplit(|byte| *byte == b'/').next().unwrap_or_default())
             || FILE.as_ref().is_some_and(|file| file.is_match(value)) && !looks_random(value)
             || of_a_program && kind_of(value).is_some()
+    }
+
+    /// A value in quotation marks that is all of a line of settings: `password "x"`.
+    fn setting(self, at: usize, name: Name) -> Option<Vec<(usize, usize)>> {
+        let before = self.text[..self.start].iter().rev().take_while(|byte| **byte != b'\n').take(BEFORE);
+        let alone = before.into_iter().all(|byte| byte.is_ascii_whitespace() || *byte == b'{');
+        let quote = self.text.get(at).filter(|byte| b"\"'".contains(byte))?;
+        let (start, end) = quoted(self.text, at + 1, *quote);
+        let rest = self.text.get(end + 1..line_end(self.text, end))?;
+        (alone && rest.iter().all(|byte| b" \t;}".contains(byte))).then(|| self.plain(start, end, name)).flatten()
+    }
+
+    /// Finds where a value begins that a shell or a Makefile has on the next line.
+    fn continued(self, at: usize) -> usize {
+        let rest = &self.text[at..];
+        let line = rest.strip_prefix(b"\\\n").or_else(|| rest.strip_prefix(b"\\\r\n"));
+        line.map_or(at, |line| {
+            let blank = line.iter().take(BEFORE).take_while(|byte| b" \t".contains(byte)).count();
+            self.text.len() - line.len() + blank
+        })
     }
 
     /// Values in quotation marks: one, or those of a list.
@@ -216,6 +283,7 @@ impl Place<'_> {
             let kind_of_one = list && name.many && is_kind(name.kind, value);
             let counts = !is_none(value)
                 && !is_sentence(value)
+                && !is_variable(value)
                 && !kind_of_one
                 && (name.says == Says::Surely || looks_random(value));
             if counts && !(argument && is_another_option(value)) {
@@ -289,6 +357,13 @@ impl Place<'_> {
         whole && LINE_START.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
 
+    /// Is true when `item` is all that stands before the name on its line, but for indentation and a quotation mark.
+    fn begins_line_with(self, item: &[u8]) -> bool {
+        let from = self.start.saturating_sub(BEFORE);
+        let line = self.text[from..self.start].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        line.trim_ascii_start().strip_prefix(item).is_some_and(|rest| rest.iter().all(|byte| b"\"'".contains(byte)))
+    }
+
     /// Is true when the name is that of an option, `--token` or `-token`.
     fn is_option(self) -> bool {
         self.text.get(self.start) == Some(&b'-')
@@ -308,9 +383,14 @@ static LINE_START: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static OPTION: LazyLock<Option<Regex>> = LazyLock::new(|| compiled(r"(?-u)^--?[a-z][a-z-]*(?:=.*)?$"));
 static OPEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     compiled(
-        r#"(?i-u)^(?:- )*["']?(?:[a-z]*name|namespace|kind|type|title|description|path|file|items?|key|keys|optional|mode|defaultmode|audience|id|uid|labels?|annotations?|created|expires)["']?:"#,
+        r#"(?i-u)^(?:- )*["']?(?:[a-z]*name|namespace|kind|type|title|description|path|file|items?|key|keys|optional|mode|defaultmode|audience|id|uid|labels?|annotations?|created[a-z]*|expir[a-z]*|[a-z]*count)["']?:"#,
     )
 });
+
+/// Is true of the name of an environment's variable: where a program has its value from.
+fn is_variable(value: &[u8]) -> bool {
+    value.len() > 4 && value.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_') && kind_of(value).is_some()
+}
 
 fn is_another_option(value: &[u8]) -> bool {
     OPTION.as_ref().is_some_and(|pattern| pattern.is_match(value))

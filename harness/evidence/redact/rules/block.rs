@@ -3,13 +3,14 @@
 use std::sync::LazyLock;
 
 use memchr::memrchr;
-use regex::bytes::Regex;
+use regex::bytes::{Match, Regex};
 
 use super::value::line_end;
 use super::{Kind, Span, compiled};
 
-static MARKERS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| compiled("(?-u)----[- ](?<word>BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?[- ]----"));
+static MARKERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    compiled("(?i-u)-{4}[- ]?(?<word>BEGIN|END) [A-Z0-9 ]{0,40}(?:PRIVATE KEY(?: BLOCK)?|NKEY SEED)[- ]?-{4}")
+});
 
 /// A line of a key without its ends: base64, or one of the headers that a key may have.
 static OF_A_KEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -17,6 +18,13 @@ static OF_A_KEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r#"(?-u)^[\s"',>|]*(?:[A-Za-z0-9+/]{4,}={0,2}|=[A-Za-z0-9+/]{4}|(?:Proc-Type|DEK-Info|Version|Comment): ?.{0,128}|)[\s"',\\]*$"#,
     )
 });
+
+/// Is true of a string that is likely to be a line of a key, and no word of a log.
+pub(super) fn is_of_a_key(line: &[u8]) -> bool {
+    let line = line.strip_suffix(br"\n").unwrap_or(line);
+    let line = line.strip_suffix(br"\r").unwrap_or(line);
+    line.len() >= 8 && !line.iter().all(u8::is_ascii_lowercase) && OF_A_KEY.as_ref().is_some_and(|of| of.is_match(line))
+}
 
 /// No key is longer: one whose end is further off was cut.
 const LONGEST: usize = 16 * 1024;
@@ -33,19 +41,20 @@ pub(super) fn private_keys(text: &[u8]) -> Vec<Span> {
             from = start + LONGEST;
             open = None;
         }
-        let start = match (open, word.as_bytes()) {
-            (None, b"BEGIN") => {
+        let begins = word.as_bytes().eq_ignore_ascii_case(b"begin");
+        let start = match (open, begins) {
+            (None, true) => {
                 open = Some(whole.start());
                 continue;
             }
             // One that was cut, and another one.
-            (Some(start), b"BEGIN") => {
+            (Some(start), true) => {
                 spans.push(Span { start, end: whole.start(), kind: Kind::PrivateKey });
                 open = Some(whole.start());
                 continue;
             }
-            (Some(start), _) => start,
-            (None, _) => tail(text, from, whole.start()),
+            (Some(start), false) => start,
+            (None, false) => tail(text, from, whole.start()),
         };
         // The end of nothing is nothing.
         if start < whole.start() {
@@ -78,10 +87,16 @@ fn tail(text: &[u8], from: usize, end: usize) -> usize {
 }
 
 static KIND: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    compiled(r#"(?m-u)^(?<indent>[ \t]*)(?<item>(?:- )*)["']?kind["']?:[ \t]*["']?Secret(?:List)?["']?[ \t]*\r?$"#)
+    compiled(
+        r#"(?m-u)^(?<indent>[ \t]*)(?<item>(?:- )*)["']?kind["']?:[ \t]*["']?Secret(?:List)?["']?[ \t]*(?:#[^\n]*)?\r?$"#,
+    )
 });
 static DATA: LazyLock<Option<Regex>> =
     LazyLock::new(|| compiled(r#"(?-u)^[ \t]*(?:- )*["']?(?:data|stringData|binaryData)["']?:[ \t]*\r?$"#));
+/// The same in a flow: `data: {a: b}`.
+static FLOW: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    compiled(r#"(?-u)^[ \t]*(?:- )*["']?(?:data|stringData|binaryData)["']?:[ \t]*\{(?<values>[^\r\n]*?)\}?[ \t]*\r?$"#)
+});
 static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     compiled(r#"(?-u)^[ \t]*["']?[A-Za-z0-9_.-]{1,253}["']?:(?:[ \t]+(?:[|>][-+0-9]{0,3}[ \t]*\r?$)?|\r?$)"#)
 });
@@ -144,6 +159,10 @@ fn values(text: &[u8], start: usize, own: usize, spans: &mut Vec<Span>) -> usize
         let depth = indent(line) + if line.trim_ascii_start().starts_with(b"- ") && indent(line) < own { 2 } else { 0 };
         if depth <= own && !blank {
             within = DATA.as_ref().is_some_and(|data| data.is_match(line));
+            let flow = FLOW.as_ref().and_then(|flow| flow.captures(line)?.name("values"));
+            let whole =
+                |values: Match<'_>| Span { start: at + values.start(), end: at + values.end(), kind: Kind::Secret };
+            spans.extend(flow.filter(|values| !values.is_empty()).map(whole));
         } else if within && !blank {
             let skip = NAMED.as_ref().and_then(|named| named.find(line)).map_or(indent(line), |named| named.end());
             let value = &line[skip..];

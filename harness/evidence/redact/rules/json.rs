@@ -2,6 +2,7 @@
 
 use memchr::memchr2;
 
+use super::block::is_of_a_key;
 use super::{Kind, Replaced, Span};
 
 /// A string or another scalar.
@@ -104,17 +105,21 @@ pub(in super::super) fn documents(text: &[u8]) -> usize {
     }
     let mut parts = Parts::new(text);
     let mut open: Vec<u8> = Vec::new();
-    let mut documents = 0;
+    let (mut documents, mut scalars) = (0, 0);
     for part in parts.by_ref() {
         match part {
             Part::Open(byte) => open.push(byte + 2),
             Part::Close(byte) if open.pop() != Some(byte) => return 0,
+            // A line of a document is none.
             Part::Comma if open.is_empty() => return 0,
+            Part::Scalar(scalar) if scalar.names && open.is_empty() => return 0,
+            Part::Scalar(_) => scalars += usize::from(open.is_empty()),
             _ => {}
         }
         documents += usize::from(open.is_empty());
     }
-    if parts.whole && open.is_empty() { documents } else { 0 }
+    // Several strings are the words of a command line.
+    if parts.whole && open.is_empty() && (scalars == 0 || documents == 1) { documents } else { 0 }
 }
 
 /// Fits what is to be replaced into the strings and numbers of JSON: both in their order.
@@ -123,6 +128,8 @@ pub(super) fn fit(text: &[u8], spans: Vec<Span>) -> Vec<Replaced> {
     let mut spans = spans.into_iter().peekable();
     // What goes on in the next string: a key as a list of lines.
     let mut rest: Option<Span> = None;
+    // A container's log is a document for each line: a key goes on in the next ones.
+    let log = documents(text) > 1;
     for part in Parts::new(text) {
         let Part::Scalar(scalar) = part else { continue };
         let within = |span: Span| Replaced {
@@ -130,10 +137,15 @@ pub(super) fn fit(text: &[u8], spans: Vec<Span>) -> Vec<Replaced> {
             number: false,
         };
         // A key goes on in strings of a list, and in nothing else.
-        if rest.is_some_and(|span| scalar.names || !scalar.quoted || span.end <= scalar.start) {
+        let ends = rest.is_some_and(|span| span.end <= scalar.start);
+        if ends || !log && (scalar.names || !scalar.quoted) {
             rest = None;
         }
-        fit.extend(rest.map(within));
+        let of_the_key = |span: &Span| {
+            !log || span.end <= scalar.end
+                || scalar.quoted && !scalar.names && is_of_a_key(&text[scalar.start..scalar.end])
+        };
+        fit.extend(rest.filter(of_the_key).map(within));
         while let Some(span) = spans.next_if(|span| span.start < scalar.end) {
             let goes_on = span.kind == Kind::PrivateKey && span.end > scalar.end && !scalar.names;
             let began_before = span.start < scalar.start;
@@ -166,6 +178,9 @@ mod tests {
     #[case(r#"{"a": 1]"#, 0)]
     #[case(r#"{"a": x}"#, 0)]
     #[case(r#"["a\"]"#, 0)]
+    #[case(r#""a": "b""#, 0)]
+    #[case(r#""a" "b""#, 0)]
+    #[case(r#""a""#, 1)]
     #[case("1", 0)]
     #[case("", 0)]
     fn documents_are_counted(#[case] text: &str, #[case] expected: usize) {

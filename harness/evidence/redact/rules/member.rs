@@ -43,6 +43,10 @@ struct Frame {
     parts: Vec<(usize, usize)>,
     /// Items in quotation marks that have no names, of which two may be a name and its value.
     items: Vec<(usize, usize)>,
+    /// Two items are a user and a password: `auth=('hub', 'x')`.
+    is_login: bool,
+    /// A member names a user: what is called `pass` beside it is a password.
+    has_user: bool,
 }
 
 /// Headers of HTTP that are secret.
@@ -57,6 +61,18 @@ static OPEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
 });
 
+/// Names of what takes a user and a password.
+static LOGIN: LazyLock<Option<Regex>> =
+    LazyLock::new(|| compiled(r"(?i-u)^(?:[a-z_.]*_)?(?:(?:http)?(?:basic|digest|proxy)?_?auth|cred(?:ential)?s)$"));
+
+/// The name in front of a bracket, which has a sign behind it or is that of a call.
+static BEFORE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    compiled(r#"(?-u)(?<name>[A-Za-z_][A-Za-z0-9_.-]{0,63})(?:["']?[ \t]{0,8}(?<sign>[:=]|:=|=>)[ \t]{0,8}&?| ?)$"#)
+});
+
+/// The bytes that are looked at in front of a bracket.
+const NEAR: usize = 96;
+
 fn is_open(name: &[u8]) -> bool {
     name.len() <= 64 && OPEN.as_ref().is_some_and(|open| open.is_match(name))
 }
@@ -64,7 +80,7 @@ fn is_open(name: &[u8]) -> bool {
 /// Everything in a text that is secret by the members beside it or around it.
 pub(super) fn find(text: &[u8]) -> Vec<Span> {
     let Some(first) = memchr3(b'{', b'[', b'(', text) else { return Vec::new() };
-    let mut walk = Walk { text, frames: vec![Frame::default()], spans: Vec::new() };
+    let mut walk = Walk { text, frames: vec![Frame::before(text, first)], spans: Vec::new() };
     let mut tokens = Tokens::new(text, first);
     let mut token = tokens.next();
     while let Some(now) = token {
@@ -81,8 +97,8 @@ pub(super) fn find(text: &[u8]) -> Vec<Span> {
         // Out of all brackets: what follows is none of ours up to the next one.
         if walk.frames.len() == 1 && !matches!(token, Some(Token::Open(_))) {
             let Some(skip) = memchr3(b'{', b'[', b'(', &text[tokens.at..]) else { break };
-            walk.frames[0] = Frame::default();
             tokens.at += skip;
+            walk.frames[0] = Frame::before(text, tokens.at);
             token = tokens.next();
         }
     }
@@ -108,19 +124,31 @@ impl Walk<'_> {
     fn open(&mut self, bracket: u8) {
         let Some(frame) = self.frames.last_mut() else { return };
         // `Token { … }` is a value that has a name, like `{ … }`.
-        frame.last = None;
+        let called = frame.last.take();
         let around = (frame.secret, frame.data, frame.registries, frame.name);
         let (mut secret, mut data, mut registries, name) = around;
         let mut many = false;
+        let login = |name: Option<(usize, usize)>| {
+            name.is_some_and(|name| LOGIN.as_ref().is_some_and(|login| login.is_match(&self.of(name))))
+        };
+        let is_login = bracket != b'{' && (login(name) || bracket == b'(' && login(called));
+        // `Token { … }` and `Password("x")` are types that have the name.
+        let of_a_type = called.filter(|(start, _)| bracket != b'[' && self.text[*start].is_ascii_uppercase());
+        let of_a_type = of_a_type.and_then(|name| name::read(&self.of(name)).filter(|name| name.says == Says::Surely));
+        secret = secret.or(of_a_type.map(|name| name.kind));
         if let Some(name) = name.map(|name| self.of(name)) {
             let name = &*name;
             let read = name::read(name).filter(|name| name.says == Says::Surely);
             many = read.is_some_and(|name| name.many);
             secret = if is_open(name) { None } else { secret.or(read.map(|name| name.kind)) };
+            // Each value of a header that has several.
+            if bracket == b'[' && HEADERS.iter().any(|header| name.eq_ignore_ascii_case(header)) {
+                secret = Some(Kind::Password);
+            }
             data |= [&b"data"[..], b"stringData", b"binaryData"].contains(&name);
             registries |= name == b"auths" || name.eq_ignore_ascii_case(b"credHelpers");
         }
-        self.frames.push(Frame { bracket, secret, many, data, registries, ..Frame::default() });
+        self.frames.push(Frame { bracket, secret, many, data, registries, is_login, ..Frame::default() });
     }
 
     fn close(&mut self) {
@@ -139,6 +167,11 @@ impl Walk<'_> {
             && let Some(kind) = self.pair(name, &self.text[start..end], frame.bracket)
         {
             self.spans.push(Span { start, end, kind });
+        }
+        if frame.is_login
+            && let [_, (start, end)] = frame.items[..]
+        {
+            self.spans.push(Span { start, end, kind: Kind::Password });
         }
         if frame.is_secret {
             self.spans.extend(frame.held);
@@ -192,6 +225,11 @@ impl Walk<'_> {
             frame.name = None;
             return;
         }
+        // What follows in brackets is the value: `Some("x")`.
+        if !quoted && text.get(end).is_some_and(|next| b"({".contains(next)) {
+            frame.last = Some((start, end));
+            return;
+        }
         let name = frame.name.map(|(start, end)| unescaped(&text[start..end]));
         let name = name.as_deref();
         let value = &text[start..end];
@@ -201,9 +239,9 @@ impl Walk<'_> {
             frame.last = Some((start, end));
             if quoted {
                 frame.option = is_option(value);
-                if frame.items.len() < 3 {
-                    frame.items.push((start, end));
-                }
+            }
+            if (quoted || frame.is_login) && frame.items.len() < 3 {
+                frame.items.push((start, end));
             }
         }
         if let Some(name) = name {
@@ -226,20 +264,36 @@ impl Walk<'_> {
 }
 
 impl Frame {
+    /// The frame of a bracket that is in no other: with the name in front of it.
+    fn before(text: &[u8], bracket: usize) -> Self {
+        let from = bracket.saturating_sub(NEAR);
+        let found = BEFORE.as_ref().and_then(|before| before.captures(&text[from..bracket]));
+        let Some((signed, name)) = found.and_then(|found| Some((found.name("sign").is_some(), found.name("name")?)))
+        else {
+            return Self::default();
+        };
+        let at = Some((from + name.start(), from + name.end()));
+        if signed { Self { name: at, ..Self::default() } } else { Self { last: at, ..Self::default() } }
+    }
+
     /// Notes what a member says about the members beside it.
     fn note(&mut self, name: &[u8], value: &[u8], at: (usize, usize)) {
         let is = |known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
         if name == b"kind" && (value == b"Secret" || value == b"SecretList") {
             self.is_secret = true;
         }
-        if is(&["name", "key", "id", "variable", "env", "option", "header"]) {
+        self.has_user |= is(&["user", "username", "login", "account"]);
+        let of_a_field = is(&["type"]) && value.eq_ignore_ascii_case(b"password");
+        if of_a_field
+            || is(&["name", "key", "k", "id", "variable", "env", "option", "header", "field", "param", "property"])
+        {
             let read = name::read(value).filter(|name| name.says == Says::Surely);
             self.named = self.named.or(read.map(|name| name.kind));
             if HEADERS.iter().any(|known| value.eq_ignore_ascii_case(known)) {
                 self.named = Some(Kind::Password);
             }
         }
-        if is(&["value", "val", "content", "default", "stringValue", "string_value"]) && !is_none(value) {
+        if is(&["value", "val", "v", "content", "default", "stringValue", "string_value"]) && !is_none(value) {
             self.values.push(at);
         }
         self.is_key |= name == b"kty";
@@ -266,7 +320,9 @@ impl Frame {
         // A number of JSON's, which no rule for text takes.
         let number = value.iter().all(u8::is_ascii_digit);
         let long = if quoted { true } else { number && value.len() >= 6 && !many };
-        (long && (says == Says::Surely || (quoted && looks_random(value)))).then_some(kind)
+        let pass = name.eq_ignore_ascii_case(b"pass") || name.eq_ignore_ascii_case(b"pw");
+        let with_user = self.has_user && pass && !is_number(value);
+        (with_user || long && (says == Says::Surely || (quoted && looks_random(value)))).then_some(kind)
     }
 }
 

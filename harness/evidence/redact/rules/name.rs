@@ -41,18 +41,24 @@ const fn perhaps(pattern: &'static str, kind: Kind) -> Word {
     Word { pattern, kind, says: Says::Perhaps, whole: true }
 }
 
-const WORDS: [Word; 22] = [
-    sure("token", Kind::Token),
-    sure("passw(?:or)?d|passphrase|passcode|passwort", Kind::Password),
-    sure("secret", Kind::Secret),
-    sure("credential", Kind::Secret),
+const WORDS: [Word; 25] = [
+    // Before the words that a key may begin with.
     sure(
-        "(?:api|private|secret|access|signing|encryption|master|account|shared|storage|service|deploy|crypto?|cipher|aes|hmac|jwt|session|client|license|webhook|app|preshared|host|ssh|tls|ssl|sas|age|unseal|recovery|root|nkey|auth)[_.-]?key",
+        "(?:api|private|secret|access|signing|encryption|master|account|shared|storage|service|deploy|crypto?|cipher|aes|hmac|jwt|session|client|license|webhook|app|preshared|host|ssh|tls|ssl|sas|age|unseal|recovery|root|nkey|auth|fernet|subscription)[_. -]?key",
         Kind::Key,
     ),
+    sure("token", Kind::Token),
+    sure(
+        "pass[_-]?w(?:or)?d|pass[_-]?phrase|passcode|passkey|passwort|parola|pword|kennwort|mot[_-]?de[_-]?passe|contrasen[iy]?a|senha|wachtwoord",
+        Kind::Password,
+    ),
+    sure("secret", Kind::Secret),
+    sure("credential", Kind::Secret),
     sure("client[_-]key[_-]data", Kind::PrivateKey),
     sure("dockerconfigjson|dockercfg", Kind::Secret),
     sure("mnemonic", Kind::Secret),
+    sure("nkey[_-]?seed", Kind::Key),
+    Word { whole: true, ..sure("id_(?:rsa|dsa|ecdsa|ed25519)", Kind::PrivateKey) },
     Word { whole: true, ..sure("pwd", Kind::Password) },
     Word { whole: true, ..sure("psk", Kind::Password) },
     Word { whole: true, ..sure("jwt", Kind::Token) },
@@ -60,15 +66,19 @@ const WORDS: [Word; 22] = [
     Word { whole: true, ..sure("requirepass|masterauth|sshpass|ldappass", Kind::Password) },
     Word {
         whole: true,
-        ..sure("(?:db|user|smtp|mysql|root|my|admin|mail|ftp|redis|http|basic|proxy)[_-]?pass", Kind::Password)
+        ..sure(
+            "(?:db|user|smtp|mysql|root|my|admin|mail|ftp|redis|http|basic|proxy|bind|login|key|store|keystore|truststore)[_-]?(?:pass|pw)",
+            Kind::Password,
+        )
     },
     perhaps("pass", Kind::Password),
     perhaps("pw", Kind::Password),
     perhaps("pin|otp|totp", Kind::Password),
     perhaps("auth", Kind::Password),
     perhaps("cred|creds", Kind::Secret),
-    perhaps("session|sess|sid|csrf|xsrf|nonce", Kind::Token),
-    perhaps("seed|salt", Kind::Secret),
+    perhaps("session|sess|sid|csrf|xsrf|nonce|jsessionid|phpsessid", Kind::Token),
+    perhaps("seed|salt|pepper", Kind::Secret),
+    perhaps("(?:recovery|backup|verification)[_-]?code", Kind::Secret),
     perhaps("key", Kind::Key),
 ];
 
@@ -282,7 +292,8 @@ const SAME: &[&str] = &[
 ];
 
 /// First words of keys that everybody may know.
-const NOT_SECRET: &[&str] = &["public", "pub", "primary", "foreign", "no", "without", "count", "num", "max", "total"];
+const NOT_SECRET: &[&str] =
+    &["public", "pub", "primary", "foreign", "no", "without", "count", "num", "max", "total", "socket"];
 
 static ANY: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let words: Vec<String> = WORDS.iter().map(|word| format!("(?:{})", word.pattern)).collect();
@@ -294,9 +305,15 @@ static EACH: LazyLock<Vec<(Regex, &'static Word)>> = LazyLock::new(|| {
     WORDS.iter().filter_map(each).collect()
 });
 
-/// Finds the places of words in a text that make a name one of something secret.
+/// Finds the places of words in a text that make a name one of something secret. One may begin within another:
+/// `db_password` has `db_pass` in it, and `password`.
 pub(super) fn words(text: &[u8]) -> impl Iterator<Item = (usize, usize)> {
-    ANY.iter().flat_map(|any| any.find_iter(text)).map(|found| (found.start(), found.end()))
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let found = ANY.as_ref()?.find_at(text, from)?;
+        from = found.start() + 1;
+        Some((found.start(), found.end()))
+    })
 }
 
 pub(super) fn is_of_name(byte: u8) -> bool {
@@ -379,6 +396,16 @@ mod tests {
     #[case("token", Some(Says::Surely))]
     #[case("AE_API_ADMIN_TOKEN", Some(Says::Surely))]
     #[case("clientSecret", Some(Says::Surely))]
+    #[case("db_password", Some(Says::Surely))]
+    #[case("MYSQL_ROOT_PASSWORD", Some(Says::Surely))]
+    #[case("userPassword", Some(Says::Surely))]
+    #[case("dummypassword", Some(Says::Surely))]
+    #[case("db_pass", Some(Says::Surely))]
+    #[case("pass_phrase", Some(Says::Surely))]
+    #[case("id_ed25519", Some(Says::Surely))]
+    #[case("id_rsa.pub", None)]
+    #[case("Sec-WebSocket-Key", None)]
+    #[case("userpassed", None)]
     #[case("SECRET_KEY_BASE", Some(Says::Surely))]
     #[case("MYSQL_PWD", Some(Says::Surely))]
     #[case("PGPASSWORD", Some(Says::Surely))]

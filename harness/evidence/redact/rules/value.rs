@@ -94,7 +94,10 @@ static NO_VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         // Masked.
         r"[*x]{3,}|\*\*\*secret:[0-9a-f]{8}\*\*\*|<?\[?(?:redacted|masked|hidden|removed|omitted|filtered)\]?>?|",
         // References and places to fill in.
-        r"\$[A-Z_][A-Z0-9_]*|\$\{[A-Z_][A-Z0-9_]*\}|\$\{\{.*\}\}|\$\([^)]*\)|\{\{.*\}\}|\{[a-z_.]*\}|<[a-z_ .-]*>|\[[a-z_ ]*\]|",
+        r"\$[A-Z_][A-Z0-9_]*|\$\{[A-Z_][A-Z0-9_]*(?::?[-?])?\}?|\$\{\{.*\}\}|\$\([^)]*\)?|\{\{.*\}\}|\{[a-z_.]*\}|<[a-z_ .-]*>?|\[[a-z_ ]*\]|",
+        // Where a program has it from, and a type.
+        r#"(?:os\.environ|environ|process\.env|env|config|settings|request\.[a-z]+|\$_[a-z]+)\[["'][a-z0-9_. -]*["']\]|"#,
+        r#"(?:option|optional|vec|list|box|arc)[<\[][a-z<>\[\], ]*[>\]]|"#,
         r"%[-+0-9.]*[a-z]|%\([a-z_]+\)s|@[a-z_]+@|",
         // What Rust and Python print of what is not to be printed.
         r"secret\(\*+\)|secretstr\('\*+'\)",
