@@ -69,10 +69,17 @@ const WHAT: usize = 1_000;
 /// The longest of the other parts, in bytes. The evidence has all of it.
 const PART: usize = 4_000;
 
+/// Is true of a sign that nobody sees or that has a line read backwards, and of what no XML may hold.
+pub(crate) fn misleads(sign: char) -> bool {
+    matches!(sign,
+        '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}')
+}
+
 /// A text that a terminal can show: no signs that move a cursor, and of a long text the beginning. It is made so when it
 /// is shown: the redaction reads texts as they came.
 fn readable(text: &str, limit: usize) -> Cow<'_, str> {
-    let moves = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
+    let moves = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t') || misleads(sign);
     if text.len() <= limit && !text.contains(moves) {
         return text.into();
     }
@@ -219,6 +226,11 @@ mod tests {
         assert_eq!(
             Failure::new("one").seen("two\n\tlines").to_string(),
             "Error: one\n  seen:     two\n            \tlines"
+        );
+        assert_eq!(
+            Failure::new("a\u{202e}b\u{200b}c\u{ffff}d").to_string(),
+            "Error: a\u{fffd}b\u{fffd}c\u{fffd}d",
+            "nextest puts it into XML"
         );
     }
 }

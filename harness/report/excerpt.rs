@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::run::RunReport;
 use crate::evidence::{Reading, Redactor, folder, outline};
+use crate::failure::misleads;
 
 /// The size up to which a file is shown.
 const BEGINNING: usize = 20_000;
@@ -141,7 +142,8 @@ pub(crate) fn visible(text: &str) -> String {
         '\n' | '\t' => c,
         '\0'..='\x1f' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
         '\x7f' => '\u{2421}',
-        '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        '\u{80}'..='\u{9f}' => '\u{fffd}',
+        sign if misleads(sign) => '\u{fffd}',
         other => other,
     };
     Redactor::default().text(text).replace("\r\n", "\n").chars().map(sign).collect()
@@ -163,6 +165,7 @@ mod tests {
     #[case(b"\x1b[31mred\x07\x00", "\u{241b}[31mred\u{2407}\u{2400}")]
     #[case(b"\xff\xfe", "\u{fffd}\u{fffd}")]
     #[case("admin\u{202e}gnp.exe".as_bytes(), "admin\u{fffd}gnp.exe")]
+    #[case("no\u{200b}thing\u{ffff}".as_bytes(), "no\u{fffd}thing\u{fffd}")]
     fn nothing_hides(#[case] bytes: &[u8], #[case] text: &str) {
         assert_eq!(cut(bytes, 100), (text.to_owned(), true));
     }

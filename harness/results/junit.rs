@@ -13,7 +13,7 @@ use super::manifest::{Manifest, gates};
 use crate::diagnosis::Cause;
 use crate::evidence::layout::GATE_LOG;
 use crate::evidence::{Evidence, Redactor};
-use crate::failure::Failure;
+use crate::failure::{Failure, misleads};
 use crate::suite::checks_of_run;
 use crate::summary::{Outcome, Stage, Summary, Verdict};
 use crate::tree::Identity;
@@ -71,7 +71,9 @@ pub fn junit(run_dir: &Path) -> Result<String, JunitError> {
     }
     // Readers that add up take no time for no number.
     report.set_time(seconds(at_work(gates.iter().filter_map(span).collect())));
-    Ok(report.to_string()?)
+    // quick-junit takes out what ends XML, but for two signs; all else is to be read as it stands.
+    let read = |sign: char| if misleads(sign) { '\u{fffd}' } else { sign };
+    Ok(report.to_string()?.chars().map(read).collect())
 }
 
 /// Redacts a text that is written about the evidence; the evidence itself is redacted already. Text by text, so that

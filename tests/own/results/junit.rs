@@ -148,14 +148,14 @@ fn what_only_a_trial_can_judge_is_told_by_it(
 fn phases_and_versions_are_properties_of_the_gate() {
     let mut fixture = EvidenceFixture::honest(STARTUP);
     fixture.record.versions.insert("WorkerBee".into(), "0.1.7".into());
-    fixture.record.interventions.insert("images".into(), "are imported".into());
+    fixture.record.interventions.insert("images".into(), "are imported\u{ffff}".into());
     fixture.record.phases =
         serde_json::from_value(json!([{ "name": "validate", "at": 1.0, "seconds": 4.25 }])).unwrap();
     let xml = report(&RunDir::new().with(fixture).sealed(None, true));
     for property in [
         r#"<property name="project" value="demo"/>"#,
         r#"<property name="version.WorkerBee" value="0.1.7"/>"#,
-        r#"<property name="intervention.images" value="are imported"/>"#,
+        "<property name=\"intervention.images\" value=\"are imported\u{fffd}\"/>",
         r#"<property name="seconds.validate" value="4.250"/>"#,
     ] {
         assert!(xml.contains(property), "{property} in {xml}");
@@ -169,7 +169,7 @@ fn a_red_check_says_why_in_one_line_and_all_in_its_body() {
     // Nothing that ends a message, an attribute or XML itself.
     fixture.at("profile-purge", "").as_object_mut().unwrap().insert(
         "error".into(),
-        json!({ "code": "E<1>", "message": "\u{1b}[31m\"broken\" & ]]>\nsecond line\u{0}", "remediation": "mend it" }),
+        json!({ "code": "E<1>", "message": "\u{1b}[31m\"broken\" & ]]>\u{ffff}\u{202e}\nsecond line\u{0}", "remediation": "mend it" }),
     );
     let run = RunDir::new().with(fixture).sealed(None, true);
     let xml = report(&run);
@@ -178,7 +178,7 @@ fn a_red_check_says_why_in_one_line_and_all_in_its_body() {
     let case = document.descendants().find(|node| node.attribute("name") == Some(name)).unwrap();
     let failure = case.first_element_child().unwrap();
     let message = failure.attribute("message").unwrap();
-    assert_eq!(message, "WorkerBee answered with E<1>: \"broken\" & ]]>");
+    assert_eq!(message, "WorkerBee answered with E<1>: \"broken\" & ]]>\u{fffd}\u{fffd}");
     assert_eq!(failure.attribute("type"), Some("fault of WorkerBee"));
     let text = failure.text().unwrap();
     for label in ["expected:", "seen:", "remedy:   mend it"] {
