@@ -17,6 +17,21 @@ use support::ladder;
 
 /// The gate that is run: the quickest with a containerd and a daemon.
 const GATE: &str = "preflight::";
+/// Variables by which a run is told what to do.
+const OF_A_RUN: [&str; 4] = ["RUN_DIR", "K1S_ROOT", "WORKERBEE_BIN", "XDG_RUNTIME_DIR"];
+/// The same gate, as users run it.
+const BY_NEXTEST: [&str; 10] = [
+    "nextest",
+    "run",
+    "--offline",
+    "--profile",
+    "gates",
+    "--test",
+    "gates",
+    "--no-input-handler",
+    "-E",
+    "test(/^preflight::/)",
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -35,7 +50,12 @@ fn check(row: &Row) -> Result<(), Failed> {
     }
     let mut printed = format!("doctor: {}", text(&doctor));
     if let Some(expected) = row.gate {
-        let gate = on(row, folder.path(), ladder::ladder().to_str().unwrap(), &[GATE]);
+        let ladder = ladder::ladder();
+        let gate = if row.by_nextest {
+            on(row, folder.path(), "cargo", &BY_NEXTEST)
+        } else {
+            on(row, folder.path(), ladder.to_str().unwrap(), &[GATE])
+        };
         printed = format!("{printed}\ngate: {}", text(&gate));
         match expected {
             Expected::Good if !gate.status.success() => wrong.push(format!("the gate is red: {}", gate.status)),
@@ -43,6 +63,10 @@ fn check(row: &Row) -> Result<(), Failed> {
                 wrong.push(format!("expected a red gate that says `{words}`; it ended with {}", gate.status));
             }
             _ => {}
+        }
+        let left = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+        if let Some((file, words)) = row.leaves.filter(|(file, words)| !left(file).contains(words)) {
+            wrong.push(format!("the host was not as it should be: no `{words}` in {file}: {}", left(file)));
         }
     }
     for command in row.commands {
@@ -83,9 +107,15 @@ fn on(row: &Row, folder: &Path, program: &str, arguments: &[&str]) -> Output {
         command.arg(if *argument == "RUN_DIR" { run_dir.as_deref().unwrap_or_default() } else { argument });
     }
     // What the tests' own run is told is not for the row's.
-    for name in ["NEXTEST_RUN_ID", "NEXTEST", "RUN_DIR", "K1S_ROOT", "WORKERBEE_BIN", "XDG_RUNTIME_DIR"] {
+    let own = |name: &str| name.starts_with("NEXTEST") || OF_A_RUN.contains(&name);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
         command.env_remove(name);
     }
+    // Where cargo has built all this.
+    let target = Path::new(env!("CARGO_BIN_EXE_k1s-gates")).ancestors().nth(2).unwrap();
+    // And where the stack is.
+    let cache = std::env::var_os("K1S_GATES_CACHE").unwrap_or_default();
+    command.env("CACHE", cache).env("TARGET", target).current_dir(env!("CARGO_MANIFEST_DIR"));
     command.env("HOST", folder).env("TMPDIR", folder).env("XDG_STATE_HOME", folder.join("state"));
     for (name, value) in row.variables {
         command.env(name, place(value));

@@ -22,6 +22,10 @@ pub(crate) struct Row {
     pub(crate) through: &'static str,
     /// Variables; `HOST` in one is the row's own folder.
     pub(crate) variables: &'static [(&'static str, &'static str)],
+    /// True when the gate is run as users do, by cargo and nextest.
+    pub(crate) by_nextest: bool,
+    /// A file in the row's folder, and words in it, that the gate leaves when the host was as it should be.
+    pub(crate) leaves: Option<(&'static str, &'static str)>,
     /// Conditions of the doctor's.
     pub(crate) doctor: &'static [(&'static str, Expected)],
     /// The expected result of a real gate; none where no gate is run.
@@ -36,6 +40,8 @@ const PLAIN: Row = Row {
     host: "",
     through: "",
     variables: &[],
+    by_nextest: false,
+    leaves: None,
     doctor: &[("a lane", Good)],
     gate: None,
     commands: &[],
@@ -47,6 +53,25 @@ const EVIDENCE: &str = "folder of the evidence";
 const OF_NOBODY: &str = "mkdir -p $HOST/nobody/run/gates && echo '{}' > $HOST/nobody/run/run.json \
     && echo S3cret > $HOST/secret && chmod 600 $HOST/secret && ln -sfn $HOST/secret $HOST/nobody/run/manifest.json \
     && chown -R -h 65534 $HOST/nobody";
+
+/// A runner of cargo's for this machine, which writes down what it has run.
+macro_rules! runner {
+    () => {
+        "printf '#!/bin/sh\\n\"$@\" && echo \"$*\" >> %s/through' $HOST > $HOST/runner && chmod +x $HOST/runner \
+         && triple=$(rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_) && export CARGO_TARGET_${triple}_RUNNER=$HOST/runner"
+    };
+}
+const RUNNER: &str = runner!();
+
+/// What is built already, in a folder that ends with the row.
+const TARGET_ELSEWHERE: &str = concat!(
+    runner!(),
+    " && mkdir -p $HOST/lib $HOST/layers && mount --bind $HOST/lib /var/lib/misc \
+    && mount -t tmpfs layers $HOST/layers && mkdir $HOST/layers/upper $HOST/layers/work \
+    && CARGO_TARGET_DIR='/var/lib/misc/agent/a target' && export CARGO_TARGET_DIR && mkdir -p \"$CARGO_TARGET_DIR\" \
+    && mount -t overlay target -o lowerdir=$TARGET,upperdir=$HOST/layers/upper,workdir=$HOST/layers/work \
+    \"$CARGO_TARGET_DIR\""
+);
 
 /// A user whose sudo asks for a password, on a terminal of the user's own; `TICKET` is set where it was given before.
 const USER_WITH_A_PASSWORD: &str = include_str!("user_with_a_password.sh");
@@ -71,6 +96,24 @@ pub(crate) const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row { name: "few-file-descriptors", host: "ulimit -n 40", gate: Some(Good), ..PLAIN },
+    Row {
+        name: "target-runner",
+        expected: "works with a process of somebody else's between nextest and each trial",
+        host: RUNNER,
+        by_nextest: true,
+        leaves: Some(("through", "/deps/gates-")),
+        gate: Some(Good),
+        ..PLAIN
+    },
+    Row {
+        name: "target-folder-elsewhere",
+        expected: "works from a target folder with a space in its name, under /var/lib",
+        host: TARGET_ELSEWHERE,
+        by_nextest: true,
+        leaves: Some(("through", "/var/lib/misc/agent/a target/debug/deps/gates-")),
+        gate: Some(Good),
+        ..PLAIN
+    },
     Row {
         name: "k1s-root-with-odd-files",
         expected: "works, and passes over what is no file",
@@ -161,6 +204,38 @@ pub(crate) const ROWS: &[Row] = &[
         host: "K1S_ROOT=$(printf '/k1s-\\374'); export K1S_ROOT",
         doctor: &[("settings", Told("K1S_ROOT"))],
         gate: Some(Told("K1S_ROOT")),
+        ..PLAIN
+    },
+    Row {
+        name: "folders-that-are-files",
+        expected: "told by the doctor, each by its variable",
+        host: "touch $HOST/file",
+        variables: &[("TMPDIR", "HOST/file"), ("XDG_STATE_HOME", "HOST/file"), ("K1S_GATES_CACHE", "HOST/file")],
+        doctor: &[
+            ("meeting place", Told("Not a directory")),
+            ("folder of the ledger", Told("Not a directory")),
+            ("stack", Told("Not a directory")),
+        ],
+        ..PLAIN
+    },
+    Row {
+        name: "run-dir-that-holds-something-else",
+        expected: "told by the doctor, and by the gate at once",
+        host: "mkdir -p $HOST/thesis && touch $HOST/thesis/thesis.odt",
+        variables: &[("RUN_DIR", "HOST/thesis")],
+        doctor: &[(EVIDENCE, Told("thesis.odt"))],
+        gate: Some(Told("holds something else than a run")),
+        ..PLAIN
+    },
+    Row {
+        name: "cache-that-others-can-write-to",
+        expected: "refused with the mode, before anything of it is executed",
+        host: "mkdir -p $HOST/layers $HOST/cache && mount -t tmpfs layers $HOST/layers && mkdir $HOST/layers/upper $HOST/layers/work \
+            && mount -t overlay cache -o lowerdir=\"${CACHE:-$HOME/.cache/k1s-profile-gates}\",upperdir=$HOST/layers/upper,workdir=$HOST/layers/work $HOST/cache \
+            && chmod 0757 $HOST/cache/images-*/caddy.tar",
+        variables: &[("K1S_GATES_CACHE", "HOST/cache")],
+        doctor: &[("stack", Told("by everybody, with its mode 0757"))],
+        gate: Some(Told("by everybody, with its mode 0757")),
         ..PLAIN
     },
     Row {
