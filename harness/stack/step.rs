@@ -102,9 +102,10 @@ impl Step {
         cache.folder().join(format!("{}-{}", self.name, &self.key()[..12]))
     }
 
-    /// Its provenance, when it is complete.
+    /// Its provenance, when it is complete. What an earlier version has built without keeping its digests is not: root
+    /// would execute it uncompared.
     pub(super) fn complete(&self, cache: &Cache) -> Option<Provenance> {
-        self.provenance(cache)
+        self.provenance(cache).filter(|provenance| self.is_sealed(provenance))
     }
 
     /// The same as something that is still to be done.
@@ -414,6 +415,28 @@ mod tests {
         scene.ensure(&counting())?;
         assert_eq!(scene.runs(), 2);
         assert!(!folder.join("leftover").exists(), "the leftovers are removed");
+        Ok(())
+    }
+
+    #[rstest]
+    fn a_part_without_a_digest_is_built_anew(scene: Result<Scene, Box<dyn std::error::Error>>) -> Outcome {
+        let scene = scene?;
+        scene.ensure(&counting())?;
+        let provenance = counting().folder(&scene.cache).join(PROVENANCE);
+        let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&provenance)?)?;
+        for digests in [serde_json::json!(null), serde_json::json!({"other": "0"})] {
+            // As earlier versions wrote it.
+            match digests {
+                serde_json::Value::Null => drop(kept.as_object_mut().ok_or("no object")?.remove("digests")),
+                others => kept["digests"] = others,
+            }
+            fs::write(&provenance, kept.to_string())?;
+            assert!(counting().complete(&scene.cache).is_none());
+            let told = scene.ensure(&counting())?;
+            assert!(matches!(&told[0], Progress::Started { step, .. } if step.contains("no digest")), "{told:?}");
+            assert!(counting().complete(&scene.cache).is_some() && !counting().todo(&scene.cache).anew);
+        }
+        assert_eq!(scene.runs(), 3);
         Ok(())
     }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A k1s root out of the runtime's package: OUT/src/ae, OUT/pyproject.toml, OUT/requirements.txt.
+# A k1s root out of the runtime's package: OUT/src/ae, OUT/pyproject.toml, OUT/requirements.txt, each kept by its digest.
 #
 # In:  OUT          folder to fill
 #      ENVIRONMENT  Python environment with the package

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds cargo-nextest: OUT/bin/cargo-nextest.
+# Builds cargo-nextest: OUT/bin/cargo-nextest, which is kept by its digest.
 #
 # In:  OUT      folder to fill
 #      CARGO    cargo
