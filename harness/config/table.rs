@@ -54,7 +54,7 @@ const SECONDS: Takes = Takes::Number("seconds");
 const PROJECT: Takes = Takes::Text("lower-case letters, digits and inner dashes");
 
 /// All settings, in the order of the docs.
-pub const SETTINGS: [Setting; 31] = [
+pub const SETTINGS: [Setting; 34] = [
     both("k1s-root", "K1S_ROOT", Takes::Path, "the checkout in reach", "\".\"", "the k1s checkout to validate"),
     both(
         "profiles",
@@ -219,6 +219,25 @@ pub const SETTINGS: [Setting; 31] = [
         "0",
         "`1`: leave WorkerBee and k1s as they are, as far as a lane can: no CPU weight for controller 0, no refused name \
          queries",
+    ),
+    variable(
+        "K1S_GATES_IMAGES",
+        Takes::Word(&["built", "registry"]),
+        "built",
+        "`registry`: fetch the images that WorkerBee uses by itself, each by the digest that it is pinned to, in place of \
+         those that the stack builds ([design/lane.md](design/lane.md))",
+    ),
+    variable(
+        "K1S_GATES_IMAGE_PINS",
+        Takes::Path,
+        "none",
+        "with `K1S_GATES_IMAGES=registry`: file with a line per image, its name and the digest of its manifest",
+    ),
+    variable(
+        "K1S_GATES_REGISTRY",
+        Takes::Text("an address, before it http:// for one without TLS"),
+        "those in the names of the images",
+        "with `K1S_GATES_IMAGES=registry`: address of the registry to ask instead, such as a mirror's",
     ),
     variable("K1S_GATES_CACHE", Takes::Path, "~/.cache/k1s-profile-gates", "where the stack is kept"),
     variable(

@@ -8,6 +8,7 @@ use super::session::Session;
 use crate::evidence::layout::REPRODUCE;
 use crate::lane::{Mode, Spec};
 use crate::plan::Transports;
+use crate::stack::Stack;
 use crate::tree::Origin;
 
 /// The part of the script that is the same for all gates: it finds the harness, and makes paths absolute, for the gates are
@@ -24,13 +25,14 @@ const BUNDLED_OR_OWN: &str = r#"bundled=$(cd "$(dirname "$0")/../.." && pwd)-k1s
 [ -n "${K1S_ROOT:-}" ] || [ ! -d "$harness/src/ae" ] || K1S_ROOT=$harness"#;
 
 /// Variables that hold a path.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 7] = [
     "K1S_ROOT",
     "WORKERBEE_BIN",
     "WORKERBEE_CONTAINERD_STATE_ROOT",
     "WORKERBEE_CONTAINERD_ADDRESS",
     "RUN_DIR",
     "K1S_GATES_CACHE",
+    "K1S_GATES_IMAGE_PINS",
 ];
 
 /// Leaves it. It is a help to who reads the evidence: without it the gate is as good.
@@ -80,6 +82,9 @@ fn script(spec: &Spec, gate: &str) -> String {
         "for name in $(env | sed -n 's/^\\(WB_[A-Z0-9_]*\\|K1S_GATES_[A-Z0-9_]*\\|WORKERBEE_[A-Z0-9_]*\\)=.*/\\1/p'); do",
     );
     let mut kept: Vec<&str> = needed.keys().copied().chain(["K1S_GATES_CACHE"]).collect();
+    if has_fetched_images(spec) {
+        kept.push("K1S_GATES_REGISTRY");
+    }
     if matches!(spec.settings.mode, Mode::External(_)) {
         kept.extend(["WORKERBEE_CONTAINERD_ADDRESS", "WORKERBEE_MCP_HOST", "WORKERBEE_MCP_PORT"]);
     }
@@ -109,6 +114,10 @@ fn needed(spec: &Spec) -> BTreeMap<&'static str, String> {
     }
     if matches!(settings.mode, Mode::External(_)) {
         needed.insert("WORKERBEE_CONTAINERD_STATE_ROOT", "the run was on its user's own host".to_owned());
+    }
+    if has_fetched_images(spec) {
+        let pins = "the run had the images of a registry, each by its digest in a file of the user's";
+        needed.insert("K1S_GATES_IMAGE_PINS", pins.to_owned());
     }
     needed
 }
@@ -141,10 +150,17 @@ fn values(spec: &Spec) -> BTreeMap<&'static str, String> {
     if settings.plain {
         values.insert("K1S_GATES_PLAIN", "1".to_owned());
     }
+    if has_fetched_images(spec) {
+        values.insert("K1S_GATES_IMAGES", "registry".to_owned());
+    }
     if let Some(k1s) = &spec.k1s {
         values.insert("K1S_GATES_K1S_DIGEST", format!("sha256:{}", k1s.digest));
     }
     values
+}
+
+fn has_fetched_images(spec: &Spec) -> bool {
+    spec.stack.as_ref().is_some_and(Stack::has_fetched_images)
 }
 
 /// A comment stays one whatever is in it.

@@ -133,6 +133,8 @@ impl Settings {
         let project = |name: &str| config.told(name)?.map(|told| project_name(&told)).transpose();
         let defaults = Limits::default();
         let (chosen, shard) = (plan::chosen()?, Shard::from_env()?);
+        // Read by the stack, which asks nobody whether a word is known.
+        config.told("K1S_GATES_IMAGES")?;
         Ok(Self {
             names_its_folder: path("RUN_DIR").is_some(),
             run_dir: std::path::absolute(&run_dir).unwrap_or(run_dir),

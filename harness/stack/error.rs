@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::pip;
+use super::registry::Refused;
 use super::requirement::Unmet;
 use crate::trust::Untrusted;
 
@@ -44,6 +45,25 @@ pub enum StackError {
         log: PathBuf,
         /// The last lines of it.
         tail: String,
+    },
+    /// The file with the digests of the images cannot be read.
+    #[error(
+        "{} cannot be read: {source}\nK1S_GATES_IMAGE_PINS names a file with a line per image, its name and its digest",
+        file.display()
+    )]
+    Pins {
+        /// The file.
+        file: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A registry does not have an image as it is pinned.
+    #[error("{refused}\n  evidence: {}\n  remedy:   {}", log.display(), refused.remedy())]
+    Image {
+        /// The image, what was expected, and what was seen.
+        refused: Refused,
+        /// Everything that the step printed.
+        log: PathBuf,
     },
     /// The recipe of a step succeeded without having made what it is for.
     #[error(

@@ -55,6 +55,14 @@ impl Role {
         }
     }
 
+    /// Its name when a registry has it. That of k1s has k1s's requirements besides, and so a name of its own.
+    pub(super) fn fetched(self) -> &'static str {
+        match self {
+            Self::PythonK1s => "localhost/k1s-gates/python-with-requirements:3.12-slim",
+            other => other.original(),
+        }
+    }
+
     /// The image that `WorkerBee` uses when it is told nothing.
     pub(super) fn original(self) -> &'static str {
         match self {
@@ -84,6 +92,17 @@ impl Role {
             Self::Etcd => "NAME_ETCD",
             Self::Nats => "NAME_NATS",
             Self::Caddy => "NAME_CADDY",
+        }
+    }
+
+    /// The variable by which the recipe is told the name of the image in a registry.
+    pub(super) fn variable_of_the_registry(self) -> &'static str {
+        match self {
+            Self::PythonApp => "REF_APP",
+            Self::PythonK1s => "REF_K1S",
+            Self::Etcd => "REF_ETCD",
+            Self::Nats => "REF_NATS",
+            Self::Caddy => "REF_CADDY",
         }
     }
 

@@ -22,6 +22,7 @@ mod parts;
 mod pip;
 mod plan;
 mod privilege;
+mod registry;
 mod requirement;
 mod schedule;
 mod seals;
@@ -31,6 +32,7 @@ mod version;
 
 pub use error::StackError;
 pub use image::{Image, Role};
+pub use registry::Registry;
 pub use requirement::Unmet;
 
 use crate::tree::Trees;
@@ -49,10 +51,12 @@ pub struct Options {
     pub nextest: bool,
     /// True when AMPEL is wanted, too: the policy engine before which the statement of a run is shown.
     pub ampel: bool,
+    /// The registry to fetch the images from; none when the stack builds its own.
+    pub registry: Option<Registry>,
 }
 
 impl Options {
-    /// Reads `K1S_GATES_CACHE`, and takes the k1s root and the `WorkerBee` that are in reach; an empty variable counts as
+    /// Reads `K1S_GATES_CACHE` and `K1S_GATES_IMAGES`, and takes the k1s root and the `WorkerBee` that are in reach; an empty variable counts as
     /// unset.
     pub fn from_env() -> Self {
         let cache = || dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("k1s-profile-gates");
@@ -63,6 +67,7 @@ impl Options {
             workerbee_bin: trees.workerbee.path,
             nextest: false,
             ampel: false,
+            registry: Registry::from_env(),
         }
     }
 }
@@ -101,6 +106,11 @@ impl Stack {
     /// Is true when a tool is one that the stack has built, and not the user's.
     pub fn has_built(&self, tool: &str) -> bool {
         self.seals.keys().any(|path| path.ends_with(Path::new("bin").join(tool)))
+    }
+
+    /// Is true when images of it come from a registry, and bear the names that `WorkerBee` uses by itself.
+    pub fn has_fetched_images(&self) -> bool {
+        self.image_list.iter().any(|image| image.instead_of.is_none())
     }
 
     /// The folders to put before PATH, separated by colons.

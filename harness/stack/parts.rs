@@ -6,6 +6,7 @@ use std::path::Path;
 use super::cache::Cache;
 use super::image::{self, Role};
 use super::lock;
+use super::registry::Pinned;
 use super::step::{Probe, Step};
 use crate::tree;
 
@@ -243,7 +244,11 @@ pub(super) fn images(cache: &Cache, root: &Path, released: bool) -> std::io::Res
     let mut step = Step {
         name: "images",
         what: format!("the images: Python from Debian {SUITE} packages, and the servers"),
-        recipe: include_str!("recipes/images.sh"),
+        recipe: concat!(
+            include_str!("recipes/images.sh"),
+            include_str!("recipes/requirements.sh"),
+            include_str!("recipes/images-saved.sh")
+        ),
         inputs: vec![("SUITE", SUITE.into()), ("ANY_PACKAGE", if released { "no" } else { "yes" }.into())],
         files: vec![("requirements.txt", requirements), ("constraints.txt", constraints)],
         places: vec![
@@ -263,6 +268,33 @@ pub(super) fn images(cache: &Cache, root: &Path, released: bool) -> std::io::Res
         step.inputs.push((variable_of_the_key(variable), server.key()));
     }
     Ok(step)
+}
+
+/// The images that `WorkerBee` uses by itself, from a registry, with the requirements of a k1s root in that of k1s.
+pub(super) fn fetched_images(cache: &Cache, root: &Path, released: bool, pinned: &Pinned) -> std::io::Result<Step> {
+    let built = images(cache, root, released)?;
+    let is_of_the_servers = |name: &str| ["ETCD", "NATS", "CADDY"].contains(&name);
+    let mut inputs: Vec<_> = built.inputs.into_iter().filter(|(name, _)| *name == "ANY_PACKAGE").collect();
+    inputs.extend(Role::ALL.map(|role| (role.variable_of_the_registry(), role.original().to_owned())));
+    inputs.push((Role::PythonK1s.variable_of_the_recipe(), Role::PythonK1s.fetched().to_owned()));
+    let mut files = built.files;
+    files.push(("pins", pinned.pins.clone()));
+    let mut places: Vec<_> = built.places.into_iter().filter(|(name, _)| !is_of_the_servers(name)).collect();
+    // What is pinned is the same wherever it comes from.
+    places.push(("REGISTRY", pinned.address.clone().into()));
+    Ok(Step {
+        what: "the images that WorkerBee uses by itself, from a registry".into(),
+        recipe: concat!(
+            include_str!("recipes/registry.sh"),
+            include_str!("recipes/requirements.sh"),
+            include_str!("recipes/registry-saved.sh")
+        ),
+        inputs,
+        files,
+        places,
+        after: vec!["workerbee", "k1s"],
+        ..built
+    })
 }
 
 /// The variable with the key of a server's step: what goes into the images decides what comes out.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::cache::{self, Cache, Held};
 use super::error::StackError;
 use super::machine::{self, Machine, Needs};
+use super::registry::{Pinned, Registry};
 use super::requirement::{self, Missing, Unmet};
 use super::schedule::{self, Job};
 use super::step::{self, Step};
@@ -39,6 +40,22 @@ pub(super) struct Plan {
     nerdctl: Option<PathBuf>,
     nextest: bool,
     ampel: bool,
+    images: ImageSource,
+}
+
+/// Where the images come from.
+#[derive(Debug)]
+enum ImageSource {
+    /// The stack builds them.
+    Built,
+    /// A registry has them.
+    Registry(Pinned),
+}
+
+impl From<Option<Pinned>> for ImageSource {
+    fn from(pinned: Option<Pinned>) -> Self {
+        pinned.map_or(Self::Built, Self::Registry)
+    }
 }
 
 impl Plan {
@@ -53,6 +70,7 @@ impl Plan {
             nerdctl: variable(NERDCTL_VARIABLE).map(|path| absolute(&path)),
             nextest: options.nextest,
             ampel: options.ampel,
+            images: options.registry.as_ref().map(Registry::pinned).transpose()?.into(),
             cache,
         };
         super::refuse(plan.refused()).map(|()| plan)
@@ -129,7 +147,12 @@ impl Plan {
     }
 
     fn go_programs(&self) -> Vec<Step> {
-        let mut programs = vec![parts::etcd(&self.cache), parts::caddy(&self.cache), parts::nats(&self.cache)];
+        let mut programs = match self.images {
+            ImageSource::Built => {
+                vec![parts::etcd(&self.cache), parts::caddy(&self.cache), parts::nats(&self.cache)]
+            }
+            ImageSource::Registry(_) => Vec::new(),
+        };
         if self.builds_nerdctl() {
             programs.push(parts::nerdctl(&self.cache));
         }
@@ -161,7 +184,11 @@ impl Plan {
 
     /// The step of the images, once the k1s root is there: it is keyed by the requirements in it.
     fn images(&self) -> std::io::Result<Step> {
-        parts::images(&self.cache, &self.root(), self.k1s_root.is_none())
+        let released = self.k1s_root.is_none();
+        match &self.images {
+            ImageSource::Built => parts::images(&self.cache, &self.root(), released),
+            ImageSource::Registry(pinned) => parts::fetched_images(&self.cache, &self.root(), released, pinned),
+        }
     }
 
     /// Lists the steps that are still to be done, in order.
@@ -388,7 +415,14 @@ mod tests {
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
     fn options(cache: &Path) -> Options {
-        Options { cache: cache.join("cache"), k1s_root: None, workerbee_bin: None, nextest: false, ampel: false }
+        Options {
+            cache: cache.join("cache"),
+            k1s_root: None,
+            workerbee_bin: None,
+            nextest: false,
+            ampel: false,
+            registry: None,
+        }
     }
 
     #[rstest]

@@ -17,7 +17,7 @@ use super::error::StackError;
 use super::pip;
 use super::privilege::Privilege;
 use super::{Progress, Todo};
-use super::{digest, environment, seals, tool, version};
+use super::{digest, environment, registry, seals, tool, version};
 
 /// Runs a recipe as root for a user.
 const AS_ROOT: &str = include_str!("recipes/as-root.sh");
@@ -271,6 +271,9 @@ pub(super) fn run_recipe(
         return Ok(());
     }
     let (log, tail) = (log.to_path_buf(), tail(log));
+    if let Some(refused) = registry::refused(&tail) {
+        return Err(StackError::Image { refused, log });
+    }
     Err(match pip::refused(&tail) {
         Some((reason, fault)) => StackError::Requirements { reason, fault, log, tail },
         None => StackError::StepFailed { step: step.to_owned(), status: status.to_string(), log, tail },
