@@ -130,7 +130,8 @@ impl MatrixArgs {
     }
 
     fn gates(&self, environment: &Environment, run_dir: &Path) -> Result<std::process::ExitStatus, Box<dyn Error>> {
-        let mut command = Command::new(std::env::current_exe()?);
+        // Not by its path: `cargo` may build this program anew while the first columns run.
+        let mut command = Command::new("/proc/self/exe");
         command.args(["run", "--profile", &self.profile, "--", "--no-fail-fast"]).args(&self.arguments);
         // Standard output is for the table.
         command.env("RUN_DIR", run_dir).stdout(Stdio::from(std::io::stderr()));

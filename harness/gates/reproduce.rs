@@ -20,9 +20,7 @@ const BEGINNING: &str = include_str!("reproduce/begin.sh");
 const END: &str = include_str!("reproduce/end.sh");
 
 /// The k1s where none is named: that of the bundle, or the repository that has the gates.
-const BUNDLED_OR_OWN: &str = r#"bundled=$(cd "$(dirname "$0")/../.." && pwd)-k1s
-[ -n "${K1S_ROOT:-}" ] || [ ! -d "$bundled/src/ae" ] || K1S_ROOT=$bundled
-[ -n "${K1S_ROOT:-}" ] || [ ! -d "$harness/src/ae" ] || K1S_ROOT=$harness"#;
+const BUNDLED_OR_OWN: &str = include_str!("reproduce/k1s.sh");
 
 /// Variables that hold a path.
 const PATHS: [&str; 7] = [
@@ -70,7 +68,7 @@ fn script(spec: &Spec, gate: &str) -> String {
     let needed = needed(spec);
     let own_k1s = needed.contains_key("K1S_ROOT");
     line(if own_k1s {
-        BUNDLED_OR_OWN
+        BUNDLED_OR_OWN.trim_end()
     } else {
         // The gate had the released k1s, which comes with the stack.
         "unset K1S_ROOT"
