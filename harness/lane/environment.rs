@@ -98,7 +98,8 @@ impl Environment {
             ("K1S_ROOT".into(), text(&spec.k1s_root)),
             ("CONTAINERS_REGISTRIES_CONF".into(), text(&registries)),
         ];
-        env.push(("WORKERBEE_PYTHON".into(), text(&python(&root, &spec.workerbee).map_err(unmade)?)));
+        let python = python(&root, &spec.workerbee).map_err(unmade)?;
+        env.extend(python.map(|python| ("WORKERBEE_PYTHON".to_owned(), text(&python))));
         let told = |image: &Image| Some((image.role.variable()?.to_owned(), image.name.clone()));
         let others = stack.image_list.iter().filter(|image| image.instead_of.is_some());
         env.extend(others.filter_map(told));
@@ -221,13 +222,19 @@ async fn import(address: &Path, namespace: &str, archive: &Path) -> Result<(), F
 
 /// Makes the Python by which `WorkerBee` runs k1s's own commands: `WorkerBee`'s. It would take that of a `.venv` in the k1s
 /// root, which nobody has looked at, and it resolves links, by which a virtual environment's Python loses its environment.
-fn python(root: &Path, workerbee: &Path) -> std::io::Result<PathBuf> {
+/// None when there is no Python beside the program: a script that calls another `WorkerBee` does not say where that is.
+fn python(root: &Path, workerbee: &Path) -> std::io::Result<Option<PathBuf>> {
     use std::os::unix::fs::PermissionsExt as _;
+    // Only the program is resolved: a link to it may stand in a folder of programs.
+    let python = workerbee.canonicalize()?.with_file_name("python");
+    if !python.is_file() {
+        return Ok(None);
+    }
     let file = root.join("python");
-    let path = workerbee.with_file_name("python").display().to_string().replace('\'', "'\\''");
+    let path = python.display().to_string().replace('\'', "'\\''");
     std::fs::write(&file, format!("#!/bin/sh\nexec '{path}' \"$@\"\n"))?;
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))?;
-    Ok(file)
+    Ok(Some(file))
 }
 
 /// Everything of containerd under the lane's root, and no plugin that it does not need.
@@ -273,4 +280,31 @@ additionalimagestores = ["{images}/storage"]
 fn podman_registries(stack: &Stack) -> String {
     let base = stack.image(Role::PythonApp).map_or("docker.io/library/python", |image| image.repository());
     format!("[aliases]\n\"python\" = \"{base}\"\n")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_python_is_that_of_the_program_wherever_a_link_to_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["it's/bin", "links", "scripts"] {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        for file in ["it's/bin/workerbee", "scripts/workerbee"] {
+            std::fs::write(at(file), "").unwrap();
+        }
+        std::os::unix::fs::symlink("/bin/echo", at("it's/bin/python")).unwrap();
+        std::os::unix::fs::symlink(at("it's/bin/workerbee"), at("links/workerbee")).unwrap();
+        for program in ["it's/bin/workerbee", "links/workerbee"] {
+            let python = python(folder.path(), &at(program)).unwrap().unwrap();
+            let said = std::process::Command::new(python).arg("a b").output().unwrap().stdout;
+            assert_eq!(String::from_utf8_lossy(&said), "a b\n", "{program}");
+        }
+        // A script that calls another one.
+        assert_eq!(python(folder.path(), &at("scripts/workerbee")).unwrap(), None);
+    }
 }
