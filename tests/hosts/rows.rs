@@ -118,7 +118,8 @@ pub(crate) const ROWS: &[Row] = &[
         name: "k1s-root-with-odd-files",
         expected: "works, and passes over what is no file",
         host: "K1S_ROOT=$HOST/k1s && export K1S_ROOT \
-            && cp -a \"${K1S_GATES_CACHE:-$HOME/.cache/k1s-profile-gates}\"/k1s-*/. $K1S_ROOT && cd $K1S_ROOT \
+            && newest=$(ls -dt \"${K1S_GATES_CACHE:-$HOME/.cache/k1s-profile-gates}\"/k1s-*/src | head -n 1) \
+            && cp -a \"$newest/..\" $K1S_ROOT && cd $K1S_ROOT \
             && mkfifo .dev.fifo src/ae/pipe && ln -s . src/ae/circle && ln -s /dev/zero src/ae/endless \
             && mknod src/ae/device c 1 5 && touch \"$(printf 'src/ae/caf\\351.py')\" && cd /",
         doctor: &[("a lane", Good), ("k1s under test", Good)],
@@ -232,7 +233,7 @@ pub(crate) const ROWS: &[Row] = &[
         expected: "refused with the mode, before anything of it is executed",
         host: "mkdir -p $HOST/layers $HOST/cache && mount -t tmpfs layers $HOST/layers && mkdir $HOST/layers/upper $HOST/layers/work \
             && mount -t overlay cache -o lowerdir=\"${CACHE:-$HOME/.cache/k1s-profile-gates}\",upperdir=$HOST/layers/upper,workdir=$HOST/layers/work $HOST/cache \
-            && chmod 0757 $HOST/cache/images-*/caddy.tar",
+            && chmod 0757 $HOST/cache/nerdctl-*/bin/nerdctl",
         variables: &[("K1S_GATES_CACHE", "HOST/cache")],
         doctor: &[("stack", Told("by everybody, with its mode 0757"))],
         gate: Some(Told("by everybody, with its mode 0757")),

@@ -62,5 +62,6 @@ it["checks"].append({"name": "brand-new", "ok": True})'
         ("?attest::websocket-echo", "k1s loads its ingress anew while it looks for the database, and that ends connections"),
         ("?attest::confinement", "the echo app is asked over such a connection"),
         ("?attest::app-changes", "k1s is slow to tell of other apps while it waits for the database's"),
+        ("?attest::app-job", "k1s is slow to tell of other apps while it waits for the database's"),
     ];
 }
