@@ -62,6 +62,13 @@ enum Subject {
     Evidence(Option<PathBuf>, String),
 }
 
+impl Subject {
+    /// Is true of what a component of the profile does, who leads among them included.
+    fn is_of_components(&self) -> bool {
+        matches!(self, Self::Component(_) | Self::Leader)
+    }
+}
+
 /// The causes of these, in the order in which the gate met them.
 pub(super) fn causes(open: &[&Red], clues: &Clues<'_>, has_died: bool) -> Vec<Cause> {
     let mut groups: Vec<(Subject, Vec<&Red>)> = Vec::new();
@@ -134,7 +141,7 @@ fn absorb(groups: &mut Vec<(Subject, Vec<&Red>)>, has_died: bool) {
     if has_died {
         return;
     }
-    let is_component = |(subject, _): &(Subject, Vec<&Red>)| matches!(subject, Subject::Component(_) | Subject::Leader);
+    let is_component = |(subject, _): &(Subject, Vec<&Red>)| subject.is_of_components();
     let at_itself = |(_, reds): &(Subject, Vec<&Red>)| {
         reds.iter().any(|red| LEADING[..AT_ITSELF].iter().any(|check| red.check.as_deref() == Some(check)))
     };
@@ -160,8 +167,7 @@ fn look(groups: &mut Vec<(Subject, Vec<&Red>)>) {
         let is = |red: &Red, name: &str| red.check.as_deref() == Some(name);
         let group = |name: &str| groups.iter().position(|(_, reds)| reds.iter().any(|red| is(red, name)));
         let (Some(from), Some(to)) = (group(told), group(look)) else { continue };
-        let is_open =
-            |at: usize| matches!(groups[at].0, Subject::Evidence(..) | Subject::Component(_) | Subject::Leader);
+        let is_open = |at: usize| groups[at].0.is_of_components() || matches!(groups[at].0, Subject::Evidence(..));
         if from == to || !is_open(from) || !is_open(to) {
             continue;
         }
@@ -246,10 +252,8 @@ fn cause(subject: &Subject, reds: &[&Red], clues: &Clues<'_>) -> Cause {
         cause.why = Some(seen);
     }
     let why = cause.why.as_deref().unwrap_or_default();
-    let by_why = match subject {
-        Subject::Component(_) | Subject::Leader => fault::by_its_own_words(why, clues.in_lane),
-        _ => fault::by_words(why, clues.in_lane),
-    };
+    let by_why = if subject.is_of_components() { fault::by_its_own_words } else { fault::by_words };
+    let by_why = by_why(why, clues.in_lane);
     cause.fault = fault::of_failure(failure, &lead.text(), clues.in_lane)
         .or(by_why)
         .unwrap_or_else(|| fault::of_check(check, clues.profile.is_some(), clues.in_lane));

@@ -104,14 +104,17 @@ pub fn bundle(run_dir: &Path, file: Option<&Path>, with_k1s: bool) -> Result<Bun
     }
     let mut suspects = Vec::new();
     let beside = PathBuf::from(bundled_k1s::folder_of(&name));
-    let names = k1s.as_ref().map(Tree::names).unwrap_or_default();
-    for (tree, name) in k1s.iter().flat_map(|tree| names.iter().map(move |name| (tree, name))) {
-        let path = beside.join(name);
-        match tree.entry(name)? {
-            Entry::Link { to } => archive.link(&path, &to).map_err(io(&target))?,
-            Entry::File { bytes, mode } => {
-                suspects.extend(bundled_k1s::suspects(&redactor, &path, &bytes));
-                archive.add(&path, &bytes, mode).map_err(io(&target))?;
+    let mut count = files.len();
+    if let Some(tree) = &k1s {
+        count += tree.names().len();
+        for name in tree.names() {
+            let path = beside.join(name);
+            match tree.entry(name)? {
+                Entry::Link { to } => archive.link(&path, &to).map_err(io(&target))?,
+                Entry::File { bytes, mode } => {
+                    suspects.extend(bundled_k1s::suspects(&redactor, &path, &bytes));
+                    archive.add(&path, &bytes, mode).map_err(io(&target))?;
+                }
             }
         }
     }
@@ -119,7 +122,7 @@ pub fn bundle(run_dir: &Path, file: Option<&Path>, with_k1s: bool) -> Result<Bun
     temporary.flush().map_err(io(&target))?;
     let size = temporary.as_file().metadata().map_err(io(&target))?.len();
     temporary.persist(&target).map_err(|error| io(&target)(error.error))?;
-    Ok(Bundled { file, files: files.len() + names.len(), content, size, suspects })
+    Ok(Bundled { file, files: count, content, size, suspects })
 }
 
 /// Every file by its path in the folder, sorted.

@@ -640,7 +640,7 @@ const LOGS: &[Form] = &[
         "serviceAccountToken:\n  value: S3cretS3cret",
         "- serviceAccountToken:\n    path: token\n    expirationSeconds: 3607\n",
     ),
-    ("a folder", "MYSQL_PWD: S3cretS3cret", "pwd: /root/x"),
+    ("a folder", "MYSQL_PWD: S3cretS3cret", "pwd: /srv/x"),
     ("a sentence", "the password is S3cretS3cret", "the password is required"),
     ("a table", "AE_TOKEN    S3cretS3cret\nAE_PORT     8080", "NAME        SECRETS   AGE\nhub         1         3d"),
     ("an arrow", "token -> S3cretS3cret", "token -> none"),
