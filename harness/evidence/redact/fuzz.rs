@@ -1,6 +1,7 @@
 //! Redaction of texts that nobody has thought of: the known forms, cut, put together and spoiled.
 //!
-//! `make fuzz` runs it for long. What it prints when it fails repeats it: `K1S_GATES_FUZZ_SEED=… make fuzz`.
+//! `make fuzz` runs it for long, with a seed that is drawn; the tests of every day have one seed, so that they say the
+//! same of the same code. What it prints when it fails repeats it: `K1S_GATES_FUZZ_SEED=… make fuzz`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
 
 use std::time::Instant;
@@ -26,7 +27,7 @@ fn text(random: &mut fastrand::Rng) -> Vec<u8> {
             random.choice([&b""[..], b" ", b"\n", b"\\", b"\"", b"'", b": ", b"=", b"\x00\xff"]).unwrap(),
         );
     }
-    for _ in 0..random.usize(..3) {
+    for _ in 0..if text.is_empty() { 0 } else { random.usize(..3) } {
         let at = random.usize(..text.len());
         text[at] = random.choice(*b"\"'\\{}[]():=,%&;\n-\x00\xff").unwrap();
     }
@@ -35,8 +36,8 @@ fn text(random: &mut fastrand::Rng) -> Vec<u8> {
 
 #[test]
 fn whatever_the_bytes_json_stays_json_and_nothing_known_is_left() {
-    let seed = number("K1S_GATES_FUZZ_SEED").unwrap_or_else(|| fastrand::u64(..));
     let seconds = number("K1S_GATES_FUZZ_SECONDS").unwrap_or_default();
+    let seed = number("K1S_GATES_FUZZ_SEED").unwrap_or_else(|| if seconds == 0 { 1 } else { fastrand::u64(..) });
     println!("K1S_GATES_FUZZ_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let redactor = Redactor::default();

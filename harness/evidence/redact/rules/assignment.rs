@@ -317,7 +317,7 @@ impl Place<'_> {
         let word = self.text.get(from..end)?;
         // A name of something else, such as a project or a container, has words in it.
         let one = !word.iter().any(|byte| b"/:=".contains(byte))
-            || word.contains(&b'=') && !word[..word.len() - 2].contains(&b'=');
+            || word.contains(&b'=') && word.iter().rev().skip(2).all(|byte| *byte != b'=');
         (one && looks_random(word) && !is_none(word)).then(|| vec![(from, end)])
     }
 

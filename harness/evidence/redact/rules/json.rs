@@ -1,9 +1,11 @@
 //! JSON stays JSON: a part that is replaced lies within one string, or is a whole number.
 
+use std::cell::LazyCell;
+
 use memchr::memchr2;
 
 use super::block::is_of_a_key;
-use super::{Kind, Replaced, Span};
+use super::{Kind, Replaced, Span, view};
 
 /// A string or another scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,9 +134,10 @@ pub(super) fn fit(text: &[u8], spans: Vec<Span>) -> Vec<Replaced> {
     let log = documents(text) > 1;
     for part in Parts::new(text) {
         let Part::Scalar(scalar) = part else { continue };
-        let within = |span: Span| Replaced {
-            span: Span { start: span.start.max(scalar.start), end: span.end.min(scalar.end), kind: span.kind },
-            number: false,
+        let escapes = LazyCell::new(|| view::escapes(text, scalar.start, scalar.end));
+        let within = |span: Span| {
+            let (start, end) = whole_escapes(&escapes, span.start.max(scalar.start), span.end.min(scalar.end));
+            Replaced { span: Span { start, end, kind: span.kind }, number: false }
         };
         // A key goes on in strings of a list, and in nothing else.
         let ends = rest.is_some_and(|span| span.end <= scalar.start);
@@ -164,11 +167,32 @@ pub(super) fn fit(text: &[u8], spans: Vec<Span>) -> Vec<Replaced> {
     fit
 }
 
+/// Widens a part of a string to the whole of each escape that it has a part of.
+fn whole_escapes(escapes: &[(usize, usize)], start: usize, end: usize) -> (usize, usize) {
+    let around = |at: usize| {
+        let before = escapes.partition_point(|(begin, _)| *begin < at).checked_sub(1)?;
+        Some(escapes[before]).filter(|(_, over)| at < *over)
+    };
+    (around(start).map_or(start, |(begin, _)| begin), around(end).map_or(end, |(_, over)| over))
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::the_first_part(3, 5, r"\nb***c")]
+    #[case::the_second_half(1, 2, r"***b\u0041c")]
+    #[case::in_the_middle_of_two(1, 6, "***c")]
+    fn no_half_of_an_escape_is_left(#[case] start: usize, #[case] end: usize, #[case] expected: &str) {
+        let json = br#"["\nb\u0041c"]"#;
+        let span = Span { start: start + 2, end: end + 2, kind: Kind::Secret };
+        let one = fit(json, vec![span])[0].span;
+        let clean = [&json[2..one.start], b"***", &json[one.end..json.len() - 2]].concat();
+        assert_eq!(String::from_utf8_lossy(&clean), expected);
+    }
 
     #[rstest]
     #[case(r#"{"a": 1}"#, 1)]

@@ -138,6 +138,10 @@ fn before_escapes(text: &[u8], spans: Vec<Span>) -> impl Iterator<Item = Span> {
 /// Unites spans into replacements: in their order, none of which meets another, and in JSON so that it stays JSON.
 pub(super) fn unite(text: &[u8], mut spans: Vec<Span>, json: bool) -> Vec<Replaced> {
     let order = |span: &Span| (span.start, std::cmp::Reverse(span.end), span.kind);
+    for span in &mut spans {
+        debug_assert!(span.end <= text.len(), "{span:?} of {} bytes", text.len());
+        span.end = span.end.min(text.len());
+    }
     spans.retain(|span| span.start < span.end);
     spans.sort_unstable_by_key(order);
     let mut replaced = if json {

@@ -22,8 +22,8 @@ pub(in super::super) struct View {
 struct Piece {
     view: usize,
     text: usize,
-    /// The length of the escape; 0 for bytes that stand as they are.
-    escape: usize,
+    /// The length of what stands there for them; none for bytes that stand as they are.
+    escape: Option<usize>,
 }
 
 /// The separator of two strings.
@@ -47,7 +47,7 @@ impl View {
                 found = true;
             }
             view.copy(text, copied, next);
-            view.pieces.push(Piece { view: view.text.len(), text: next, escape: length });
+            view.pieces.push(Piece { view: view.text.len(), text: next, escape: Some(length) });
             view.text.extend_from_slice(&bytes);
             at = next + length;
             copied = at;
@@ -73,8 +73,8 @@ impl View {
             if super::json::documents(&view.text[begin..]) > 0 {
                 documents.push((begin, view.text.len()));
             }
-            // Nothing that is open in one string goes on in the next.
-            view.pieces.push(Piece { view: view.text.len(), text: scalar.end, escape: 0 });
+            // Nothing that is open in one string goes on in the next, and nothing stands in the text for what is between.
+            view.pieces.push(Piece { view: view.text.len(), text: scalar.end, escape: Some(0) });
             view.text.extend_from_slice(BARRIER);
         }
         (view, documents)
@@ -89,7 +89,7 @@ impl View {
                 continue;
             };
             self.copy(text, copied, next);
-            self.pieces.push(Piece { view: self.text.len(), text: next, escape: length });
+            self.pieces.push(Piece { view: self.text.len(), text: next, escape: Some(length) });
             self.text.extend_from_slice(&bytes);
             at = next + length;
             copied = at;
@@ -99,7 +99,7 @@ impl View {
 
     fn copy(&mut self, text: &[u8], from: usize, to: usize) {
         if from < to {
-            self.pieces.push(Piece { view: self.text.len(), text: from, escape: 0 });
+            self.pieces.push(Piece { view: self.text.len(), text: from, escape: None });
             self.text.extend_from_slice(&text[from..to]);
         }
     }
@@ -111,8 +111,8 @@ impl View {
             after.checked_sub(1).map(|index| self.pieces[index])
         };
         let (first, last) = (piece(start)?, piece(end.checked_sub(1)?)?);
-        let begin = if first.escape > 0 { first.text } else { first.text + (start - first.view) };
-        let end = if last.escape > 0 { last.text + last.escape } else { last.text + (end - last.view) };
+        let begin = first.text + if first.escape.is_some() { 0 } else { start - first.view };
+        let end = last.text + last.escape.unwrap_or(end - last.view);
         Some((begin, end))
     }
 }
@@ -176,6 +176,18 @@ pub(in super::super) fn unwrapped(text: &[u8], found: impl FnOnce(&[u8]) -> Vec<
 fn line_break(text: &[u8]) -> Option<(usize, Vec<u8>)> {
     let blank = text.iter().skip(1).take(80).take_while(|byte| b" \t\r>|".contains(byte)).count();
     Some((1 + blank, Vec::new()))
+}
+
+/// Lists the places of the escapes in a string of JSON, of which none is replaced in part. Where there is no escape that
+/// JSON knows, a backslash and the byte behind it are one.
+pub(super) fn escapes(text: &[u8], start: usize, end: usize) -> Vec<(usize, usize)> {
+    let mut escapes = Vec::new();
+    let mut at = start;
+    while let Some(next) = memchr(b'\\', &text[at..end]).map(|next| at + next) {
+        at = (next + backslash(&text[next..end]).map_or(2, |(length, _)| length)).min(end);
+        escapes.push((next, at));
+    }
+    escapes
 }
 
 /// Reads an escape of JSON, Python, Rust or a shell: its length, and the bytes that it stands for.
