@@ -100,6 +100,8 @@ impl Environment {
         ];
         let python = python(&root, &spec.workerbee).map_err(unmade)?;
         env.extend(python.map(|python| ("WORKERBEE_PYTHON".to_owned(), text(&python))));
+        let late = Intervention::LateCollection.is_done(&spec.settings);
+        env.extend(late.then(|| ("GOGC".to_owned(), "400".to_owned())));
         let told = |image: &Image| Some((image.role.variable()?.to_owned(), image.name.clone()));
         let others = stack.image_list.iter().filter(|image| image.instead_of.is_some());
         env.extend(others.filter_map(told));

@@ -15,10 +15,12 @@ pub(crate) enum Intervention {
     OtherImages,
     BaseOfApplications,
     BuiltTools,
+    LeanNerdctl,
+    LateCollection,
 }
 
 /// Each intervention with its name and what is done.
-const TABLE: [(Intervention, &str, &str); 6] = [
+const TABLE: [(Intervention, &str, &str); 8] = [
     (
         Intervention::ControllerWeight,
         "CPU weight of controller 0",
@@ -41,6 +43,12 @@ const TABLE: [(Intervention, &str, &str); 6] = [
         "podman finds the repository `python` of their `FROM python:3.11-alpine` at ",
     ),
     (Intervention::BuiltTools, "tools", ""),
+    (Intervention::LeanNerdctl, "nerdctl", "was built without its compose commands"),
+    (
+        Intervention::LateCollection,
+        "garbage of containerd and nerdctl",
+        "is collected when their memory has grown to five times what is in use, not twice (GOGC=400)",
+    ),
 ];
 
 impl Intervention {
@@ -48,7 +56,9 @@ impl Intervention {
     pub(crate) fn is_done(self, settings: &Settings) -> bool {
         let embedded = matches!(settings.mode, Mode::Embedded);
         match self {
-            Self::ControllerWeight | Self::RefusedNames => embedded && !settings.plain,
+            Self::ControllerWeight | Self::RefusedNames | Self::LeanNerdctl | Self::LateCollection => {
+                embedded && !settings.plain
+            }
             _ => embedded,
         }
     }
@@ -72,6 +82,7 @@ impl Intervention {
                 let built = built.map(|tool| format!("{tool} was built from its Go module")).collect::<Vec<_>>();
                 Some(built.join(", ")).filter(|text| !text.is_empty())
             }
+            Self::LeanNerdctl => stack.has_built("nerdctl").then(String::new),
             _ => Some(String::new()),
         }
     }
@@ -97,6 +108,8 @@ mod tests {
             Intervention::OtherImages,
             Intervention::BaseOfApplications,
             Intervention::BuiltTools,
+            Intervention::LeanNerdctl,
+            Intervention::LateCollection,
         ];
         assert_eq!(TABLE.map(|(one, ..)| one), all);
     }

@@ -94,6 +94,7 @@ fn embedded(settings: &Settings, log: Option<&Store>) -> Result<Prepared, Failur
         k1s_root: settings.trees.k1s.path.clone(),
         workerbee_bin: settings.trees.workerbee.path.clone(),
         nextest: false,
+        plain: settings.plain,
         ..stack::Options::from_env()
     };
     let mut lines = String::new();

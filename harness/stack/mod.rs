@@ -51,13 +51,15 @@ pub struct Options {
     pub nextest: bool,
     /// True when AMPEL is wanted, too: the policy engine before which the statement of a run is shown.
     pub ampel: bool,
+    /// True when nerdctl is wanted as it is published (`K1S_GATES_PLAIN=1`).
+    pub plain: bool,
     /// The registry to fetch the images from; none when the stack builds its own.
     pub registry: Option<Registry>,
 }
 
 impl Options {
-    /// Reads `K1S_GATES_CACHE` and `K1S_GATES_IMAGES`, and takes the k1s root and the `WorkerBee` that are in reach; an empty variable counts as
-    /// unset.
+    /// Reads `K1S_GATES_CACHE`, `K1S_GATES_IMAGES` and `K1S_GATES_PLAIN`, and takes the k1s root and the `WorkerBee` that are
+    /// in reach; an empty variable counts as unset.
     pub fn from_env() -> Self {
         let cache = || dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("k1s-profile-gates");
         let trees = Trees::from_env();
@@ -67,6 +69,7 @@ impl Options {
             workerbee_bin: trees.workerbee.path,
             nextest: false,
             ampel: false,
+            plain: std::env::var_os("K1S_GATES_PLAIN").is_some_and(|value| value == "1"),
             registry: Registry::from_env(),
         }
     }

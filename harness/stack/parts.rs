@@ -50,6 +50,17 @@ const NERDCTL: GoModule = GoModule {
         "$GO" mod edit -dropreplace $tigron -droprequire $tigron"#,
     asked: &["--version"],
 };
+/// The same without its compose commands: they bring a library that compiles the schemas of JSON schemas whenever a program
+/// with it starts, and k1s starts nerdctl some thousand times in a run. All else it answers as the other one does
+/// (`bench/nerdctl.sh`).
+const LEAN_NERDCTL: GoModule = GoModule {
+    prepare: r#"rm cmd/nerdctl/helpers/testing_linux.go
+        tigron=github.com/containerd/nerdctl/mod/tigron
+        "$GO" mod edit -dropreplace $tigron -droprequire $tigron
+        sed -i -e '/cmd\/nerdctl\/compose"$/d' -e '/^\t\tcompose\.Command(),$/d' cmd/nerdctl/main.go
+        ! grep -q 'compose\.' cmd/nerdctl/main.go"#,
+    ..NERDCTL
+};
 const SOPS: GoModule = GoModule {
     name: "sops",
     module: "github.com/getsops/sops/v3",
@@ -151,8 +162,9 @@ pub(super) fn go() -> Step {
     }
 }
 
-pub(super) fn nerdctl(cache: &Cache) -> Step {
-    NERDCTL.step(cache)
+/// Without its compose commands, or `plain`: as it is published.
+pub(super) fn nerdctl(cache: &Cache, plain: bool) -> Step {
+    if plain { NERDCTL.step(cache) } else { LEAN_NERDCTL.step(cache) }
 }
 
 pub(super) fn sops(cache: &Cache) -> Step {

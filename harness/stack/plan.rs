@@ -40,6 +40,7 @@ pub(super) struct Plan {
     nerdctl: Option<PathBuf>,
     nextest: bool,
     ampel: bool,
+    plain: bool,
     images: ImageSource,
 }
 
@@ -70,6 +71,7 @@ impl Plan {
             nerdctl: variable(NERDCTL_VARIABLE).map(|path| absolute(&path)),
             nextest: options.nextest,
             ampel: options.ampel,
+            plain: options.plain,
             images: options.registry.as_ref().map(Registry::pinned).transpose()?.into(),
             cache,
         };
@@ -154,7 +156,7 @@ impl Plan {
             ImageSource::Registry(_) => Vec::new(),
         };
         if self.builds_nerdctl() {
-            programs.push(parts::nerdctl(&self.cache));
+            programs.push(parts::nerdctl(&self.cache, self.plain));
         }
         if self.builds_sops() {
             programs.push(parts::sops(&self.cache));
@@ -421,6 +423,7 @@ mod tests {
             workerbee_bin: None,
             nextest: false,
             ampel: false,
+            plain: false,
             registry: None,
         }
     }

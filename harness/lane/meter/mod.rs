@@ -1,9 +1,9 @@
 //! Measures where a lane's processor time goes.
 //!
 //! Two sources, so that one vouches for the other: the kernel's sum over the cgroups of the lane and its containers, and
-//! what each process had used when it ended, which the kernel writes into a ring per processor
-//! (`perf_event_open` with `inherit` and `inherit_stat`). Process accounting (`acct`) counts in hundredths of a second,
-//! rounded down from ticks of the clock: of 100 starts of nerdctl it saw a quarter of the time.
+//! samples of what works in them, which the kernel writes into a ring per processor (`perf_event_open` with `inherit`).
+//! Process accounting (`acct`) counts in hundredths of a second, rounded down from ticks of the clock: of 100 starts of
+//! nerdctl it saw a quarter of the time.
 
 mod account;
 mod cgroup;
@@ -56,7 +56,6 @@ impl Meter {
                 if processors.lost > 0 {
                     incomplete.push(format!("{} records of the kernel's were lost", processors.lost));
                 }
-                account.count_the_living();
                 account
             }
             Err(why) => {

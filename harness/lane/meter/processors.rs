@@ -1,29 +1,34 @@
-//! The kernel's records of processes that start programs and end, from one ring per processor.
+//! The kernel's records of processes that start, become programs, work and end, from one ring per processor.
+//!
+//! Work is sampled. The kernel could also tell what a thread has used when it ends (`inherit_stat`), but writes that from
+//! whichever processor it ends on into the rings of all of them, which are made for one writer each: in a crowd records
+//! were torn and lost.
 
 use std::fs;
-use std::process::{Command, Stdio};
 
 use perf_event::events::Software;
-use perf_event::{Builder, ReadFormat, SampleFlag, Sampler};
+use perf_event::{Builder, SampleFlag, Sampler};
 
 use super::account::{Account, Event};
 
-/// Bytes of a ring, locked into memory: a workload gate writes about one megabyte into each.
+/// Nanoseconds of a thread's own time between two samples of it.
+pub(super) const PERIOD: u64 = 250_000;
+/// Bytes of a ring, locked into memory: half a second's samples are a tenth of a megabyte.
 const RING: usize = 4 * 1024 * 1024;
 /// Each process that starts costs an event for each processor; on machines with more the measurement would itself be
 /// what costs.
 const MOST: usize = 32;
 
-/// The largest number of processes that are started until one of them ends unseen. Mostly it is the first.
-const FIRST: usize = 50;
-
 /// Kinds of records, as `linux/perf_event.h` numbers them.
 const LOST: u32 = 2;
 const COMM: u32 = 3;
+const EXIT: u32 = 4;
 const FORK: u32 = 7;
-const READ: u32 = 8;
+const SAMPLE: u32 = 9;
 /// Set where a process has got its name by starting a program.
 const BY_EXEC: u16 = 1 << 13;
+/// Bytes at the end of each record that is no sample: the process, the thread, the time.
+const TRAILER: usize = 16;
 
 /// A ring for each processor.
 pub(super) struct Processors {
@@ -41,30 +46,12 @@ impl Processors {
         let ring = |processor: usize| {
             let mut builder = Builder::new(Software::TASK_CLOCK);
             builder.observe_self().one_cpu(processor).enabled(true).include_kernel();
-            builder.inherit(true).inherit_stat(true).comm(true).comm_exec(true).task(true);
-            builder.sample(SampleFlag::TIME).sample_id_all(true).read_format(ReadFormat::empty());
+            builder.inherit(true).comm(true).comm_exec(true).task(true);
+            builder.sample_period(PERIOD).sample(SampleFlag::TID | SampleFlag::TIME).sample_id_all(true);
             builder.build()?.sampled(RING)
         };
         let rings: std::io::Result<Vec<Sampler>> = online.into_iter().map(ring).collect();
-        let mut watched = Self { rings: rings?, lost: 0 };
-        watched.give_away_the_first()?;
-        Ok(watched)
-    }
-
-    /// Lets a process that does nothing end unseen.
-    ///
-    /// When one process follows another on a processor, the kernel may swap their events, which are alike; and of the one
-    /// that then holds those that were opened first it tells nothing when it ends. That happens once.
-    fn give_away_the_first(&mut self) -> std::io::Result<()> {
-        for _ in 0..FIRST {
-            let mut account = Account::default();
-            Command::new("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-            self.empty(&mut account);
-            if !account.tells_of_an_end() {
-                break;
-            }
-        }
-        Ok(())
+        Ok(Self { rings: rings?, lost: 0 })
     }
 
     /// Takes what the kernel has written since this was last called.
@@ -82,19 +69,19 @@ impl Processors {
     }
 }
 
-/// A record without its header, with the time at its end.
+/// Reads a record without its header. Its time is at its end.
 fn event(kind: u32, misc: u16, bytes: &[u8]) -> Option<Event> {
     let at = word(bytes, bytes.len().checked_sub(8)?)?;
     let (pid, second) = (half(bytes, 0)?, half(bytes, 4)?);
     match kind {
         COMM if misc & BY_EXEC != 0 => {
-            let name = bytes.get(8..bytes.len() - 8)?;
+            let name = bytes.get(8..bytes.len().checked_sub(TRAILER)?)?;
             let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
             Some(Event::Program { at, pid, name: String::from_utf8_lossy(name).into_owned() })
         }
-        // A thread of its parent's process has the same number.
-        FORK if pid != second => Some(Event::Fork { at, pid, parent: second }),
-        READ => Some(Event::Ended { at, pid, nanoseconds: word(bytes, 8)? }),
+        FORK => Some(Event::Fork { at, pid, parent: second }),
+        EXIT => Some(Event::End { at, pid, thread: half(bytes, 8)? }),
+        SAMPLE => Some(Event::Work { at, pid, thread: second }),
         _ => None,
     }
 }
@@ -118,6 +105,8 @@ fn online(list: &str) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -145,16 +134,19 @@ mod tests {
     fn records_are_read_and_torn_ones_are_not() {
         let bytes = |parts: &[&[u8]]| parts.concat();
         let (one, two, time) = (1_u32.to_ne_bytes(), 2_u32.to_ne_bytes(), 9_u64.to_ne_bytes());
-        let comm = bytes(&[&two, &two, b"nerdctl\0", &time]);
+        let trailer = bytes(&[&two, &two, &time]);
+        let comm = bytes(&[&two, &two, b"nerdctl\0", &trailer]);
         let program = Event::Program { at: 9, pid: 2, name: "nerdctl".into() };
         assert_eq!(event(COMM, BY_EXEC, &comm), Some(program));
         assert_eq!(event(COMM, 0, &comm), None, "a thread that names itself");
-        let read = bytes(&[&two, &two, &7_u64.to_ne_bytes(), &time]);
-        assert_eq!(event(READ, 0, &read), Some(Event::Ended { at: 9, pid: 2, nanoseconds: 7 }));
-        let fork = bytes(&[&two, &one, &two, &one, &time, &time]);
-        assert_eq!(event(FORK, 0, &fork), Some(Event::Fork { at: 9, pid: 2, parent: 1 }));
+        let sample = bytes(&[&two, &one, &time]);
+        assert_eq!(event(SAMPLE, 0, &sample), Some(Event::Work { at: 9, pid: 2, thread: 1 }));
+        let task = bytes(&[&two, &one, &two, &one, &time, &trailer]);
+        assert_eq!(event(FORK, 0, &task), Some(Event::Fork { at: 9, pid: 2, parent: 1 }));
+        assert_eq!(event(EXIT, 0, &task), Some(Event::End { at: 9, pid: 2, thread: 2 }));
         for length in 0..8 {
-            assert_eq!(event(READ, 0, &read[..length]), None);
+            assert_eq!(event(SAMPLE, 0, &sample[..length]), None);
         }
+        assert_eq!(event(COMM, BY_EXEC, &comm[..12]), None);
     }
 }
