@@ -8,6 +8,9 @@ use crate::failure::{Kind, Mismatch};
 /// The release that the list is about.
 pub const RELEASE: &str = "0.1.7";
 
+/// The name of a deviation that only follows: an earlier step did not come about, and this one was not gone.
+pub const NOT_REACHED: &str = "not-reached";
+
 /// One thing that a probe finds wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deviation {
@@ -114,6 +117,9 @@ pub const KNOWN: &[Known] = &[
         Of::All,
         "an app whose liveness probe fails is counted, and not restarted",
     ),
+    known("attest::streams", "exec-without-output", Of::All, "a command in a pod prints nothing through a WebSocket"),
+    known("attest::streams", "log-without-stderr", Of::All, "a pod's log lacks what was written to standard error"),
+    known("attest::streams", "upgrade-of-http-1.0", Of::All, "a stream is upgraded by HTTP/1.0, where RFC 6455 wants 1.1"),
     known("attest::rbac", "role-not-deleted", Of::All, "roles and their bindings cannot be deleted"),
     known("attest::rbac", "token-outlives-account", Of::All, "the token of a deleted service account still opens"),
 ];
@@ -147,7 +153,11 @@ impl Release {
             more => format!(" ({more} more)"),
         };
         let is_silent = first.seen.get("status").is_some_and(serde_json::Value::is_null);
-        let kind = if is_silent { Kind::Silence } else { Kind::Finding };
+        let kind = match first.name {
+            NOT_REACHED => Kind::Follows,
+            _ if is_silent => Kind::Silence,
+            _ => Kind::Finding,
+        };
         Err(Mismatch::new(format!("{}{more}", first.what), &first.seen).of(kind))
     }
 

@@ -21,6 +21,7 @@ pub mod leadership;
 pub mod life;
 pub mod listeners;
 pub mod logs;
+pub mod nodes;
 pub mod objects;
 pub mod plain;
 mod poll;
@@ -37,6 +38,7 @@ mod scene;
 pub(crate) mod schedule;
 pub mod seed;
 pub mod state;
+pub mod streams;
 mod subject;
 pub mod tls;
 pub mod versions;
@@ -76,6 +78,8 @@ pub static PROBES: &[&dyn AnyProbe] = &[
     &answers::PROBE,
     &objects::PROBE,
     &rbac::PROBE,
+    &streams::PROBE,
+    &nodes::PROBE,
     &logs::PROBE,
     &exits::PROBE,
 ];

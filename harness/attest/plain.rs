@@ -73,6 +73,11 @@ impl Servers {
         self.urls.keys().map(String::as_str).filter(|name| name.starts_with("controller"))
     }
 
+    /// The URL of a server.
+    pub(super) fn url(&self, server: &str) -> Option<&str> {
+        self.urls.get(server).map(String::as_str)
+    }
+
     /// Asks a server for a page without a body.
     pub(super) async fn get(&self, server: &str, path: &str, asker: Asker) -> Reply {
         self.ask(server, Method::GET, path, asker, None).await

@@ -24,8 +24,11 @@ const PUBLIC: [&str; 2] = ["backend", "frontend"];
 /// Routes that are no page but the root of an API, which answers below: what is asked for there.
 const ROOTS: [(&str, &str); 2] = [("api", "version"), ("apishim", "version")];
 
+/// How the name of an application's route begins.
+const OF_APP: &str = "app ";
+
 /// Who answers a route: what its name begins with, and the component.
-const BEHIND: [(&str, &str); 3] = [("app ", "the application"), ("api", "apishim"), ("", "controller-0")];
+const BEHIND: [(&str, &str); 3] = [(OF_APP, "the application"), ("api", "apishim"), ("", "controller-0")];
 
 /// How long Caddy may take to load the profile's sites.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -124,7 +127,7 @@ pub async fn observe(subject: &Subject, apps: &[App]) -> Result<Routes, Failure>
 
 /// The name of an application's route.
 fn of_app(app: &str) -> String {
-    format!("app {app}")
+    format!("{OF_APP}{app}")
 }
 
 async fn once(ingress: &Ingress, stranger: &Trust, urls: &BTreeMap<String, String>) -> Routes {
@@ -224,6 +227,10 @@ fn told(route: &str, status: u16, bytes: usize) -> (String, Kind) {
     let behind = behind(route);
     match (status, bytes) {
         (502 | 504, _) | (503, 0) => (format!("{behind} is not reached ({status})"), Kind::Silence),
+        // k1s writes the sites of applications, WorkerBee those of the profile.
+        (200, 0) if route.starts_with(OF_APP) => {
+            ("the ingress has no site of that name, or one without this page".to_owned(), Kind::Finding)
+        }
         (200, 0) => ("the ingress has no site of that name".to_owned(), Kind::WorkerBee),
         _ => (format!("{behind} answers {status}"), Kind::Finding),
     }

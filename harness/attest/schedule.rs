@@ -2,6 +2,7 @@
 //! none waits for another.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::sync::watch;
@@ -17,12 +18,24 @@ type Any = &'static dyn AnyProbe;
 /// The moments that are one stage each: the next one begins when all of it has been observed.
 pub(crate) const STAGES: [&[Moment]; 3] = [&[Moment::Alive], &[Moment::Look, Moment::Change], &[Moment::Last]];
 
+/// An observation that was made, or why it could not be.
+pub(crate) struct Made {
+    pub(crate) probe: Any,
+    pub(crate) seen: Result<Observed, Failure>,
+    pub(crate) begin: Instant,
+    pub(crate) took: Duration,
+}
+
 /// Observes what a gate has in a stage. What cannot be observed does not keep the others from it.
-pub(crate) async fn observe(scene: &Scene, stage: &[Moment]) -> Vec<(Any, Result<Observed, Failure>)> {
+pub(crate) async fn observe(scene: &Scene, stage: &[Moment]) -> Vec<Made> {
     let probes = of_stage(scene.gate, stage);
     let waiting = probes.iter().filter_map(|probe| {
         let observed = probe.observe(scene)?;
-        Some((probe.name(), awaited(*probe, &probes), async move { (*probe, observed.await) }))
+        Some((probe.name(), awaited(*probe, &probes), async move {
+            let begin = Instant::now();
+            let seen = observed.await;
+            Made { probe: *probe, seen, begin, took: begin.elapsed() }
+        }))
     });
     in_order(waiting.collect()).await
 }

@@ -118,6 +118,12 @@ impl Cause {
         }
     }
 
+    /// Is true when nothing says why it happened.
+    pub(super) fn is_open(&self) -> bool {
+        let asks = self.checks.first().is_none_or(|check| LEAVES_THE_QUESTION.contains(&check.as_str()));
+        self.why.is_none() && asks
+    }
+
     /// Describes the event and its reason, in one line.
     pub fn headline(&self) -> String {
         let why = self.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -134,9 +140,7 @@ impl Cause {
             1 => format!("red: {}", self.checks[0]),
             many => format!("red: {} and {} more that follow from it", self.checks[0], many - 1),
         };
-        let asks = self.checks.first().is_none_or(|check| LEAVES_THE_QUESTION.contains(&check.as_str()));
-        let is_open = self.why.is_none() && asks;
-        let unknown = if is_open { format!("cause not found, {}; ", looked_at(read)) } else { String::new() };
+        let unknown = if self.is_open() { format!("cause not found, {}; ", looked_at(read)) } else { String::new() };
         format!("fault of {}; {unknown}{follows}{shows}", self.fault)
     }
 

@@ -69,7 +69,7 @@ impl Subject {
     }
 }
 
-/// The causes of these, in the order in which the gate met them.
+/// The causes of these, in the order in which the gate met them; those that leave the question why come last.
 pub(super) fn causes(open: &[&Red], clues: &Clues<'_>, has_died: bool) -> Vec<Cause> {
     let mut groups: Vec<(Subject, Vec<&Red>)> = Vec::new();
     for red in open {
@@ -98,7 +98,10 @@ pub(super) fn causes(open: &[&Red], clues: &Clues<'_>, has_died: bool) -> Vec<Ca
         }
         cause
     };
-    groups.iter().map(cause).collect()
+    let mut causes: Vec<Cause> = groups.iter().map(cause).collect();
+    // What is itself wrong may be why something else does not work; that this does not work is why of nothing.
+    causes.sort_by_key(|cause| cause.is_open() && !cause.stops_the_gate);
+    causes
 }
 
 fn subject(red: &Red, clues: &Clues<'_>) -> Subject {
@@ -278,7 +281,19 @@ fn told(what: &str, check: &str) -> String {
 fn telling_line(text: &str) -> String {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = if text.contains("Traceback (most recent call last)") { lines.next_back() } else { lines.next() };
-    named::shortened(&super::log::plain(line.unwrap_or_default()))
+    named::shortened(&the_end_first(&super::log::plain(line.unwrap_or_default())))
+}
+
+/// Python names a command that failed by all of its arguments, and says behind them how: `Command '['a', 'b']' timed out`.
+fn the_end_first(line: &str) -> String {
+    let parts = line.split_once("Command '[").and_then(|(_, rest)| rest.rsplit_once("]' "));
+    parts.map_or_else(
+        || line.to_owned(),
+        |(arguments, how)| {
+            let words: Vec<&str> = arguments.split(", ").map(|word| word.trim_matches('\'')).collect();
+            format!("a command that WorkerBee started {}: {}", how.trim_end_matches('.'), words.join(" "))
+        },
+    )
 }
 
 /// Adds to a cause what the log of a component that goes on says about it.
@@ -316,4 +331,26 @@ fn below(log: &'static str, cause: &mut Cause, clues: &Clues<'_>) {
     cause.why = trouble.or(last);
     cause.evidence.push(log.file.clone());
     cause.excerpt = log.end(EXCERPT);
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::timed_out(
+        "Command '['/x/python', '-m', 'ae.cli', 'apply']' timed out after 60.0 seconds",
+        "a command that WorkerBee started timed out after 60.0 seconds: /x/python -m ae.cli apply"
+    )]
+    #[case::failed(
+        "Command '['nerdctl', 'run']' returned non-zero exit status 1.",
+        "a command that WorkerBee started returned non-zero exit status 1: nerdctl run"
+    )]
+    #[case::no_command("409 Client Error: Conflict", "409 Client Error: Conflict")]
+    #[case::cut_off("Command '['nerdctl', 'run", "Command '['nerdctl', 'run")]
+    fn how_a_command_failed_stands_before_its_arguments(#[case] said: &str, #[case] expected: &str) {
+        assert_eq!(telling_line(said), expected);
+    }
 }

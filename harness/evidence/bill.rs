@@ -10,8 +10,8 @@ pub struct Bill {
     pub cgroup_seconds: Option<f64>,
     /// Seconds of all programs together.
     pub program_seconds: f64,
-    /// Seconds that the kernel counted for the cgroups and told of no program: processes give back their memory after they
-    /// were last counted, and switches between them are no process's. More than that is said in `incomplete`.
+    /// Seconds that the kernel counted for the cgroups and told of no program: threads that ended before their first sample,
+    /// and switches, which are no thread's. More than that is said in `incomplete`.
     pub untold_seconds: f64,
     /// Seconds of the harness's own processes in the lane, which are part of it.
     pub harness_seconds: f64,
@@ -32,8 +32,8 @@ pub struct Program {
     pub seconds: f64,
 }
 
-/// The share that the ends of processes and the switches between them may have. On a crowded machine it was 6 %.
-const MOST_FOR_ENDS: f64 = 0.15;
+/// The share that short threads and the switches between them may have. On a crowded machine it was 5 %.
+const MOST_FOR_ENDS: f64 = 0.1;
 
 impl Bill {
     /// The bill of these programs, beside the kernel's sum.

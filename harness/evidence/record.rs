@@ -37,6 +37,9 @@ pub struct Record {
     pub observations: BTreeMap<String, Observation>,
     /// The phases, with the time that each took.
     pub phases: Vec<Phase>,
+    /// The probes that were observed, side by side, with the time that each took; one that waited for another began later.
+    #[serde(default)]
+    pub probes: Vec<Phase>,
     /// The conflict that ended this gate in its project and need not in another one.
     pub conflict: Option<Conflict>,
     /// Irregularities that no check judges: a gate that passed is called flaky for them.

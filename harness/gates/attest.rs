@@ -34,7 +34,9 @@ pub(super) async fn observe(
     };
     let scene = Scene::open(subject, session.key.gate, session.shares_its_host(), leadership).await;
     for stage in schedule::STAGES {
-        for (probe, seen) in Box::pin(schedule::observe(&scene, stage)).await {
+        for made in Box::pin(schedule::observe(&scene, stage)).await {
+            session.took(made.probe.name(), made.begin, made.took);
+            let (probe, seen) = (made.probe, made.seen);
             // Of a component that has ended nothing is known to be mended.
             let cured = seen.iter().filter(|_| !scene.subject.ended.any()).flat_map(|seen| &seen.cured);
             session.record.noticed.extend(cured.cloned());

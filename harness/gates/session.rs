@@ -55,6 +55,7 @@ impl<'a> Session<'a> {
             calls: BTreeMap::new(),
             observations: BTreeMap::new(),
             phases: Vec::new(),
+            probes: Vec::new(),
             conflict: None,
             rerun_of: spec.rerun_of.clone(),
             noticed: Vec::new(),
@@ -232,6 +233,12 @@ impl<'a> Session<'a> {
         let at = begin.duration_since(self.begin).as_secs_f64();
         self.record.phases.push(Phase { name: name.to_owned(), at, seconds: begin.elapsed().as_secs_f64() });
         self.look_at_the_clock(name);
+    }
+
+    /// Notes how long a probe took, beside others.
+    pub(super) fn took(&mut self, probe: &str, begin: Instant, took: Duration) {
+        let at = begin.duration_since(self.begin).as_secs_f64();
+        self.record.probes.push(Phase { name: probe.to_owned(), at, seconds: took.as_secs_f64() });
     }
 
     fn look_at_the_clock(&mut self, during: &str) {

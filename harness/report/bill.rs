@@ -4,7 +4,10 @@ use maud::{Markup, html};
 
 use super::excerpt::visible;
 use super::run::RunReport;
-use crate::evidence::{Bill, Program};
+use crate::evidence::{Bill, Phase, Program};
+
+/// The number of probes that are listed.
+const SLOWEST: usize = 20;
 
 /// Programs with less of the whole than this stand in one line.
 const TOLD: f64 = 0.005;
@@ -23,7 +26,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
                 (share(sum.harness_seconds, sum.seconds())) " of it the harness's own. "
                 @if sum.cgroup_seconds.is_some() {
                     "It is what the kernel counted for the cgroups of the lanes and their containers; "
-                    (share(sum.untold_seconds, sum.seconds())) " of it is told of no program: ends of processes, and the switches between them."
+                    (share(sum.untold_seconds, sum.seconds())) " of it is told of no program: threads that end before their first sample."
                 } @else {
                     "It is the sum of all programs: the kernel's own could not be read."
                 }
@@ -62,6 +65,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
                     }
                 }
             }
+            (by_probe(run))
             details {
                 summary { "By gate" }
                 table {
@@ -73,6 +77,34 @@ pub(super) fn render(run: &RunReport) -> Markup {
                                 td.number { (bill.starts()) }
                                 td.number { (format!("{:.1}", bill.seconds())) }
                                 td { (visible(&most(bill))) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How long the probes took, the slowest first. They run side by side in one process: what k1s does for each of them
+/// has no bill of its own.
+fn by_probe(run: &RunReport) -> Markup {
+    let mut probes: Vec<(&str, &Phase)> =
+        run.gates.iter().flat_map(|gate| gate.probes().iter().map(|probe| (gate.name.as_str(), probe))).collect();
+    probes.sort_by(|(_, one), (_, other)| other.seconds.total_cmp(&one.seconds));
+    html! {
+        @if !probes.is_empty() {
+            details {
+                summary { "By probe" }
+                p.note { "Those of a gate are observed side by side." }
+                table {
+                    thead { tr { th scope="col" { "Probe" } th scope="col" { "Gate" } th.number scope="col" { "Took" } } }
+                    tbody {
+                        @for (gate, probe) in probes.iter().take(SLOWEST) {
+                            tr {
+                                td { code { (visible(&probe.name)) } }
+                                td { (visible(gate)) }
+                                td.number { (seconds(probe.seconds)) }
                             }
                         }
                     }

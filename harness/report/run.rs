@@ -103,6 +103,11 @@ impl GateReport {
         phases
     }
 
+    /// Its probes, with the time that each took.
+    pub(super) fn probes(&self) -> &[Phase] {
+        self.record.as_ref().map(|record| record.probes.as_slice()).unwrap_or_default()
+    }
+
     /// Returns how long it has been running, or took; empty while it waits.
     pub fn elapsed(&self) -> String {
         let Some(began) = self.summary.began else { return String::new() };

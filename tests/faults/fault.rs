@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use k1s_profile_gates::plan::{Gate, Transport};
 use serde::Deserialize;
 
-use crate::support::outcome::Outcome;
+use crate::support::outcome::{MAY, Outcome};
 
 /// Below the k1s root: where its package is.
 const PACKAGE: &str = "src/ae";
@@ -30,10 +30,10 @@ pub(crate) struct Fault {
     is: String,
     /// The same as it becomes.
     becomes: String,
-    /// Words of which each must be in what is told of the run.
+    /// Words of which each must be in the first two lines that are told of the run.
     #[serde(default)]
     diagnosis: Vec<String>,
-    /// The checks that go red, and words that the message of each has.
+    /// The checks that go red, and words that the message of each has. One whose name begins with `?` may, and need not.
     #[serde(default)]
     pub(crate) red: BTreeMap<String, String>,
     /// True when what the row names is expected, and was not observed yet: its gate has still to be run.
@@ -63,6 +63,7 @@ pub(crate) enum Kind {
     Secrets,
     Export,
     Startup,
+    Streams,
 }
 
 /// All faults, in the order of their names.
@@ -106,7 +107,8 @@ impl Fault {
         let Some(gate) = self.known_gate() else { return vec![format!("{name}: no gate `{}`", self.gate)] };
         let checks = k1s_profile_gates::checks_of(gate, Transport::Cli);
         let known: BTreeSet<&str> = checks.iter().map(|check| check.name.as_str()).collect();
-        let unknown = self.red.keys().filter(|check| !known.contains(check.as_str()));
+        let plain = |check: &str| check.strip_prefix(MAY).unwrap_or(check).to_owned();
+        let unknown = self.red.keys().map(|check| plain(check)).filter(|check| !known.contains(check.as_str()));
         let mut defects: Vec<String> = unknown.map(|check| format!("{name}: {gate} has no check `{check}`")).collect();
         defects.extend(
             self.red
@@ -142,12 +144,12 @@ impl Fault {
         k1s_root.join(PACKAGE).join(&self.file)
     }
 
-    /// The words that nobody says who was asked about the run.
+    /// The words that are missing in the two lines that a person sees first.
     pub(crate) fn untold(&self, outcome: &Outcome) -> Vec<String> {
-        let told = |word: &String| {
-            let said = outcome.failed.values().chain(outcome.told.get("summary.txt"));
-            said.into_iter().any(|text| text.contains(word.as_str()))
-        };
-        self.diagnosis.iter().filter(|word| !told(word)).map(|word| format!("not told: `{word}`")).collect()
+        let summary = outcome.told.get("summary.txt").map(String::as_str).unwrap_or_default();
+        let first = summary.lines().take(2).collect::<Vec<_>>().join("\n");
+        println!("{}: {first}", self.name);
+        let untold = self.diagnosis.iter().filter(|word| !first.contains(word.as_str()));
+        untold.map(|word| format!("not told at once: `{word}`, but:\n{first}")).collect()
     }
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod conflict;
+mod planted;
 mod refusals;
 mod rows;
 #[path = "../support/mod.rs"]
@@ -13,6 +14,7 @@ mod table;
 #[path = "../tampered/mod.rs"]
 #[allow(dead_code, reason = "only the names of its rows are read here")]
 mod tampered;
+mod unbroken;
 
 use std::process::ExitCode;
 

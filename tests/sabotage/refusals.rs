@@ -98,6 +98,7 @@ impl Bench {
             calls: BTreeMap::from([("validate".to_owned(), call)]),
             observations: BTreeMap::new(),
             phases: Vec::new(),
+            probes: Vec::new(),
             conflict: None,
             k1s_root: None,
             rerun_of: None,

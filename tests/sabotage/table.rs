@@ -6,33 +6,60 @@ use std::path::Path;
 
 use k1s_profile_gates::plan::{Gate, Transport, Transports};
 
-use crate::{rows, tampered};
+use crate::{planted, rows, tampered, unbroken};
 
-/// One line of the table: a check, wherever it is one, by kind of gate.
-type Line = (String, String);
+/// A check, wherever it is one, by kind of gate.
+type Line = (&'static str, String);
 
-/// Every check has a row; the table in the docs is the present one.
+/// The rows that turn a check red.
+#[derive(Default)]
+struct Rows {
+    real: BTreeSet<String>,
+    tampered: BTreeSet<String>,
+}
+
+/// Every check has a row, and one that none breaks on the real stack has the reason for it; the table in the docs is the
+/// present one.
 pub(crate) fn check() -> Result<(), String> {
-    let mut lines: BTreeMap<Line, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
-    let mut blind = Vec::new();
+    let planted = planted::all()?;
+    let mut lines: BTreeMap<Line, Rows> = BTreeMap::new();
     for gate in Gate::ALL {
+        let is_of_the_kind = |other: Gate| kind(other) == kind(gate);
         for check in checks(gate) {
-            let line = lines.entry((kind(gate).to_owned(), check.name.clone())).or_default();
-            let real = rows::all().filter(|row| kind(row.gate) == kind(gate) && row.turns_red(&check.name));
-            line.0.extend(real.map(|row| row.name));
+            let real = rows::all().filter(|row| is_of_the_kind(row.gate) && row.turns_red(&check.name));
+            let faults = planted.iter().filter(|fault| is_of_the_kind(fault.gate) && fault.turns_red(&check.name));
             let told = tampered::all().filter(|row| row.gates.contains(&gate) && row.red().contains(&check.name));
-            line.1.extend(told.map(|row| row.name));
-            if line.0.is_empty() && line.1.is_empty() {
-                blind.push(format!("{gate}::{}", check.name));
-            }
+            let line = lines.entry((kind(gate), check.name.clone())).or_default();
+            line.real.extend(real.map(|row| row.name.to_owned()).chain(faults.map(|fault| fault.name.clone())));
+            line.tampered.extend(told.map(|row| row.name.to_owned()));
         }
     }
     let text = table(&lines);
     println!("{text}");
-    if !blind.is_empty() {
-        return Err(format!("no row turns these checks red: {}", blind.join(", ")));
-    }
-    up_to_date(&text)
+    let mut wrong: Vec<String> = lines
+        .iter()
+        .filter(|(_, rows)| rows.real.is_empty() && rows.tampered.is_empty())
+        .map(|((kind, check), _)| format!("no row turns {kind}::{check} red"))
+        .collect();
+    let unbroken = || lines.keys().filter(|line| real_or_reason(line, &lines).is_none());
+    wrong.extend(unbroken().map(|(kind, check)| {
+        format!("no row breaks {kind}::{check} on the real stack, and tests/sabotage/unbroken.rs does not say why")
+    }));
+    let unbroken = lines.iter().filter(|(_, rows)| rows.real.is_empty()).map(|((_, check), _)| check.as_str());
+    let outlived = unbroken::outlived(unbroken);
+    wrong.extend(outlived.iter().map(|beginning| format!("the reason for `{beginning}` is for no check any more")));
+    wrong.extend(up_to_date(&text).err());
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// The rows that break what a check sees; or that there are some in a gate of another kind; or why there is none.
+fn real_or_reason(line: &Line, lines: &BTreeMap<Line, Rows>) -> Option<String> {
+    let (kind, check) = line;
+    let rows = lines.get(line).filter(|rows| !rows.real.is_empty());
+    let elsewhere = lines.iter().find(|((other, name), rows)| other != kind && name == check && !rows.real.is_empty());
+    rows.map(|rows| quoted(&rows.real))
+        .or_else(|| elsewhere.map(|((other, _), _)| format!("the same check as in {other}, where it is broken")))
+        .or_else(|| unbroken::reason(check).map(|reason| format!("none: {reason}")))
 }
 
 /// All that is checked of a gate, both ways.
@@ -52,23 +79,31 @@ fn kind(gate: Gate) -> &'static str {
     }
 }
 
-fn table(lines: &BTreeMap<Line, (BTreeSet<&str>, BTreeSet<&str>)>) -> String {
-    let covered = lines.values().filter(|(real, told)| !real.is_empty() || !told.is_empty()).count();
-    let really = lines.values().filter(|(real, _)| !real.is_empty()).count();
+fn table(lines: &BTreeMap<Line, Rows>) -> String {
+    let really = lines.values().filter(|rows| !rows.real.is_empty()).count();
+    let elsewhere = |line: &Line| lines.iter().any(|((_, check), rows)| *check == line.1 && !rows.real.is_empty());
+    let by_others = lines.iter().filter(|(line, rows)| rows.real.is_empty() && elsewhere(line)).count();
     let mut text = format!(
         "# Every check can fail\n\n\
          Written by `tests/sabotage` (`INSTA_UPDATE=always cargo test --test sabotage coverage`).\n\
-         Broken for real: rows that run on the real stack. Tampered: evidence that is honest but for one thing. Counted by kind of\n\
-         gate, as the checks of a kind are the same.\n\n\
-         {covered} of {} checks are covered, {really} of them on the real stack.\n\n\
+         Broken for real: rows that run on the real stack, those that plant a fault in k1s among them (`faults/…`). Tampered:\n\
+         evidence that is honest but for one thing. Counted by kind of gate, as the checks of a kind are the same.\n\n\
+         Of {} checks {really} are broken on the real stack, {by_others} are the same as one of those in a gate of another\n\
+         kind, and {} say why nothing there can break what they see.\n\n\
          | check | broken for real | tampered |\n|---|---|---|\n",
-        lines.len()
+        lines.len(),
+        lines.len() - really - by_others,
     );
-    let cell = |names: &BTreeSet<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ");
-    for ((kind, check), (real, told)) in lines {
-        let _ = writeln!(text, "| {kind}::{check} | {} | {} |", cell(real), cell(told));
+    for (line, rows) in lines {
+        let (kind, check) = line;
+        let real = real_or_reason(line, lines).unwrap_or_default();
+        let _ = writeln!(text, "| {kind}::{check} | {real} | {} |", quoted(&rows.tampered));
     }
     text
+}
+
+fn quoted(names: &BTreeSet<String>) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ")
 }
 
 fn up_to_date(text: &str) -> Result<(), String> {

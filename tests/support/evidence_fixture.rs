@@ -68,6 +68,7 @@ impl EvidenceFixture {
             calls: BTreeMap::new(),
             observations: BTreeMap::new(),
             phases: vec![],
+            probes: vec![],
             conflict: None,
             k1s_root: None,
             rerun_of: None,

@@ -78,6 +78,7 @@ impl RunDir {
             seconds: 10.0,
             calls: BTreeMap::from([("validate".to_owned(), call)]),
             observations: BTreeMap::from([("names".to_owned(), Observation::Seen(sight.clone()))]),
+            probes: Vec::new(),
             phases: vec![
                 Phase { name: "environment".into(), at: 0.0, seconds: 1.0 },
                 Phase { name: "validate".into(), at: 2.0, seconds: 8.0 },

@@ -13,6 +13,10 @@ const SINGLE: &[Gate] = &[
     Gate::Workload(Profile::SingleEtcdContainerd),
 ];
 
+const SINGLE_WORKLOAD: &[Gate] = &[Gate::Workload(Profile::SingleEtcdContainerd)];
+
+const STREAMS: &str = "streams";
+const NODES: &str = "nodes";
 const CONTROLLERS: &str = "controllers";
 const REFUSALS: &str = "refusals";
 const ANSWERS: &str = "answers";
@@ -75,6 +79,34 @@ tampered! {
         ["attest::lease-renewal"];
     lease_of_minutes at HA, |fixture| *fixture.seen("leadership", "/lease/granted") = json!(150) =>
         ["attest::lease-renewal"];
+
+    a_log_of_nothing at WORKLOADS, |fixture| *fixture.seen(STREAMS, "/log/stdout") = json!(false) => ["attest::streams"];
+    a_log_refused at WORKLOADS, |fixture| *fixture.seen(STREAMS, "/log/status") = json!(403) => ["attest::streams"];
+    a_log_that_is_a_page at WORKLOADS, |fixture| *fixture.seen(STREAMS, "/log/content_type") = json!("text/html") =>
+        ["attest::streams"];
+    a_port_of_another at WORKLOADS, |fixture| {
+        *fixture.seen(STREAMS, "/forwarded/Ok/line") = json!("HTTP/1.0 502 Bad Gateway");
+    } => ["attest::streams"];
+    no_port_forwarded at WORKLOADS, |fixture| {
+        *fixture.seen(STREAMS, "/forwarded") = json!({ "Err": { "status": 403, "why": "forbidden" } });
+    } => ["attest::streams"];
+    another_word_printed at WORKLOADS, |fixture| {
+        *fixture.seen(STREAMS, "/printed") = json!({ "Ok": { "upgraded": "HTTP/1.1", "line": "another word" } });
+    } => ["attest::streams"];
+    no_command_let_in at WORKLOADS, |fixture| {
+        *fixture.seen(STREAMS, "/printed") = json!({ "Err": { "status": 403, "why": "forbidden" } });
+    } => ["attest::streams"];
+    streams_not_to_be_seen at WORKLOADS, |fixture| fixture.unseen(STREAMS) => ["attest::streams"];
+
+    a_node_without_a_heartbeat at SINGLE_WORKLOAD, |fixture| *fixture.seen(NODES, "/nodes/0/stale") = json!(true) =>
+        ["attest::nodes"];
+    a_node_never_heard_of at SINGLE_WORKLOAD, |fixture| *fixture.seen(NODES, "/nodes/0/seen_at") = json!(null) =>
+        ["attest::nodes"];
+    a_node_that_is_not_ready at SINGLE_WORKLOAD, |fixture| *fixture.seen(NODES, "/nodes/0/status") = json!("Unknown") =>
+        ["attest::nodes"];
+    no_nodes at SINGLE_WORKLOAD, |fixture| *fixture.seen(NODES, "/nodes") = json!([]) => ["attest::nodes"];
+    nodes_refused at SINGLE_WORKLOAD, |fixture| *fixture.seen(NODES, "/status") = json!(403) => ["attest::nodes"];
+    nodes_not_to_be_seen at SINGLE_WORKLOAD, |fixture| fixture.unseen(NODES) => ["attest::nodes"];
 
     delete_let_through at PROFILES, |fixture| {
         one(fixture.seen(REFUSALS, "/changes"), "method", "DELETE")["status"] = json!(404);

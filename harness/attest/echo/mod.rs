@@ -30,7 +30,9 @@ pub use talk::{Came, Talk, judge};
 /// The app's name in k1s.
 pub const NAME: &str = "gates-echo";
 /// The port that it listens on in its container.
-const PORT: u16 = 8080;
+pub(super) const PORT: u16 = 8080;
+/// What it prints, on standard output and on standard error.
+pub(super) const PRINTS: [&str; 2] = ["gates: on <stdout>", "gates: on <stderr>"];
 /// Its program.
 const PROGRAM: &str = include_str!("app.py");
 /// How long k1s may take over an apply: it answers when the app is ready.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::driver::end_of;
-use crate::attest::known::Deviation;
+use crate::attest::known::{Deviation, NOT_REACHED};
 
 /// What is told of an answer in one line.
 const LINE: usize = 120;
@@ -188,5 +188,5 @@ pub(super) fn step<'a>(steps: &'a [Step], what: &str) -> Result<&'a Step, Deviat
     steps
         .iter()
         .find(|step| step.what == what)
-        .ok_or_else(|| Deviation::new("not-done", format!("`{what}` was not reached"), &steps.last()))
+        .ok_or_else(|| Deviation::new(NOT_REACHED, format!("`{what}` was not reached"), &steps.last()))
 }
