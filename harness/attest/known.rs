@@ -119,7 +119,12 @@ pub const KNOWN: &[Known] = &[
     ),
     known("attest::streams", "exec-without-output", Of::All, "a command in a pod prints nothing through a WebSocket"),
     known("attest::streams", "log-without-stderr", Of::All, "a pod's log lacks what was written to standard error"),
-    known("attest::streams", "upgrade-of-http-1.0", Of::All, "a stream is upgraded by HTTP/1.0, where RFC 6455 wants 1.1"),
+    known(
+        "attest::streams",
+        "upgrade-of-http-1.0",
+        Of::All,
+        "a stream is upgraded by HTTP/1.0, where RFC 6455 wants 1.1",
+    ),
     known("attest::rbac", "role-not-deleted", Of::All, "roles and their bindings cannot be deleted"),
     known("attest::rbac", "token-outlives-account", Of::All, "the token of a deleted service account still opens"),
 ];

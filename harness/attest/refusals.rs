@@ -188,8 +188,8 @@ impl Change {
             Asker::Reader => "with the token for reading",
             Asker::Owner => "with its own token",
         };
-        let status = self.status.map_or("no answer".to_owned(), |status| status.to_string());
-        let what = format!("{} does not refuse {} {} {who}: {status}", self.server, self.method, self.path);
+        let answers = self.status.map_or("gives no answer".to_owned(), |status| format!("answers {status}"));
+        let what = format!("{} {answers} to {} {} {who}, and must refuse it", self.server, self.method, self.path);
         Some(Deviation::new(name, what, self))
     }
 

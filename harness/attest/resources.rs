@@ -238,7 +238,7 @@ fn controller(seen: &Resources) -> Result<(), Mismatch> {
     let statuses = seen.controller.as_ref().map_err(|error| Mismatch::new("no status of the controller's", error))?;
     for app in &seen.deployed {
         let Some(status) = statuses.iter().find(|status| status.name == app.name) else {
-            return Err(Mismatch::new(format!("the controller knows nothing of {}", app.name), statuses));
+            return Err(Mismatch::new(format!("the controller's /status has nothing of {}", app.name), statuses));
         };
         let wanted = (app.replicas, app.replicas, "ready", &app.image, &app.host, &app.namespace);
         let is = (

@@ -22,7 +22,7 @@ use crate::plan::Gate;
 /// How long a stream may take.
 const STREAM: Duration = Duration::from_secs(15);
 /// The longest answer in place of an upgrade.
-const HEAD: u64 = 16 * 1024;
+const HEAD: usize = 16 * 1024;
 /// The protocols, as Kubernetes names them.
 const FORWARD: &str = "portforward.k8s.io";
 const EXEC: &str = "v4.channel.k8s.io";
@@ -141,11 +141,11 @@ async fn stream(
     let talk = async {
         let (upgraded, mut socket) = open(servers, path, protocol).await?;
         if let Some(said) = said {
-            socket.send(Message::binary([&[channel], said].concat())).await.map_err(none)?;
+            socket.send(Message::binary([&[channel], said].concat())).await.map_err(|error| none(&error))?;
         }
         Ok(Came { upgraded, line: first_line(&mut socket, channel).await? })
     };
-    let late = || Err(none(format!("nothing within {} s", STREAM.as_secs())));
+    let late = || Err(none(&format!("nothing within {} s", STREAM.as_secs())));
     tokio::time::timeout(STREAM, Box::pin(talk)).await.unwrap_or_else(|_| late())
 }
 
@@ -159,12 +159,12 @@ async fn open(servers: &Servers, path: &str, protocol: &str) -> Result<(String, 
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\
          Sec-WebSocket-Protocol: {protocol}\r\n\r\n"
     );
-    let mut tcp = TcpStream::connect(authority).await.map_err(none)?;
-    tcp.write_all(request.as_bytes()).await.map_err(none)?;
+    let mut tcp = TcpStream::connect(authority).await.map_err(|error| none(&error))?;
+    tcp.write_all(request.as_bytes()).await.map_err(|error| none(&error))?;
     let mut head = Vec::new();
     // A byte at a time: what follows the head is the stream's.
-    while !head.ends_with(b"\r\n\r\n") && head.len() < HEAD as usize {
-        head.push(tcp.read_u8().await.map_err(none)?);
+    while !head.ends_with(b"\r\n\r\n") && head.len() < HEAD {
+        head.push(tcp.read_u8().await.map_err(|error| none(&error))?);
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let mut words = head.split_whitespace();
@@ -172,7 +172,7 @@ async fn open(servers: &Servers, path: &str, protocol: &str) -> Result<(String, 
     if status != Some(101) {
         let mut body = Vec::new();
         // What came of it is what there is.
-        let _ = tcp.take(HEAD).read_to_end(&mut body).await;
+        let _ = tcp.take(HEAD as u64).read_to_end(&mut body).await;
         return Err(Refused { status, why: String::from_utf8_lossy(&body).chars().take(200).collect() });
     }
     let accept = derive_accept_key(key.as_bytes());
@@ -185,7 +185,7 @@ async fn open(servers: &Servers, path: &str, protocol: &str) -> Result<(String, 
 async fn first_line(socket: &mut WebSocketStream<TcpStream>, channel: u8) -> Result<String, Refused> {
     let mut came = Vec::new();
     while let Some(message) = socket.next().await {
-        let bytes = match message.map_err(none)? {
+        let bytes = match message.map_err(|error| none(&error))? {
             Message::Close(_) => break,
             message => message.into_data(),
         };
@@ -197,10 +197,10 @@ async fn first_line(socket: &mut WebSocketStream<TcpStream>, channel: u8) -> Res
             return Ok(String::from_utf8_lossy(&came[..end]).trim_end().to_owned());
         }
     }
-    Err(none(format!("the stream ended after {} bytes, without a line", came.len())))
+    Err(none(&format!("the stream ended after {} bytes, without a line", came.len())))
 }
 
-fn none(why: impl ToString) -> Refused {
+fn none(why: &(impl ToString + ?Sized)) -> Refused {
     Refused { status: None, why: why.to_string() }
 }
 

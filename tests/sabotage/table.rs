@@ -46,7 +46,7 @@ pub(crate) fn check() -> Result<(), String> {
         format!("no row breaks {kind}::{check} on the real stack, and tests/sabotage/unbroken.rs does not say why")
     }));
     let unbroken = lines.iter().filter(|(_, rows)| rows.real.is_empty()).map(|((_, check), _)| check.as_str());
-    let outlived = unbroken::outlived(unbroken);
+    let outlived = unbroken::outlived(&unbroken.collect::<Vec<_>>());
     wrong.extend(outlived.iter().map(|beginning| format!("the reason for `{beginning}` is for no check any more")));
     wrong.extend(up_to_date(&text).err());
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }

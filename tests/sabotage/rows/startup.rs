@@ -27,7 +27,7 @@ rows! {
         ("attest::containers", "controller-0"), ("attest::readiness", "controller-0"), ("attest::routes", "502"),
         ("attest::component-exits", "controller-0 was ended by SIGKILL"),
         ("attest::answers", "of controller-0 answers nothing"), ("attest::loop", "controller-0"),
-        ("attest::refusals", "controller-0 does not refuse"),
+        ("attest::refusals", "controller-0 gives no answer"),
         ("attest::versions", "controller-0 does not tell its version"),
         ("profile-status-after", "no longer ran"), ("projects-after", "running false"),
     ];
