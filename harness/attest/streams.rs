@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -20,7 +21,7 @@ use crate::failure::Failure;
 use crate::plan::Gate;
 
 /// How long a stream may take.
-const STREAM: Duration = Duration::from_secs(15);
+const STREAM: Duration = Duration::from_secs(30);
 /// The longest answer in place of an upgrade.
 const HEAD: usize = 16 * 1024;
 /// The protocols, as Kubernetes names them.
@@ -124,7 +125,8 @@ async fn pod(servers: &Servers, subject: &Subject) -> Result<String, Failure> {
 }
 
 async fn log(servers: &Servers, path: &str) -> Log {
-    let reply = servers.get("apishim", &format!("{path}/log?tailLines=20"), Asker::Owner).await;
+    let path = format!("{path}/log?tailLines=20");
+    let reply = servers.ask_within(STREAM, "apishim", Method::GET, &path, None).await;
     let [stdout, stderr] = echo::PRINTS.map(|printed| reply.text.lines().any(|line| line.trim_end() == printed));
     let content_type = reply.content_type.split(';').next().unwrap_or_default().to_owned();
     Log { status: reply.status, content_type, stdout, stderr }
