@@ -237,7 +237,10 @@ impl Streams {
             Err(refused @ Refused { status: None, .. }) => {
                 found.push(Deviation::new("exec-without-output", "a command in the pod prints nothing", refused));
             }
-            Err(refused) => found.push(Deviation::new("exec", "no command is let into a pod", refused)),
+            Err(refused) => {
+                let status = refused.status.unwrap_or_default();
+                found.push(Deviation::new("exec", format!("no command is let into the pod: {status}"), refused));
+            }
         }
         found
     }

@@ -17,7 +17,7 @@ const NAMED: usize = 5;
 
 /// Checks whose finding is that something does not work, or is not there: it leaves the question why. The finding of any other
 /// is itself what k1s or `WorkerBee` did wrong.
-const LEAVES_THE_QUESTION: [&str; 27] = [
+const LEAVES_THE_QUESTION: [&str; 28] = [
     "attest::app",
     "attest::component-exits",
     "attest::containers",
@@ -28,6 +28,7 @@ const LEAVES_THE_QUESTION: [&str; 27] = [
     "attest::resources",
     "attest::routes",
     "attest::state-backend",
+    "attest::streams",
     "attest::websocket",
     "attest::websocket-echo",
     "components-running",
