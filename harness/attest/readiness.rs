@@ -151,7 +151,12 @@ impl Readiness {
             let answer = answer.ok_or_else(|| Mismatch::from(format!("{component} was not asked")))?;
             match answer.status {
                 Some(200) => {}
-                Some(status) => return Err(Mismatch::new(format!("{component} answers {status}"), answer)),
+                Some(status) => {
+                    return Err(Mismatch::new(
+                        format!("{component} answers {status} when asked for its health"),
+                        answer,
+                    ));
+                }
                 None => {
                     return Err(Mismatch::new(format!("{component} does not answer"), answer).of(Kind::Silence));
                 }

@@ -272,9 +272,9 @@ fn strangers(seen: &Routes) -> Result<(), Mismatch> {
 fn guarded(guard: &Guard) -> Result<(), Mismatch> {
     let refused = |answer: &Answer| matches!(answer.status(), Some(401 | 403));
     let what = if !refused(&guard.without) {
-        "does not refuse a request without credentials"
+        "lets in whoever has no credentials"
     } else if !refused(&guard.made_up) {
-        "does not refuse a token that nobody gave out"
+        "lets in whoever has made up a token"
     } else if guard.with.status() != Some(guard.opens) {
         "does not open to the profile's own token"
     } else {
@@ -282,6 +282,6 @@ fn guarded(guard: &Guard) -> Result<(), Mismatch> {
     };
     let status = |answer: &Answer| answer.status().map_or("nothing".to_owned(), |status| status.to_string());
     let answers = [&guard.without, &guard.made_up, &guard.with].map(status).join(", ");
-    let what = format!("{} {what}: {} (without, made up, its own: {answers})", behind(&guard.name), guard.url);
+    let what = format!("{} {what}, at {} (without, made up, its own: {answers})", behind(&guard.name), guard.url);
     Err(Mismatch::new(what, guard))
 }

@@ -106,6 +106,14 @@ pub(super) async fn require(session: &mut Session<'_>) -> Result<(), Failure> {
     Err(not_ready(&status, said.as_ref()).evidence(restart.unwrap_or_else(|| session.store.root().join(&files.after))))
 }
 
+/// The ends of the addresses on which the daemon listens, by its status: `:19444`.
+pub(super) fn ports(session: &Session<'_>) -> Vec<String> {
+    let status = session.record.calls.get(AFTER).and_then(|call| session.answer(call)).unwrap_or_default();
+    let dashboard = status.pointer("/global_dashboard/https_port").and_then(Value::as_u64);
+    let own = session.mcp_address().1.parse().ok();
+    dashboard.into_iter().chain(own).map(|port: u64| format!(":{port}")).collect()
+}
+
 /// Ends a daemon that works on for a call that was ended, and holds the project's lock meanwhile. Only of a lane, which has
 /// one of its own; no other is started, for it would open ports that the gate's cleanup had not seen before.
 pub(super) fn end(session: &Session<'_>) -> Result<(), Failure> {
