@@ -8,8 +8,14 @@ use crate::checks::CONTRADICTS;
 use crate::failure::Kind;
 
 /// Checks that see a component itself, the most telling first: what they say leads before what others see from outside.
-const LEADING: [&str; 5] =
-    ["attest::component-exits", "attest::containers", "attest::readiness", "attest::leader", "attest::state-backend"];
+const LEADING: [&str; 6] = [
+    "attest::component-exits",
+    "attest::containers",
+    "attest::readiness",
+    "attest::lease-renewal",
+    "attest::leader",
+    "attest::state-backend",
+];
 /// The first of them look at the component itself, and at nothing else.
 const AT_ITSELF: usize = 3;
 /// Checks by which `WorkerBee` says that something does not work, without what.
