@@ -160,7 +160,7 @@ tampered! {
         "attest::state-backend", "attest::routes", "attest::websocket", "attest::websocket-echo", "attest::resources",
         "attest::app", "attest::images", "attest::exports", "attest::confinement",
         "attest::answers", "attest::authority", "attest::lease-renewal", "attest::logs", "attest::loop",
-        "attest::objects", "attest::rbac", "attest::refusals",
+        "attest::nodes", "attest::objects", "attest::rbac", "attest::refusals", "attest::streams",
         "attest::app-readiness", "attest::app-removal", "attest::app-changes", "attest::app-liveness", "attest::app-job",
         "cleanup::profile-purge", "cleanup::namespace-removed", "cleanup::containers", "cleanup::snapshots",
         "cleanup::networks", "cleanup::bridges", "cleanup::firewall", "cleanup::mounts", "cleanup::ports",

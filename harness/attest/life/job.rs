@@ -48,10 +48,12 @@ pub static PROBE: Probe<Job> = Probe {
 /// Deploys it, and looks until it has ended.
 pub(super) async fn observe<'a>(driver: &'a Driver<'a>) -> Own<'a> {
     let mut app = driver.app(NAME);
+    // nerdctl's logger may begin after a container that ends at once: what that printed is lost.
+    let program = format!("import time; print({LINE:?}); time.sleep(1)");
     let manifest = app.manifest(json!({
         "workload": "job",
         "ports": [],
-        "command": ["python", "-u", "-c", format!("print({LINE:?})")],
+        "command": ["python", "-u", "-c", program],
     }));
     let applied = app.apply(&manifest).await;
     app.until(APPLIED, &applied, |seen| seen.ready(1) && has_ended(seen)).await;
