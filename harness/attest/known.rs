@@ -118,6 +118,7 @@ pub const KNOWN: &[Known] = &[
         "an app whose liveness probe fails is counted, and not restarted",
     ),
     known("attest::streams", "exec-without-output", Of::All, "a command in a pod prints nothing through a WebSocket"),
+    known("attest::streams", "log-lines-joined", Of::All, "the lines of a pod's log run together"),
     known("attest::streams", "log-without-stderr", Of::All, "a pod's log lacks what was written to standard error"),
     known(
         "attest::streams",

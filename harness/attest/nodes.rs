@@ -48,7 +48,7 @@ pub static PROBE: Probe<Nodes> = Probe {
     checks: &[Rule::new(
         "attest::nodes",
         "every node that k1s knows ready, and heard of no longer ago than k1s allows",
-        "ask controller-0 for /nodes again and again: `seen_at` moves every 20 s; see its log",
+        "ask controller-0 for /nodes again and again: `seen_at` moves at least every 20 s; see its log",
         |seen, _| judge(seen),
     )],
     triage: &["logs/controller-0.log"],

@@ -218,7 +218,7 @@ pub const SETTINGS: [Setting; 34] = [
         Takes::Word(&["0", "1"]),
         "0",
         "`1`: leave WorkerBee and k1s as they are, as far as a lane can: no CPU weight for controller 0, no refused name \
-         queries, nerdctl and its memory as they are published",
+         queries, nerdctl with its compose commands, and Go's own `GOGC`",
     ),
     variable(
         "K1S_GATES_IMAGES",

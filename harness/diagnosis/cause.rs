@@ -51,7 +51,8 @@ const LEAVES_THE_QUESTION: [&str; 28] = [
 /// The diagnosis of a gate: what broke it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Diagnosis {
-    /// The causes, in the order in which they came. Several are independent of each other.
+    /// The causes: ends of components, then what k1s or `WorkerBee` did wrong, then what leaves open why; otherwise in the
+    /// order in which the gate met them. Several are independent of each other.
     pub causes: Vec<Cause>,
     /// The evidence that was read to find them.
     pub read: Vec<PathBuf>,

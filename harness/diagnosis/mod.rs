@@ -42,7 +42,7 @@ impl Red {
     }
 }
 
-/// Derives the causes of what is red, in the order in which they came.
+/// Derives the causes of what is red: ends of components first, then what is itself wrong, then what leaves open why.
 pub fn of(evidence: &Evidence, red: &[Red]) -> Diagnosis {
     if red.is_empty() {
         return Diagnosis::default();

@@ -11,7 +11,7 @@ pub struct Bill {
     /// Seconds of all programs together.
     pub program_seconds: f64,
     /// Seconds that the kernel counted for the cgroups and told of no program: threads that ended before their first sample,
-    /// and switches, which are no thread's. More than that is said in `incomplete`.
+    /// and switches, which are no thread's. When it is more than a tenth of the whole, `incomplete` says so.
     pub untold_seconds: f64,
     /// Seconds of the harness's own processes in the lane, which are part of it.
     pub harness_seconds: f64,
@@ -33,7 +33,7 @@ pub struct Program {
 }
 
 /// The share that short threads and the switches between them may have. On a crowded machine it was 5 %.
-const MOST_FOR_ENDS: f64 = 0.1;
+const MOST_UNTOLD: f64 = 0.1;
 
 impl Bill {
     /// The bill of these programs, beside the kernel's sum.
@@ -41,7 +41,7 @@ impl Bill {
         let told = cgroup_seconds.filter(|_| !self.programs.is_empty());
         let untold_seconds = told.map_or(0.0, |whole| (whole - self.program_seconds).max(0.0));
         let mut incomplete = self.incomplete;
-        if let Some(whole) = told.filter(|whole| untold_seconds > MOST_FOR_ENDS * whole) {
+        if let Some(whole) = told.filter(|whole| untold_seconds > MOST_UNTOLD * whole) {
             let share = (whole - untold_seconds) / whole * 100.0;
             incomplete.push(format!("the programs' sum is {share:.0} % of the kernel's: not all of them were told of"));
         }

@@ -26,7 +26,7 @@ pub(super) fn render(run: &RunReport) -> Markup {
                 (share(sum.harness_seconds, sum.seconds())) " of it the harness's own. "
                 @if sum.cgroup_seconds.is_some() {
                     "It is what the kernel counted for the cgroups of the lanes and their containers; "
-                    (share(sum.untold_seconds, sum.seconds())) " of it is told of no program: threads that end before their first sample."
+                    (share(sum.untold_seconds, sum.seconds())) " of it is told of no program: threads that end before their first sample, and switches."
                 } @else {
                     "It is the sum of all programs: the kernel's own could not be read."
                 }
@@ -95,7 +95,7 @@ fn by_probe(run: &RunReport) -> Markup {
     html! {
         @if !probes.is_empty() {
             details {
-                summary { "By probe" }
+                summary { "The slowest probes" }
                 p.note { "Those of a gate are observed side by side." }
                 table {
                     thead { tr { th scope="col" { "Probe" } th scope="col" { "Gate" } th.number scope="col" { "Took" } } }

@@ -51,7 +51,7 @@ const NERDCTL: GoModule = GoModule {
     asked: &["--version"],
 };
 /// The same without its compose commands: they bring a library that compiles the schemas of JSON schemas whenever a program
-/// with it starts, and k1s starts nerdctl some thousand times in a run. All else it answers as the other one does
+/// with it starts, and k1s starts nerdctl two thousand times in a workload gate. All else it answers as the other one does
 /// (`bench/nerdctl.sh`).
 const LEAN_NERDCTL: GoModule = GoModule {
     prepare: r#"rm cmd/nerdctl/helpers/testing_linux.go

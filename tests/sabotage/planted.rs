@@ -32,9 +32,12 @@ impl Planted {
 
 pub(crate) fn all() -> Result<Vec<Planted>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/rows");
-    let entries = walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter().flatten();
-    let files = entries.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path);
-    let rows = files.map(|file| read(&folder, &file).map_err(|error| format!("{}: {error}", file.display())));
+    let entries = walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter();
+    let files = entries.filter(|entry| entry.as_ref().map_or(true, |entry| entry.file_type().is_file()));
+    let rows = files.map(|entry| {
+        let file = entry.map_err(|error| error.to_string())?.into_path();
+        read(&folder, &file).map_err(|error| format!("{}: {error}", file.display()))
+    });
     rows.filter_map(Result::transpose).collect()
 }
 

@@ -41,25 +41,24 @@ pub(crate) fn check() -> Result<(), String> {
         .filter(|(_, rows)| rows.real.is_empty() && rows.tampered.is_empty())
         .map(|((kind, check), _)| format!("no row turns {kind}::{check} red"))
         .collect();
-    let unbroken = || lines.keys().filter(|line| real_or_reason(line, &lines).is_none());
-    wrong.extend(unbroken().map(|(kind, check)| {
+    let unbroken: Vec<&Line> = lines.keys().filter(|line| real(line, &lines).is_none()).collect();
+    wrong.extend(unbroken.iter().filter(|(_, check)| unbroken::reason(check).is_none()).map(|(kind, check)| {
         format!("no row breaks {kind}::{check} on the real stack, and tests/sabotage/unbroken.rs does not say why")
     }));
-    let unbroken = lines.iter().filter(|(_, rows)| rows.real.is_empty()).map(|((_, check), _)| check.as_str());
-    let outlived = unbroken::outlived(&unbroken.collect::<Vec<_>>());
+    let checks: Vec<&str> = unbroken.iter().map(|(_, check)| check.as_str()).collect();
+    let outlived = unbroken::outlived(&checks);
     wrong.extend(outlived.iter().map(|beginning| format!("the reason for `{beginning}` is for no check any more")));
     wrong.extend(up_to_date(&text).err());
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-/// The rows that break what a check sees; or that there are some in a gate of another kind; or why there is none.
-fn real_or_reason(line: &Line, lines: &BTreeMap<Line, Rows>) -> Option<String> {
+/// The rows that break what a check sees; or that there are some in a gate of another kind.
+fn real(line: &Line, lines: &BTreeMap<Line, Rows>) -> Option<String> {
     let (kind, check) = line;
     let rows = lines.get(line).filter(|rows| !rows.real.is_empty());
     let elsewhere = lines.iter().find(|((other, name), rows)| other != kind && name == check && !rows.real.is_empty());
-    rows.map(|rows| quoted(&rows.real))
-        .or_else(|| elsewhere.map(|((other, _), _)| format!("the same check as in {other}, where it is broken")))
-        .or_else(|| unbroken::reason(check).map(|reason| format!("none: {reason}")))
+    let elsewhere = || elsewhere.map(|((other, _), _)| format!("the same check as in {other}, where it is broken"));
+    rows.map(|rows| quoted(&rows.real)).or_else(elsewhere)
 }
 
 /// All that is checked of a gate, both ways.
@@ -89,14 +88,15 @@ fn table(lines: &BTreeMap<Line, Rows>) -> String {
          Broken for real: rows that run on the real stack, those that plant a fault in k1s among them (`faults/…`). Tampered:\n\
          evidence that is honest but for one thing. Counted by kind of gate, as the checks of a kind are the same.\n\n\
          Of {} checks {really} are broken on the real stack, {by_others} are the same as one of those in a gate of another\n\
-         kind, and {} say why nothing there can break what they see.\n\n\
+         kind, and of {} the table says why no row breaks them there.\n\n\
          | check | broken for real | tampered |\n|---|---|---|\n",
         lines.len(),
         lines.len() - really - by_others,
     );
     for (line, rows) in lines {
         let (kind, check) = line;
-        let real = real_or_reason(line, lines).unwrap_or_default();
+        let reason = || unbroken::reason(check).map(|reason| format!("none: {reason}"));
+        let real = real(line, lines).or_else(reason).unwrap_or_default();
         let _ = writeln!(text, "| {kind}::{check} | {real} | {} |", quoted(&rows.tampered));
     }
     text

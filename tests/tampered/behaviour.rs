@@ -85,16 +85,22 @@ tampered! {
     a_log_that_is_a_page at WORKLOADS, |fixture| *fixture.seen(STREAMS, "/log/content_type") = json!("text/html") =>
         ["attest::streams"];
     a_port_of_another at WORKLOADS, |fixture| {
-        *fixture.seen(STREAMS, "/forwarded/Ok/line") = json!("HTTP/1.0 502 Bad Gateway");
+        *fixture.seen(STREAMS, "/forward/opened/1/Ok") = json!("HTTP/1.0 502 Bad Gateway");
     } => ["attest::streams"];
     no_port_forwarded at WORKLOADS, |fixture| {
-        *fixture.seen(STREAMS, "/forwarded") = json!({ "Err": { "status": 403, "why": "forbidden" } });
+        *fixture.seen(STREAMS, "/forward") = json!({ "refused": [403, "forbidden"] });
     } => ["attest::streams"];
     another_word_printed at WORKLOADS, |fixture| {
-        *fixture.seen(STREAMS, "/printed") = json!({ "Ok": { "upgraded": "HTTP/1.1", "line": "another word" } });
+        *fixture.seen(STREAMS, "/exec") = json!({ "opened": ["HTTP/1.1", { "Ok": "another word" }] });
     } => ["attest::streams"];
     no_command_let_in at WORKLOADS, |fixture| {
-        *fixture.seen(STREAMS, "/printed") = json!({ "Err": { "status": 403, "why": "forbidden" } });
+        *fixture.seen(STREAMS, "/exec") = json!({ "refused": [403, "forbidden"] });
+    } => ["attest::streams"];
+    no_answer_to_a_command at WORKLOADS, |fixture| {
+        *fixture.seen(STREAMS, "/exec") = json!({ "refused": [null, "Connection refused (os error 111)"] });
+    } => ["attest::streams"];
+    a_port_that_says_nothing at WORKLOADS, |fixture| {
+        *fixture.seen(STREAMS, "/forward/opened/1") = json!({ "Err": "nothing within 30 s" });
     } => ["attest::streams"];
     streams_not_to_be_seen at WORKLOADS, |fixture| fixture.unseen(STREAMS) => ["attest::streams"];
 

@@ -109,8 +109,9 @@ async def serve(reader, writer):
 
 
 async def main():
-    for stream in sys.stdout, sys.stderr:  # What the gate wants to read in the pod's log.
-        print(f"gates: on {stream.name}", file=stream, flush=True)
+    # What the gate wants to read in the pod's log.
+    for which, stream in ("first", sys.stdout), ("second", sys.stdout), ("third", sys.stderr):
+        print(f"gates: {which} on {stream.name}", file=stream, flush=True)
     async with await asyncio.start_server(serve, "0.0.0.0", 8080) as server:
         await server.serve_forever()
 

@@ -31,8 +31,10 @@ pub use talk::{Came, Talk, judge};
 pub const NAME: &str = "gates-echo";
 /// The port that it listens on in its container.
 pub(super) const PORT: u16 = 8080;
-/// What it prints, on standard output and on standard error.
-pub(super) const PRINTS: [&str; 2] = ["gates: on <stdout>", "gates: on <stderr>"];
+/// The lines that it prints on standard output.
+pub(super) const PRINTS: [&str; 2] = ["gates: first on <stdout>", "gates: second on <stdout>"];
+/// The line that it prints on standard error.
+pub(super) const PRINTS_ON_ERROR: &str = "gates: third on <stderr>";
 /// Its program.
 const PROGRAM: &str = include_str!("app.py");
 /// How long k1s may take over an apply: it answers when the app is ready.

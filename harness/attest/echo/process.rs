@@ -7,8 +7,8 @@ use crate::attest::ingress::Ingress;
 use crate::attest::tls::Question;
 use crate::failure::{Kind, Mismatch};
 
-/// The values that the manifest asks for. The user is another one than that of the image, which an app has for which none is
-/// asked.
+/// The values that the manifest asks for. The user differs from the image's: if k1s ignores the manifest's, the app runs as
+/// the image's.
 pub(super) const USER: u32 = 1234;
 pub(super) const MEMORY: &str = "96Mi";
 pub(super) const ARRIVES: &str = "as the manifest says";
