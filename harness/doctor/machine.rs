@@ -40,11 +40,7 @@ pub(super) fn requirements(options: &Options) -> Vec<Condition> {
 /// The stack, complete; what is not is built by the command of the remedy.
 pub(super) fn stack(options: &Options) -> Condition {
     let name = "stack";
-    // Without nextest there is a stack nevertheless.
-    let gates = Options { nextest: false, ..options.clone() };
-    let found = || stack::find(options).or_else(|| stack::find(&gates));
-    let owned = || found().map_or(Ok(()), |stack| stack.check_owners());
-    match stack::missing(options).and_then(|todo| owned().map(|()| todo)) {
+    match stack::missing(options).and_then(|todo| stack::check_owners(options).map(|()| todo)) {
         Ok(todo) if todo.is_empty() => Condition::met(name, options.cache.display().to_string()),
         Ok(todo) => {
             let steps: Vec<String> = todo.iter().map(ToString::to_string).collect();

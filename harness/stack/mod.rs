@@ -223,6 +223,11 @@ pub fn unmet(options: &Options) -> Vec<Unmet> {
     }
 }
 
+/// Refuses the parts that are there and that others than the user and root may change. Executes nothing.
+pub fn check_owners(options: &Options) -> Result<(), StackError> {
+    Plan::new(options)?.check_owners()
+}
+
 /// The tools that Debian packages would bring, each with its package.
 pub fn missing_tools(options: &Options) -> Vec<(String, &'static str)> {
     let path = std::env::var_os("PATH").unwrap_or_default();

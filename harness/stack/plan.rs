@@ -15,7 +15,7 @@ use super::requirement::{self, Missing, Unmet};
 use super::schedule::{self, Job};
 use super::step::{self, Step};
 use super::tool::{self, Memory};
-use super::{Options, Progress, Stack, Todo, absolute, image, parts, variable, version};
+use super::{Options, Progress, Stack, Todo, absolute, image, parts, seals, variable, version};
 use crate::tree;
 
 const PACKAGES: &str = "packages";
@@ -217,6 +217,13 @@ impl Plan {
             todo.push(parts::nextest().todo(&self.cache));
         }
         todo
+    }
+
+    /// Refuses the parts that are there and that others than the user and root may change.
+    pub(super) fn check_owners(&self) -> Result<(), StackError> {
+        let nextest = self.builds_nextest().then(parts::nextest);
+        let parts = self.steps().into_iter().chain(self.images().ok()).chain(nextest);
+        parts.filter(|part| !self.is_open(part)).try_for_each(|part| seals::examine(&part.folder(&self.cache)))
     }
 
     /// The stack, when nothing is missing.

@@ -29,10 +29,13 @@ impl Stack {
     pub(crate) fn check_owners(&self) -> Result<(), StackError> {
         let mut folders: Vec<&Path> = self.seals.keys().filter_map(|path| step::folder_of(path)).collect();
         folders.dedup();
-        folders
-            .into_iter()
-            .try_for_each(|folder| trust::examine_all(folder, is_of_an_image).map_err(StackError::io("read", folder)))
+        folders.into_iter().try_for_each(examine)
     }
+}
+
+/// Refuses a part that others than the user and root may change.
+pub(super) fn examine(folder: &Path) -> Result<(), StackError> {
+    trust::examine_all(folder, is_of_an_image).map_err(StackError::io("read", folder))
 }
 
 /// Is true of a layer in podman's storage: what is in it, such as a /tmp, has the modes that the image needs.

@@ -233,7 +233,7 @@ pub(crate) const ROWS: &[Row] = &[
         expected: "refused with the mode, before anything of it is executed",
         host: "mkdir -p $HOST/layers $HOST/cache && mount -t tmpfs layers $HOST/layers && mkdir $HOST/layers/upper $HOST/layers/work \
             && mount -t overlay cache -o lowerdir=\"${CACHE:-$HOME/.cache/k1s-profile-gates}\",upperdir=$HOST/layers/upper,workdir=$HOST/layers/work $HOST/cache \
-            && chmod 0757 $HOST/cache/nerdctl-*/bin/nerdctl",
+            && chmod 0757 $HOST/cache/workerbee-*/bin/workerbee",
         variables: &[("K1S_GATES_CACHE", "HOST/cache")],
         doctor: &[("stack", Told("by everybody, with its mode 0757"))],
         gate: Some(Told("by everybody, with its mode 0757")),
