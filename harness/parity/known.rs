@@ -31,6 +31,11 @@ const fn moment(answers: &'static str) -> Known {
     }
 }
 
+/// A member of a node, which each project has for itself.
+const fn node(pointer: &'static str, cli: &'static str) -> Known {
+    Known { answers: "seen/nodes", pointer, cli, mcp: "its own", why: "each project has a node of its own" }
+}
+
 /// All of them.
 pub const KNOWN: &[Known] = &[
     Known {
@@ -66,6 +71,8 @@ pub const KNOWN: &[Known] = &[
     moment("seen/app-changes"),
     moment("seen/app-sick"),
     moment("seen/app-job"),
+    node("/nodes/*/name", "the node, by the id of the container that it is in"),
+    node("/nodes/*/seen_at", "the time of its last heartbeat"),
     Known {
         answers: "seen/logs",
         pointer: "/logs/*/tracebacks",
