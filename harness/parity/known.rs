@@ -31,11 +31,6 @@ const fn moment(answers: &'static str) -> Known {
     }
 }
 
-/// A member of a node, which each project has for itself.
-const fn node(pointer: &'static str, cli: &'static str) -> Known {
-    Known { answers: "seen/nodes", pointer, cli, mcp: "its own", why: "each project has a node of its own" }
-}
-
 /// All of them.
 pub const KNOWN: &[Known] = &[
     Known {
@@ -71,8 +66,13 @@ pub const KNOWN: &[Known] = &[
     moment("seen/app-changes"),
     moment("seen/app-sick"),
     moment("seen/app-job"),
-    node("/nodes/*/name", "the node, by the id of the container that it is in"),
-    node("/nodes/*/seen_at", "the time of its last heartbeat"),
+    Known {
+        answers: "seen/nodes",
+        pointer: "/nodes/*/name",
+        cli: "the id of the container that controller-0 is in",
+        mcp: "that of its own",
+        why: "k1s names the node after its host, and each project has a controller of its own",
+    },
     Known {
         answers: "seen/logs",
         pointer: "/logs/*/tracebacks",
