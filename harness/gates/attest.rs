@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::session::Session;
 use crate::attest::exit_watch::ExitWatch;
 use crate::attest::leadership::Watch;
-use crate::attest::{PROBES, Scene, Subject, schedule};
+use crate::attest::schedule::{self, Made};
+use crate::attest::{PROBES, Scene, Subject};
 use crate::checks::Check;
 use crate::failure::Failure;
 use crate::plan::{Gate, Profile};
@@ -34,9 +35,8 @@ pub(super) async fn observe(
     };
     let scene = Scene::open(subject, session.key.gate, session.shares_its_host(), leadership).await;
     for stage in schedule::STAGES {
-        for made in Box::pin(schedule::observe(&scene, stage)).await {
-            session.took(made.probe.name(), made.begin, made.took);
-            let (probe, seen) = (made.probe, made.seen);
+        for Made { probe, seen, begin, took } in Box::pin(schedule::observe(&scene, stage)).await {
+            session.took(probe.name(), begin, took);
             // Of a component that has ended nothing is known to be mended.
             let cured = seen.iter().filter(|_| !scene.subject.ended.any()).flat_map(|seen| &seen.cured);
             session.record.noticed.extend(cured.cloned());

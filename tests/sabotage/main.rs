@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod conflict;
-mod planted;
+#[path = "../faults/fault.rs"]
+#[allow(dead_code, reason = "only what its rows turn red is read here")]
+mod fault;
 mod refusals;
 mod rows;
 #[path = "../support/mod.rs"]

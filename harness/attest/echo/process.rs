@@ -41,11 +41,9 @@ pub(super) async fn of(ingress: &Ingress, url: &str) -> Result<Process, String> 
 
 /// The process is as its manifest says.
 pub fn judge(seen: &Echo) -> Result<(), Mismatch> {
-    let process = seen
-        .process
-        .as_ref()
-        .map_err(|why| Mismatch::new(format!("the echo app does not say what its process may do: {why}"), &seen.url))
-        .map_err(|mismatch| mismatch.of(Kind::Silence))?;
+    let process = seen.process.as_ref().map_err(|why| {
+        Mismatch::new(format!("the echo app does not say what its process may do: {why}"), &seen.url).of(Kind::Silence)
+    })?;
     let Process { user, group, capabilities, root, memory, environment } = process;
     let what = if (*user, *group) != (USER, USER) {
         format!("it runs as user {user} and group {group} instead of {USER}")
